@@ -26,7 +26,7 @@ class SkinnedMesh:
     weights: Float[Tensor, "V J"]
     """Skin weights, non-negative, rows sum to one."""
     part: Int[Tensor, " V"]
-    """Body part of each vertex: an index into the joints of the skeleton that moves it (part p hangs on joint p)."""
+    """Body part of each vertex: an index into `chart.PARTS`, the same list for every species."""
     reference: Float[Tensor, "V 3"]
     """Coordinates on the reference body that all species share (see `chart`)."""
     uv: Float[Tensor, "T 2"] | None = None

@@ -1,0 +1,134 @@
+"""Cameras on an orbit round the subject, and pinhole intrinsics, from rest frame to clip space.
+
+A camera stands at `distance * (sin az cos el, sin el, cos az cos el)` from its look-at point, which is moved off the
+origin in the picture plane by `offset`. With rows (right, up, back) in R the whole map is
+
+    p_camera = R p_world - (offset_x, offset_y, distance)
+
+in OpenGL axes: +X right, +Y up, looking along -Z. Clip w is the metric depth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class OrbitCamera:
+    """B camera poses. Angles in degrees, lengths in units of the rest frame."""
+
+    azimuth_deg: Float[Tensor, " B"]
+    """0 looks at the subject's front, 90 at its left."""
+    elevation_deg: Float[Tensor, " B"]
+    roll_deg: Float[Tensor, " B"]
+    """Turn about the viewing axis, counter-clockwise camera as seen from behind it."""
+    distance: Float[Tensor, " B"]
+    offset: Float[Tensor, "B 2"]
+    """Look-at point along the camera's right and up axes."""
+
+    def rotation(self) -> Float[Tensor, "B 3 3"]:
+        """Rows are the camera's right, up and back axes in the world."""
+        azimuth, elevation, roll = (torch.deg2rad(a) for a in (self.azimuth_deg, self.elevation_deg, self.roll_deg))
+        sa, ca, se, ce = azimuth.sin(), azimuth.cos(), elevation.sin(), elevation.cos()
+        right = torch.stack([ca, torch.zeros_like(ca), -sa], -1)
+        up = torch.stack([-sa * se, ce, -ca * se], -1)
+        back = torch.stack([sa * ce, se, ca * ce], -1)
+        sr, cr = roll.sin()[:, None], roll.cos()[:, None]
+        return torch.stack([cr * right + sr * up, cr * up - sr * right, back], dim=-2)
+
+    def translation(self) -> Float[Tensor, "B 3"]:
+        """`p_camera = rotation @ p_world + translation`."""
+        return -torch.cat([self.offset, self.distance[:, None]], dim=-1)
+
+    def camera_from_world(self) -> Float[Tensor, "B 4 4"]:
+        """Rigid map from world to camera coordinates."""
+        rotation = self.rotation()
+        upper = torch.cat([rotation, self.translation()[..., None]], dim=-1)
+        last = upper.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(upper.shape[0], 1, 4)
+        return torch.cat([upper, last], dim=-2)
+
+    def world_from_camera(self) -> Float[Tensor, "B 4 4"]:
+        """Camera-to-world matrices, as nerfstudio's `transform_matrix`."""
+        return torch.linalg.inv(self.camera_from_world())
+
+    def select(self, index: Tensor | slice) -> OrbitCamera:
+        """The cameras at `index`."""
+        return OrbitCamera(**{name: value[index] for name, value in vars(self).items()})
+
+    @staticmethod
+    def from_matrix(world_from_camera: Float[Tensor, "B 4 4"]) -> OrbitCamera:
+        """Orbit angles, distance and offset of camera-to-world matrices (rotation part orthonormal)."""
+        rotation = world_from_camera[:, :3, :3].transpose(1, 2)
+        back = rotation[:, 2]
+        elevation = torch.asin(back[:, 1].clamp(-1, 1))
+        azimuth = torch.atan2(back[:, 0], back[:, 2])
+        level = OrbitCamera(
+            torch.rad2deg(azimuth), torch.rad2deg(elevation), *(torch.zeros_like(azimuth),) * 2, back.new_zeros(1, 2)
+        ).rotation()
+        roll = torch.atan2((rotation[:, 0] * level[:, 1]).sum(-1), (rotation[:, 0] * level[:, 0]).sum(-1))
+        centre = torch.einsum("bij,bj->bi", rotation, world_from_camera[:, :3, 3])
+        return OrbitCamera(
+            torch.rad2deg(azimuth), torch.rad2deg(elevation), torch.rad2deg(roll), centre[:, 2], centre[:, :2]
+        )
+
+
+@dataclass(frozen=True)
+class Intrinsics:
+    """B pinhole cameras without distortion, in pixels; pixel centres lie at half integers."""
+
+    fx: Float[Tensor, " B"]
+    fy: Float[Tensor, " B"]
+    cx: Float[Tensor, " B"]
+    cy: Float[Tensor, " B"]
+    width: int
+    height: int
+
+    @staticmethod
+    def from_field_of_view(
+        field_of_view_deg: float, width: int, height: int, count: int = 1, *, device: torch.device | str = "cpu"
+    ) -> Intrinsics:
+        """Centred principal point; the field of view spans the longer side."""
+        focal = max(width, height) / 2 / torch.tan(torch.deg2rad(torch.tensor(field_of_view_deg / 2)))
+        ones = torch.ones(count, device=device)
+        return Intrinsics(focal * ones, focal * ones, width / 2 * ones, height / 2 * ones, width, height)
+
+    def resized(self, width: int, height: int) -> Intrinsics:
+        """The same view at another picture size."""
+        x, y = width / self.width, height / self.height
+        return Intrinsics(self.fx * x, self.fy * y, self.cx * x, self.cy * y, width, height)
+
+    def select(self, index: Tensor | slice) -> Intrinsics:
+        """The intrinsics at `index`."""
+        return Intrinsics(self.fx[index], self.fy[index], self.cx[index], self.cy[index], self.width, self.height)
+
+
+def to_camera(points: Float[Tensor, "B V 3"], camera: OrbitCamera) -> Float[Tensor, "B V 3"]:
+    """World points in camera coordinates."""
+    return points @ camera.rotation().transpose(1, 2) + camera.translation()[:, None]
+
+
+def to_clip(
+    points_camera: Float[Tensor, "B V 3"], intrinsics: Intrinsics, near: float = 0.01, far: float = 100.0
+) -> Float[Tensor, "B V 4"]:
+    """Camera points in OpenGL clip space: x/w right, y/w up, both in [-1, 1] inside the picture; w is the depth."""
+    x, y, depth = points_camera[..., 0], points_camera[..., 1], -points_camera[..., 2]
+    i = intrinsics
+    clip_x = (2 * i.fx / i.width)[:, None] * x + (2 * i.cx / i.width - 1)[:, None] * depth
+    clip_y = (2 * i.fy / i.height)[:, None] * y + (1 - 2 * i.cy / i.height)[:, None] * depth
+    clip_z = (depth * (far + near) - 2 * far * near) / (far - near)
+    return torch.stack([clip_x, clip_y, clip_z, depth], dim=-1)
+
+
+def project(points: Float[Tensor, "B V 3"], camera: OrbitCamera, intrinsics: Intrinsics) -> Float[Tensor, "B V 4"]:
+    """World points to clip space."""
+    return to_clip(to_camera(points, camera), intrinsics)
+
+
+def to_pixels(points_clip: Float[Tensor, "B V 4"], width: int, height: int) -> Float[Tensor, "B V 2"]:
+    """Pixel positions (column, row), row 0 on top; points must lie in front of the camera (w > 0)."""
+    ndc = points_clip[..., :2] / points_clip[..., 3:]
+    return torch.stack([(ndc[..., 0] + 1) * (width / 2), (1 - ndc[..., 1]) * (height / 2)], dim=-1)

@@ -1,0 +1,129 @@
+"""Skeletons: named joints in a tree, each with the bone that hangs on it, and their forward kinematics.
+
+Every joint's rest orientation is the identity, so a pose is one rotation per joint about its own rest position in the
+parent's posed frame:  T_j = T_parent(j) * [R_j | joint_j - R_j joint_j],  and glTF node rotations are the R_j as they
+stand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .rotation import matrix_from_quaternion
+
+BodyPlan = Literal["quadruped", "biped", "bird"]
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """J joints, parents before children, joint 0 the root."""
+
+    names: tuple[str, ...]
+    parents: tuple[int, ...]
+    """Index of the parent joint; -1 for the root alone."""
+    joints: Float[Tensor, "J 3"]
+    """Rest positions."""
+    tips: Float[Tensor, "J 3"]
+    """Rest position of the far end of the bone that hangs on each joint."""
+    mirror: tuple[int, ...]
+    """Index of the joint on the other side; a joint in the sagittal plane is its own mirror."""
+    limits_deg: Float[Tensor, "J 3 2"]
+    """Lower and upper bound of each rotation vector component (pitch about X, yaw about Y, roll about Z)."""
+    parts: tuple[str, ...]
+    """Name of the part of `chart.PARTS` that each joint's bone carries."""
+    plan: BodyPlan
+    landmarks: dict[str, tuple[int, bool]] = field(default_factory=dict)
+    """AP-10K-style keypoint name -> (joint, True where the bone's tip is meant, else its start)."""
+
+    def __post_init__(self) -> None:
+        count = len(self.names)
+        if self.parents[0] != -1 or any(not 0 <= p < j for j, p in enumerate(self.parents) if j):
+            raise ValueError(f"parents must precede their children and joint 0 be the only root, found {self.parents}")
+        if any(self.mirror[self.mirror[j]] != j for j in range(count)):
+            raise ValueError("the mirror map must be its own inverse")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def index(self, name: str) -> int:
+        """The joint called `name`; raises KeyError with the names there are."""
+        if name not in self.names:
+            raise KeyError(f"no joint {name!r} in this skeleton; there are {', '.join(self.names)}")
+        return self.names.index(name)
+
+    @cached_property
+    def levels(self) -> tuple[tuple[int, ...], ...]:
+        """Joints by depth in the tree, the root's level first."""
+        depth = [0] * len(self)
+        for joint, parent in enumerate(self.parents[1:], start=1):
+            depth[joint] = depth[parent] + 1
+        return tuple(tuple(j for j in range(len(self)) if depth[j] == d) for d in range(max(depth) + 1))
+
+    @cached_property
+    def main_child(self) -> tuple[int, ...]:
+        """The child that continues each bone (its joint lies at the bone's tip), -1 where the chain ends."""
+        child = [-1] * len(self)
+        for joint, parent in enumerate(self.parents[1:], start=1):
+            if torch.linalg.vector_norm(self.joints[joint] - self.tips[parent]) < 1e-5:
+                child[parent] = joint
+        return tuple(child)
+
+    def with_rest(self, joints: Float[Tensor, "J 3"], tips: Float[Tensor, "J 3"]) -> Skeleton:
+        """The same tree with other rest positions."""
+        return replace(self, joints=joints, tips=tips)
+
+    def to(self, device: torch.device | str) -> Skeleton:
+        """The same skeleton on another device."""
+        return replace(
+            self, joints=self.joints.to(device), tips=self.tips.to(device), limits_deg=self.limits_deg.to(device)
+        )
+
+
+def forward_kinematics(
+    skeleton: Skeleton, rotations: Float[Tensor, "B J 4"], joints: Float[Tensor, "*N J 3"] | None = None
+) -> Float[Tensor, "B J 3 4"]:
+    """Rest-to-posed rigid maps of all joints: `posed = T[..., :3] @ rest + T[..., 3]`.
+
+    `rotations` are unit quaternions; `joints` (J, 3) or (B, J, 3) replace the skeleton's own rest positions (scaled
+    bones). One step per level of the tree, all joints of a level at once.
+    """
+    rest = skeleton.joints if joints is None else joints
+    batch = rotations.shape[0]
+    rest = rest.expand(batch, *rest.shape[-2:])
+    local = matrix_from_quaternion(rotations)
+    pivot = rest - torch.einsum("bjmn,bjn->bjm", local, rest)
+    order: list[int] = []
+    levels_rotation: list[Tensor] = []
+    levels_shift: list[Tensor] = []
+    place: dict[int, int] = {}
+    for depth, level in enumerate(skeleton.levels):
+        chosen = torch.tensor(level, device=rest.device)
+        turn, shift = local.index_select(1, chosen), pivot.index_select(1, chosen)
+        if depth:
+            above = torch.tensor([place[skeleton.parents[j]] for j in level], device=rest.device)
+            parent_turn = levels_rotation[-1].index_select(1, above)
+            shift = (parent_turn @ shift[..., None]).squeeze(-1) + levels_shift[-1].index_select(1, above)
+            turn = parent_turn @ turn
+        place = {joint: k for k, joint in enumerate(level)}
+        order += level
+        levels_rotation.append(turn)
+        levels_shift.append(shift)
+    back = torch.tensor(sorted(range(len(order)), key=order.__getitem__), device=rest.device)
+    rotation = torch.cat(levels_rotation, dim=1).index_select(1, back)
+    shift = torch.cat(levels_shift, dim=1).index_select(1, back)
+    return torch.cat([rotation, shift[..., None]], dim=-1)
+
+
+def posed_joints(
+    transforms: Float[Tensor, "B J 3 4"], joints: Float[Tensor, "*N J 3"]
+) -> Float[Tensor, "B J 3"]:
+    """Positions of rest points `joints`, each carried by the joint of the same index."""
+    return torch.einsum("bjmn,bjn->bjm", transforms[..., :3], joints.expand(transforms.shape[0], -1, 3)) + (
+        transforms[..., 3]
+    )
