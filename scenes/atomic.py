@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
-    """A temporary path in `path`'s own folder, to be written by the caller; it takes `path`'s place when the block ends.
+    """A temporary path in `path`'s own folder, for the caller to write; it takes `path`'s place at the end.
 
     The folder is made where it is missing. The temporary file keeps `path`'s extension, since many writers choose their
     format by it. If the block raises, the temporary file goes and an older `path` stays as it was. A process killed in

@@ -1,5 +1,4 @@
 import pytest
-
 from zoetrope.scenes.atomic import atomic_write
 
 
