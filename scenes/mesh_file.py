@@ -1,7 +1,7 @@
 """Meshes as PLY and OBJ files, written whole, and read back with every vertex in its place.
 
-PLY carries fitted and true geometry between runs and scores, where "vertex 17 is vertex 17" is what counts; OBJ with its
-material and texture is for modelling programs that do not read glTF.
+PLY carries fitted and true geometry between runs and scores, where "vertex 17 is vertex 17" is what counts; OBJ with
+its material and texture is for modelling programs that do not read glTF.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from pathlib import Path
 import numpy as np
 import torch
 import trimesh
+import trimesh.exchange.ply
+import trimesh.visual
 from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
 from .atomic import atomic_write
+from .error import InputError, one_line
 
 
 def write_ply(
@@ -24,7 +27,7 @@ def write_ply(
     faces: Int[Tensor, "F 3"],
     colours: Float[Tensor, "V 3"] | None = None,
 ) -> None:
-    """A binary PLY: float32 vertices in the order given, int32 faces, 8-bit colours where `colours` (in [0, 1]) is given.
+    """A binary PLY: float32 vertices in the order given, int32 faces, 8-bit colours from `colours` in [0, 1].
 
     Raises ValueError where a face names a vertex that is not there.
     """
@@ -93,8 +96,8 @@ def read_mesh(path: str | Path) -> tuple[Float[Tensor, "V 3"], Int[Tensor, "F 3"
     """Vertices (float32) and triangles (int64) of any file that trimesh reads, as one mesh.
 
     PLY, STL and OBJ without texture coordinates keep their vertex order. A format that stores vertices per texture
-    corner (GLB, textured OBJ) comes as the loader splits it, and the parts of a scene are placed by their transforms and
-    put one after the other. Raises FileNotFoundError, or ValueError where the file holds no triangles.
+    corner (GLB, textured OBJ) comes as the loader splits it, and the parts of a scene are placed by their transforms
+    and put one after the other. Raises FileNotFoundError, or InputError where the file holds no triangles.
     """
     path = Path(path)
     if not path.is_file():
@@ -102,10 +105,12 @@ def read_mesh(path: str | Path) -> tuple[Float[Tensor, "V 3"], Int[Tensor, "F 3"
     try:
         loaded = trimesh.load(path, process=False)
     except NotImplementedError as error:
-        raise ValueError(f"{path}: no reader for {path.suffix or 'a file without extension'}: {error}") from error
+        raise InputError(
+            f"{path}: no reader for {path.suffix or 'a file without extension'}: {one_line(error)}"
+        ) from error
     mesh = loaded.to_mesh() if isinstance(loaded, trimesh.Scene) else loaded
     if not isinstance(mesh, trimesh.Trimesh) or len(mesh.faces) == 0:
-        raise ValueError(f"{path} holds no triangles, only {type(mesh).__name__}; export it as a triangle mesh")
+        raise InputError(f"{path} holds no triangles, only {type(mesh).__name__}; export it as a triangle mesh")
     vertices = torch.from_numpy(np.array(mesh.vertices, dtype=np.float32))
     return vertices, torch.from_numpy(np.array(mesh.faces, dtype=np.int64))
 

@@ -91,7 +91,7 @@ def test_wrong_input_is_named(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_mesh(tmp_path / "none.ply")
     (tmp_path / "notes.xyzzy").write_text("hello")
-    with pytest.raises(ValueError, match="no reader for .xyzzy"):
+    with pytest.raises(ValueError, match=r"no reader for \.xyzzy"):
         read_mesh(tmp_path / "notes.xyzzy")
-    with pytest.raises(ValueError, match="not a .ply"):
+    with pytest.raises(ValueError, match=r"not a \.ply"):
         read_ply(tmp_path / "notes.xyzzy")
