@@ -104,10 +104,8 @@ def read_mesh(path: str | Path) -> tuple[Float[Tensor, "V 3"], Int[Tensor, "F 3"
         raise FileNotFoundError(f"no mesh file {path}")
     try:
         loaded = trimesh.load(path, process=False)
-    except NotImplementedError as error:
-        raise InputError(
-            f"{path}: no reader for {path.suffix or 'a file without extension'}: {one_line(error)}"
-        ) from error
+    except Exception as error:  # each of trimesh's readers fails in its own way on a broken file
+        raise InputError(f"{path} cannot be read as a mesh: {one_line(error)}") from error
     mesh = loaded.to_mesh() if isinstance(loaded, trimesh.Scene) else loaded
     if not isinstance(mesh, trimesh.Trimesh) or len(mesh.faces) == 0:
         raise InputError(f"{path} holds no triangles, only {type(mesh).__name__}; export it as a triangle mesh")

@@ -4,6 +4,7 @@ import torch
 import trimesh
 from PIL import Image
 from zoetrope.representations.mesh import icosphere
+from zoetrope.scenes.error import InputError
 from zoetrope.scenes.mesh_file import read_mesh, read_ply, to_bytes, write_obj, write_ply
 
 
@@ -91,7 +92,9 @@ def test_wrong_input_is_named(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_mesh(tmp_path / "none.ply")
     (tmp_path / "notes.xyzzy").write_text("hello")
-    with pytest.raises(ValueError, match=r"no reader for \.xyzzy"):
-        read_mesh(tmp_path / "notes.xyzzy")
+    (tmp_path / "half.ply").write_bytes(b"ply\nformat binary_little_endian 1.0\nelement vertex 9")
+    for broken in ("notes.xyzzy", "half.ply"):
+        with pytest.raises(InputError, match=f"{broken} cannot be read as a mesh"):
+            read_mesh(tmp_path / broken)
     with pytest.raises(ValueError, match=r"not a \.ply"):
         read_ply(tmp_path / "notes.xyzzy")
