@@ -1,1 +1,49 @@
-"""zoetrope: a handful of photos becomes a textured, rigged, animated 3D subject."""
+"""zoetrope: a handful of photos of an animal or a character becomes a textured, rigged, animated 3D subject.
+
+    from zoetrope import FitConfig, fit
+    result = fit(FitConfig(photos="photos/fox", out="runs/fox"))
+
+The names of this face are loaded on first use; `import zoetrope` by itself imports no PyTorch.
+
+Conventions, everywhere in the package
+--------------------------------------
+World and rest frame   right-handed, +Y up, the subject's front +Z, the subject's left +X (as glTF and VRM 1.0); unitless.
+Cameras                OpenGL axes: +X right, +Y up, looking along -Z. On disk nerfstudio's transforms.json.
+                       The default field of view is 30 degrees.
+Angles                 degrees at borders, in names that end in `_deg`. Azimuth 0 looks at the subject's front, 90 at its
+                       left: camera centre = distance * (sin az cos el, sin el, cos az cos el).
+Pictures               (B, H, W, C) float32 in [0, 1], sRGB-encoded; pixel centres at half integers, row 0 on top.
+                       Shading is computed in linear light and encoded last.
+Rotations              unit quaternions (w, x, y, z); glTF files alone store (x, y, z, w).
+Guidance               scale s means eps_uncond + s * (eps_cond - eps_uncond).
+Randomness             explicit generators; one seed, machine and thread count give the same bits.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .optimize.config import FitConfig as FitConfig
+
+# Public name -> the module that defines it.
+_FACE = {
+    "FitConfig": ".optimize.config",
+}
+
+__all__ = ["FitConfig", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("zoetrope")
+    if name in _FACE:
+        return getattr(import_module(_FACE[name], __name__), name)
+    raise AttributeError(f"module 'zoetrope' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,148 @@
+"""Everything a fit is told: one frozen dataclass, plain JSON on disk, and what of it is not implemented yet.
+
+Imports nothing heavy, so that the command line can show its help and refuse a wrong option at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from ..scenes.error import InputError
+
+FORMAT_VERSION = 1
+"""Of `config.json`; raised when an option changes its meaning."""
+
+CAMERA_WORDS = ("auto", "estimate")
+"""What `cameras` may say besides the path of a file."""
+
+Preset = Literal["quick", "full", "artic3d"]
+TemplateChoice = Literal["auto", "discover", "quadruped", "biped", "bird"]
+Representation = Literal["parts", "triplane", "spherical"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitConfig:
+    """All options of one fit. Raises InputError where a value is out of its bounds."""
+
+    photos: Path
+    """Folder of photos of one kind of animal or one character; optional in it: masks/, transforms.json."""
+    out: Path
+    """Run folder to be written; never inside the folder of photos."""
+    category: str | None = None
+    """What the subject is, in a word (fox); only priors that read text use it."""
+    preset: Preset = "quick"
+    """How much work: quick is minutes on two CPU cores and uses no diffusion prior, full is longer and finer."""
+    template: TemplateChoice = "auto"
+    """Skeleton to start from; auto is quadruped until a prior can tell the body plan."""
+    representation: Representation = "parts"
+    """What the surface is: part surfaces, an SDF tri-plane or a spherical tri-plane."""
+    init: Path | None = None
+    """Mesh file or folder of another system to start from; none by default."""
+    masks: str = "auto"
+    """Where masks come from: alpha, folder (masks/STEM.png), or auto, which takes whichever is there."""
+    cameras: str = "auto"
+    """auto keeps the cameras of a transforms.json beside the photos, estimate ignores it, a FILE names another."""
+    semantic: str = "auto"
+    """Prior that tells body parts: auto, embedded or timm:NAME; auto is none until an embedded one exists."""
+    diffusion: str = "auto"
+    """Prior that judges novel views: auto, none, embedded, a model id or a local folder; auto is none for now."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:N or mps; auto takes a GPU where there is one."""
+    seed: int = 0
+    """Same seed, machine and thread count: the same result, bit for bit."""
+    effort: float = 1.0
+    """Multiplies every stage's iterations; 0.1 gives a rough preview."""
+    resume: bool = False
+    """Go on from the last checkpoint in the run folder, with the options it was started with."""
+    overwrite: bool = False
+    """Replace the run that is already in the run folder."""
+    offline: bool = False
+    """Use nothing that is not on this machine; a fit downloads nothing unasked in any case."""
+
+    def __post_init__(self) -> None:
+        for name, options in _choices().items():
+            if getattr(self, name) not in options:
+                raise InputError(f"--{name} is {getattr(self, name)!r}; it must be one of {', '.join(options)}")
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"--seed is {self.seed}; it must lie between 0 and 2^63 - 1")
+        if not (math.isfinite(self.effort) and self.effort > 0):
+            raise InputError(f"--effort is {self.effort}; it must be a positive number, 1 for the preset as it is")
+        if self.resume and self.overwrite:
+            raise InputError("--resume keeps the run and --overwrite throws it away; give one of them")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data with a format version; paths are relative to the run folder, so that the two move together."""
+        options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        del options["out"], options["resume"], options["overwrite"]  # they say how to start, not what to do
+        options["photos"] = _relative(self.photos, self.out)
+        if self.init is not None:
+            options["init"] = _relative(self.init, self.out)
+        if self.cameras not in CAMERA_WORDS:
+            options["cameras"] = _relative(Path(self.cameras), self.out)
+        return {"format_version": FORMAT_VERSION, "options": options}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any], out: Path) -> FitConfig:
+        """The options written by `to_json`, for the run folder `out` they were read from.
+
+        Raises InputError for another format version, an unknown option or a value out of its bounds.
+        """
+        if data.get("format_version") != FORMAT_VERSION:
+            raise InputError(
+                f"{out / 'config.json'} has format version {data.get('format_version')!r}; "
+                f"this zoetrope reads {FORMAT_VERSION}: use the version that wrote it"
+            )
+        options = dict(data.get("options", {}))
+        odd = sorted(set(options) - {field.name for field in dataclasses.fields(cls)})
+        if odd or "photos" not in options:
+            problem = f"has options unknown here: {', '.join(odd)}" if odd else "does not say where the photos are"
+            raise InputError(f"{out / 'config.json'} {problem}; it was not written by this version of zoetrope")
+        for name in ("photos", "init"):
+            if options.get(name) is not None:
+                options[name] = _resolved(options[name], out)
+        if options.get("cameras", "auto") not in CAMERA_WORDS:
+            options["cameras"] = str(_resolved(options["cameras"], out))
+        return cls(out=out, **options)  # an option that came later has the default that means what was done before
+
+    def differences(self, other: FitConfig) -> list[str]:
+        """Options that decide the result and differ, in words. Where the folder of photos lies does not count."""
+        ours, theirs = self.to_json()["options"], other.to_json()["options"]
+        names = [name for name in ours if name != "photos" and ours[name] != theirs[name]]
+        return [f"--{name} {ours[name]} (the run has {theirs[name]})" for name in names]
+
+
+def check_supported(config: FitConfig) -> None:
+    """Raises InputError naming the first option that is accepted but has no implementation yet."""
+    for option, value, ready in (
+        ("preset", config.preset, ("quick", "full")),
+        ("template", config.template, ("auto", "quadruped", "biped", "bird")),
+        ("representation", config.representation, ("parts",)),
+        ("init", None if config.init is None else str(config.init), (None,)),
+        ("masks", config.masks, ("auto", "alpha", "folder")),
+        ("semantic", config.semantic, ("auto",)),
+        ("diffusion", config.diffusion, ("auto", "none")),
+    ):
+        if value not in ready:
+            instead = " or ".join(str(choice) for choice in ready) if ready != (None,) else "no --init"
+            raise InputError(f"not implemented yet: --{option} {value}; use {instead}")
+
+
+def _choices() -> dict[str, tuple[str, ...]]:
+    hints = get_type_hints(FitConfig)
+    return {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
+
+
+def _relative(path: Path, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
+    except ValueError:  # another drive on Windows: there is no relative path
+        return path.absolute().as_posix()
+
+
+def _resolved(text: str, folder: Path) -> Path:
+    return Path(os.path.normpath(folder / text))
