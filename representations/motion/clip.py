@@ -1,0 +1,74 @@
+"""Animation clips: one rotation per joint at increasing times, slerped in between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..rotation import slerp
+
+
+@dataclass(frozen=True)
+class Clip:
+    """T poses of J joints. Quaternions (w, x, y, z) of unit length, relative to the parent joint, as in `Skeleton`."""
+
+    name: str
+    times: Float[Tensor, " T"]
+    """Seconds, strictly increasing, the first one 0."""
+    rotations: Float[Tensor, "T J 4"]
+    loop: bool = True
+    """Whether the clip repeats; then its last pose is its first one again, so that it closes without a jump."""
+
+    def __post_init__(self) -> None:
+        count = self.times.shape[0]
+        if count == 0 or self.rotations.shape[0] != count:
+            raise ValueError(f"clip {self.name!r} has {count} times for {self.rotations.shape[0]} poses; give one each")
+        if float(self.times[0]) != 0 or not bool((self.times.diff() > 0).all()):
+            raise ValueError(f"clip {self.name!r}: times must start at 0 and increase, found {self.times.tolist()}")
+        off = float((self.rotations.norm(dim=-1) - 1).abs().max())
+        if not off < 1e-3:
+            raise ValueError(f"clip {self.name!r}: quaternions must have length 1; one is off by {off:.2g}")
+        if self.loop:
+            cosine = float((self.rotations[0] * self.rotations[-1]).sum(-1).abs().min())
+            if cosine < 1 - 1e-4:
+                raise ValueError(f"clip {self.name!r} loops, but its last pose is not its first; repeat it at the end")
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first pose to the last."""
+        return float(self.times[-1])
+
+    def sample(self, times: Float[Tensor, " N"]) -> Float[Tensor, "N J 4"]:
+        """Poses at any times in seconds: slerp along the shorter arc between neighbours.
+
+        A looping clip repeats; another holds its first pose before the start and its last one after the end.
+        """
+        if self.duration == 0:
+            return self.rotations[:1].expand(times.shape[0], -1, -1)
+        keys = self.times.to(times)
+        times = torch.remainder(times, self.duration) if self.loop else times.clamp(0, self.duration)
+        after = torch.searchsorted(keys, times, right=True).clamp(1, keys.shape[0] - 1)
+        before = after - 1
+        fraction = (times - keys[before]) / (keys[after] - keys[before])
+        rotations = self.rotations.to(times)
+        return slerp(rotations[before], rotations[after], fraction[:, None, None])
+
+    def frame_times(self, frames_per_second: float) -> Float[Tensor, " N"]:
+        """Evenly spaced times for a film, at least one; a loop leaves out its end, which is its start again."""
+        count = max(1, round(self.duration * frames_per_second) + (0 if self.loop else 1))
+        return torch.arange(count, dtype=torch.float32) / frames_per_second
+
+    def continuous(self) -> Clip:
+        """The same motion with signs chosen so that neighbouring quaternions lie on one side of the sphere.
+
+        q and -q are the same rotation, but a reader that interpolates componentwise, as glTF's LINEAR may, goes the
+        long way round between them.
+        """
+        dots = (self.rotations[1:] * self.rotations[:-1]).sum(-1)
+        flips = torch.where(dots < 0, -torch.ones_like(dots), torch.ones_like(dots)).cumprod(dim=0)
+        start = torch.where(self.rotations[0, :, 0] < 0, -1.0, 1.0).to(flips)
+        signs = start * torch.cat([torch.ones_like(flips[:1]), flips]) if len(flips) else start[None]
+        return Clip(self.name, self.times, self.rotations * signs[..., None], self.loop)
