@@ -85,34 +85,38 @@ class RunFolder:
         return self.root / "subject.glb"
 
 
-def start_run(config: FitConfig, models: dict[str, str] | None = None) -> FitConfig | None:
-    """Makes the run folder ready: a new one, a replaced one, or one to go on with.
+@contextmanager
+def open_run(config: FitConfig, models: dict[str, str] | None = None) -> Iterator[RunFolder]:
+    """The run folder made ready and held for writing: a new one, a replaced one, or one to go on with.
 
-    A new run gets its `config.json`, written before anything else. Returns None for a new run and the recorded options
-    for a resumed one. `models` are the ids of the priors in use.
+    A new run gets its `config.json` before anything else. `models` are the ids of the priors in use. A second process
+    that opens the same folder gets an InputError instead of mixing its lines in.
 
     Raises InputError where the folder holds something else, where there is nothing to resume, where the options are not
-    those the run was started with, or where `out` lies inside the folder of photos.
+    those the run was started with, or where `out` lies inside the folder of photos. Then nothing was changed.
     """
     run = RunFolder(config.out)
-    out, photos = config.out.absolute().resolve(), config.photos.absolute().resolve()
-    if out == photos or photos in out.parents:
-        raise InputError(f"--out {config.out} lies inside the photos {config.photos}; choose a folder outside of it")
-    if config.out.exists() and not config.out.is_dir():
-        raise InputError(f"--out {config.out} is a file; a run is written to a folder: choose another name")
+    _refuse_wrong_places(config)
     if config.resume:
-        return _resumed(config)
+        _refuse_other_options(config)
+        with _sole_writer(config.out):
+            yield run
+        return
     present = visible_names(config.out)
     if present and not config.overwrite:
         raise InputError(
             f"--out {config.out} is not empty ({', '.join(present[:3])}{', ...' if len(present) > 3 else ''}); "
             "add --resume to go on with that run, --overwrite to replace it, or choose another folder"
         )
-    if present:
-        _remove_run(config.out)
+    if present and not run.config.is_file():
+        raise InputError(f"--overwrite replaces runs only, and {config.out} has no config.json; choose another --out")
     config.out.mkdir(parents=True, exist_ok=True)
-    _write_json(run.config, config.to_json() | _circumstances(models or {}))
-    return None
+    with _sole_writer(config.out):
+        _remove_run(config.out)
+        with atomic_write(run.config) as temporary:
+            data = config.to_json() | _circumstances(models or {})
+            temporary.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        yield run
 
 
 def read_config(folder: Path) -> FitConfig:
@@ -140,26 +144,6 @@ def changed_versions(folder: Path) -> list[str]:
     return changes
 
 
-@contextmanager
-def sole_writer(folder: Path) -> Iterator[None]:
-    """Holds the run folder while the block runs; a second process gets an InputError instead of mixing its lines in.
-
-    The lock goes with the process, however that ends. Without POSIX file locks (Windows) it does nothing.
-    """
-    if os.name != "posix":
-        yield
-        return
-    import fcntl
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as fault:
-            raise InputError(f"another process is writing to {folder}; wait for it or choose another --out") from fault
-        yield
-
-
 def installed_version(package: str) -> str | None:
     """Version of a distribution, or None where it is not installed under that name.
 
@@ -177,22 +161,45 @@ def visible_names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
 
 
-def _resumed(config: FitConfig) -> FitConfig:
+def _refuse_wrong_places(config: FitConfig) -> None:
+    out, photos = config.out.resolve(), config.photos.resolve()
+    if out == photos or photos in out.parents:
+        raise InputError(f"--out {config.out} lies inside the photos {config.photos}; choose a folder outside of it")
+    if config.out.exists() and not config.out.is_dir():
+        raise InputError(f"--out {config.out} is a file; a run is written to a folder: choose another name")
+
+
+def _refuse_other_options(config: FitConfig) -> None:
     if not RunFolder(config.out).config.is_file():
         raise InputError(f"--resume finds no run in {config.out} (no config.json); leave --resume out to start one")
-    recorded = read_config(config.out)
-    differences = config.differences(recorded)
+    differences = config.differences(read_config(config.out))
     if differences:
         raise InputError(
             f"--resume goes on with the options of the run in {config.out}, but this command has "
             f"{'; '.join(differences)}; repeat the run's options or choose another --out"
         )
-    return recorded
+
+
+@contextmanager
+def _sole_writer(folder: Path) -> Iterator[None]:
+    """Holds the folder while the block runs. The lock goes with the process, however that ends.
+
+    Without POSIX file locks (Windows) it does nothing.
+    """
+    if os.name != "posix":
+        yield
+        return
+    import fcntl
+
+    with open(folder / ".lock", "w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as fault:
+            raise InputError(f"another process is writing to {folder}; wait for it or choose another --out") from fault
+        yield
 
 
 def _remove_run(folder: Path) -> None:
-    if not RunFolder(folder).config.is_file():
-        raise InputError(f"--overwrite replaces runs only, and {folder} has no config.json; choose another --out")
     for name in _FOLDERS:
         if (folder / name).is_dir():
             shutil.rmtree(folder / name)
@@ -208,8 +215,3 @@ def _circumstances(models: dict[str, str]) -> dict[str, Any]:
     versions = {"python": platform.python_version(), **{name: installed_version(name) for name in _PACKAGES}}
     machine = {"system": platform.system(), "processor": platform.machine(), "threads": torch.get_num_threads()}
     return {"versions": versions, "machine": machine, "models": models}
-
-
-def _write_json(path: Path, data: dict[str, Any]) -> None:
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
