@@ -19,8 +19,9 @@ def sway(
 ) -> Clip:
     """A looping clip through P poses in the order given, and back from the last to the first.
 
-    Between two poses every joint turns along its shorter arc, eased by 3 t^2 - 2 t^3, so that all joints stand still in the
-    poses themselves. One pose alone sways between itself and the rest pose. Raises ValueError where there is none.
+    Between two poses every joint turns along its shorter arc, eased by 3 t^2 - 2 t^3, so that all joints stand
+    still in the poses themselves. One pose alone sways between itself and the rest pose. Raises ValueError where
+    there is none.
     """
     count = poses.shape[0]
     if count == 0:
