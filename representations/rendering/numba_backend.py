@@ -1,0 +1,169 @@
+"""Visibility on the CPU: a compiled scan over faces, pictures side by side on all threads.
+
+Each face is projected, boxed in pixels and tested at the pixel centres of its box with three edge functions
+
+    e_ab(p) = (a - p) x (b - p),
+
+in float64. Written like this, e_ab(p) is exactly -e_ba(p) and exactly 0 when p is a or b, so neighbouring faces always
+agree on which side of their common edge a pixel lies, and only exact zeros need the top-left rule. Inverse depth 1/w
+is linear on the screen, hence the mean of the corners' 1/w weighted with the edge functions.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .parallel import jit, over
+
+
+def visibility(
+    vertices_clip: Tensor, faces: Tensor, size: tuple[int, int], near: float, cull: bool
+) -> tuple[Tensor, Tensor]:
+    """Nearest face (B, H, W) int32 and its depth; see `fragment.rasterize` for the rules."""
+    if vertices_clip.device.type != "cpu":
+        raise ValueError(f"backend numba works on CPU tensors, not on {vertices_clip.device}; use backend='torch'")
+    batch, (height, width) = vertices_clip.shape[0], size
+    face = torch.empty((batch, height, width), dtype=torch.int32)
+    depth = torch.empty((batch, height, width), dtype=vertices_clip.dtype)
+    vertices, triangles = vertices_clip.contiguous().numpy(), faces.int().contiguous().numpy()
+    face_out, depth_out = face.numpy(), depth.numpy()
+    # Few pictures are cut into bands of rows so that every thread has work; each band scans all faces.
+    bands = min(height, max(1, -(-2 * torch.get_num_threads() // batch)) if torch.get_num_threads() > 1 else 1)
+
+    def task(start: int, stop: int) -> int:
+        return _draw(vertices, triangles, face_out, depth_out, near, cull, bands, start, stop)
+
+    bad = [index for index in over(batch * bands, task) if index >= 0]
+    if bad:
+        picture, vertex = divmod(min(bad), vertices.shape[1])
+        raise ValueError(
+            f"vertices_clip[{picture}, {vertex}] is {vertices[picture, vertex].tolist()}; every number must be finite: "
+            "look for a division by zero or a diverging step before rendering"
+        )
+    return face, depth
+
+
+@jit
+def _draw(vertices, faces, face_out, depth_out, near, cull, bands, start, stop):
+    """Draws bands start..stop; returns the flat index of a vertex that is not finite, or -1."""
+    count = vertices.shape[1]
+    height, width = face_out.shape[1], face_out.shape[2]
+    screen = np.empty((count, 3), np.float64)  # column, row, 1/w; the last is 0 behind the near plane
+    rows = height // bands + 1
+    nearest = np.empty((rows, width), np.float64)
+    polygon = np.empty((4, 3), np.float64)
+    projected = -1
+    for item in range(start, stop):
+        picture, band = item // bands, item % bands
+        top, bottom = height * band // bands, height * (band + 1) // bands
+        if projected != picture:
+            projected = picture
+            for v in range(count):
+                x = np.float64(vertices[picture, v, 0])
+                y = np.float64(vertices[picture, v, 1])
+                w = np.float64(vertices[picture, v, 3])
+                if not (abs(x) + abs(y) + abs(w) < math.inf):
+                    return picture * count + v
+                if w >= near:
+                    screen[v, 0] = (x / w + 1.0) * (0.5 * width)
+                    screen[v, 1] = (1.0 - y / w) * (0.5 * height)
+                    screen[v, 2] = 1.0 / w
+                else:
+                    screen[v, 2] = 0.0
+        for r in range(bottom - top):
+            for c in range(width):
+                nearest[r, c] = 0.0
+                face_out[picture, top + r, c] = -1
+        for f in range(faces.shape[0]):
+            i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
+            if screen[i, 2] > 0.0 and screen[j, 2] > 0.0 and screen[k, 2] > 0.0:
+                _fill(screen[i], screen[j], screen[k], f, cull, top, bottom, nearest, face_out[picture])
+            elif screen[i, 2] > 0.0 or screen[j, 2] > 0.0 or screen[k, 2] > 0.0:
+                corners = _cut(vertices[picture], screen, i, j, k, near, height, width, polygon)
+                for last in range(2, corners):
+                    _fill(
+                        polygon[0], polygon[last - 1], polygon[last], f, cull, top, bottom, nearest, face_out[picture]
+                    )
+        for r in range(bottom - top):
+            for c in range(width):
+                inverse = nearest[r, c]
+                depth_out[picture, top + r, c] = 1.0 / inverse if inverse > 0.0 else math.inf
+    return -1
+
+
+@jit
+def _fill(p, q, s, index, cull, top, bottom, nearest, face_out):
+    """Draws one projected triangle (column, row, 1/w per corner) into rows top..bottom."""
+    x0, y0, x1, y1, x2, y2 = p[0], p[1], q[0], q[1], s[0], s[1]
+    width = nearest.shape[1]
+    left = max(math.ceil(min(x0, x1, x2) - 0.5), 0.0)
+    right = min(math.floor(max(x0, x1, x2) - 0.5), width - 1.0)
+    upper = max(math.ceil(min(y0, y1, y2) - 0.5), 0.0 + top)
+    lower = min(math.floor(max(y0, y1, y2) - 0.5), bottom - 1.0)
+    if left > right or upper > lower:
+        return
+    for r in range(int(upper), int(lower) + 1):
+        py = r + 0.5
+        b0, b1, b2 = y0 - py, y1 - py, y2 - py
+        for c in range(int(left), int(right) + 1):
+            px = c + 0.5
+            a0, a1, a2 = x0 - px, x1 - px, x2 - px
+            e0 = a1 * b2 - b1 * a2
+            e1 = a2 * b0 - b2 * a0
+            e2 = a0 * b1 - b0 * a1
+            if e0 > 0.0 and e1 > 0.0 and e2 > 0.0:
+                if cull:
+                    continue
+            elif not (e0 < 0.0 and e1 < 0.0 and e2 < 0.0):
+                if e0 >= 0.0 and e1 >= 0.0 and e2 >= 0.0:
+                    if cull:
+                        continue
+                    turn = 1.0
+                elif e0 <= 0.0 and e1 <= 0.0 and e2 <= 0.0:
+                    turn = -1.0
+                else:
+                    continue
+                if e0 == 0.0 and not _owns(turn * (x2 - x1), turn * (y2 - y1)):
+                    continue
+                if e1 == 0.0 and not _owns(turn * (x0 - x2), turn * (y0 - y2)):
+                    continue
+                if e2 == 0.0 and not _owns(turn * (x1 - x0), turn * (y1 - y0)):
+                    continue
+            inverse = (e0 * p[2] + e1 * q[2] + e2 * s[2]) / (e0 + e1 + e2)
+            if inverse > nearest[r - top, c]:
+                nearest[r - top, c] = inverse
+                face_out[r, c] = index
+
+
+@jit
+def _owns(dx, dy):
+    """Top-left rule for an edge that runs with the interior on its right hand as seen (rows grow downward)."""
+    return dy < 0.0 or (dy == 0.0 and dx > 0.0)
+
+
+@jit
+def _cut(vertices, screen, i, j, k, near, height, width, polygon):
+    """Writes the part of a triangle in front of the near plane as a projected polygon; returns its corner count."""
+    corners = 0
+    for side in range(3):
+        a = i if side == 0 else (j if side == 1 else k)
+        b = j if side == 0 else (k if side == 1 else i)
+        front_a, front_b = screen[a, 2] > 0.0, screen[b, 2] > 0.0
+        if front_a:
+            polygon[corners] = screen[a]
+            corners += 1
+        if front_a != front_b:
+            # Always from the vertex in front to the one behind: both faces at the edge get the same point.
+            m, n = (a, b) if front_a else (b, a)
+            xm, ym, wm = np.float64(vertices[m, 0]), np.float64(vertices[m, 1]), np.float64(vertices[m, 3])
+            xn, yn, wn = np.float64(vertices[n, 0]), np.float64(vertices[n, 1]), np.float64(vertices[n, 3])
+            t = (wm - near) / (wm - wn)
+            polygon[corners, 0] = ((xm + t * (xn - xm)) / near + 1.0) * (0.5 * width)
+            polygon[corners, 1] = (1.0 - (ym + t * (yn - ym)) / near) * (0.5 * height)
+            polygon[corners, 2] = 1.0 / near
+            corners += 1
+    return corners

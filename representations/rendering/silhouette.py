@@ -1,0 +1,111 @@
+"""Losses on silhouettes that still pull when the mesh is far off.
+
+An exact edge only feels the pixels it touches. `blur_pyramid_loss` compares coverage and mask at ever coarser scales, so
+that a limb next to its place is drawn into it; `outside_loss` draws every vertex seen outside the mask straight home
+along the mask's distance map, from beyond the picture's frame too.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from .coverage import coverage
+
+__all__ = ["blur_pyramid_loss", "coverage", "distance_maps", "outside_loss"]
+
+
+def blur_pyramid_loss(
+    coverage: Float[Tensor, "B H W"],
+    target: Float[Tensor, "B H W"],
+    valid: Float[Tensor, "B H W"] | None = None,
+    levels: int = 5,
+) -> Float[Tensor, " B"]:
+    """Mean squared difference of coverage and target per picture, averaged over `levels` scales.
+
+    Level 0 is the pictures as they are; each further level halves them by 2x2 means (odd sizes are filled up with
+    pixels that do not count) and then blurs with a binomial 3x3 kernel, so that blocks do not hide small shifts.
+    `valid` in [0, 1] weights pixels (0 where the target is unknown); at each level a cell weighs as much as it holds
+    valid area. A picture without valid pixels has loss 0.
+    """
+    if coverage.shape != target.shape or (valid is not None and valid.shape != target.shape):
+        shapes = [tuple(t.shape) for t in (coverage, target, valid) if t is not None]
+        raise ValueError(f"coverage, target and valid have shapes {shapes}; they must be the same")
+    if levels < 1:
+        raise ValueError(f"levels is {levels}; it must be 1 or more")
+    weight = torch.ones_like(target) if valid is None else valid.to(coverage.dtype)
+    difference = (coverage - target) * weight
+    loss = coverage.new_zeros(coverage.shape[0])
+    for level in range(levels):
+        blurred, share = (difference, weight) if level == 0 else (_binomial(difference), _binomial(weight))
+        # (mean difference over the valid area)^2, weighted with that area
+        square = blurred.square() / share.clamp_min(torch.finfo(share.dtype).tiny)
+        total = share.sum(dim=(1, 2))
+        loss = loss + square.sum(dim=(1, 2)) / total.clamp_min(torch.finfo(share.dtype).tiny)
+        if level + 1 < levels:
+            difference, weight = _halve(difference), _halve(weight)
+    return loss / levels
+
+
+def distance_maps(mask: Bool[Tensor, "B H W"]) -> tuple[Float[Tensor, "B H W"], Float[Tensor, "B H W"]]:
+    """Euclidean distances in pixels, float32: to the mask from outside it, and to its outside from within.
+
+    Each is 0 on the other side, and 1 for a pixel whose neighbour is there. A picture without any pixel of the wanted
+    kind has distance inf everywhere.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    def distance(wanted: np.ndarray) -> np.ndarray:
+        if not wanted.any():
+            return np.full(wanted.shape, np.inf, np.float32)
+        return np.asarray(distance_transform_edt(~wanted), np.float32)
+
+    pictures = mask.detach().cpu().numpy().astype(bool)
+    outside = np.stack([distance(picture) for picture in pictures]) if len(pictures) else np.zeros(mask.shape, "f4")
+    inside = np.stack([distance(~picture) for picture in pictures]) if len(pictures) else np.zeros(mask.shape, "f4")
+    return torch.from_numpy(outside).to(mask.device), torch.from_numpy(inside).to(mask.device)
+
+
+def outside_loss(points_px: Float[Tensor, "B V 2"], distance: Float[Tensor, "B H W"]) -> Float[Tensor, " B"]:
+    """Mean distance in pixels from each point (column, row) to the mask whose outside distance map is given.
+
+    Bilinear between pixel centres, differentiable in `points_px`. A point beyond the outermost centres counts the
+    distance at the nearest of them plus its own distance from there, so that it is drawn back from anywhere.
+    """
+    batch, height, width = distance.shape
+    if points_px.shape[0] != batch:
+        raise ValueError(f"{points_px.shape[0]} pictures of points but {batch} distance maps")
+    column, row = points_px[..., 0] - 0.5, points_px[..., 1] - 0.5
+    x, y = column.clamp(0, width - 1), row.clamp(0, height - 1)
+    left, top = x.detach().floor().clamp(0, max(width - 2, 0)), y.detach().floor().clamp(0, max(height - 2, 0))
+    fx, fy = x - left, y - top
+    base = (torch.arange(batch, device=distance.device)[:, None] * height + top.long()) * width + left.long()
+    right, down = min(1, width - 1), width if height > 1 else 0
+    flat = distance.reshape(-1)
+
+    def at(offset: int) -> Tensor:
+        return flat.index_select(0, (base + offset).reshape(-1)).reshape(base.shape)
+
+    upper = at(0) * (1 - fx) + at(right) * fx
+    lower = at(down) * (1 - fx) + at(down + right) * fx
+    value = upper * (1 - fy) + lower * fy
+    beyond = torch.stack([column - x, row - y], dim=-1)
+    square = beyond.square().sum(dim=-1)
+    away = square > 0
+    # The root has no gradient at 0, where points inside the frame are: take it only where there is something to take.
+    value = value + torch.where(away, torch.where(away, square, torch.ones_like(square)).sqrt(), square)
+    return value.mean(dim=1)
+
+
+def _halve(picture: Tensor) -> Tensor:
+    height, width = picture.shape[1:]
+    padded = torch.nn.functional.pad(picture, (0, width % 2, 0, height % 2))
+    return torch.nn.functional.avg_pool2d(padded[:, None], 2)[:, 0]
+
+
+def _binomial(picture: Tensor) -> Tensor:
+    padded = torch.nn.functional.pad(picture, (1, 1, 1, 1))
+    rows = 0.25 * padded[:, :-2] + 0.5 * padded[:, 1:-1] + 0.25 * padded[:, 2:]
+    return 0.25 * rows[:, :, :-2] + 0.5 * rows[:, :, 1:-1] + 0.25 * rows[:, :, 2:]
