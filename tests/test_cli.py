@@ -1,0 +1,140 @@
+"""The command line: exit codes, one clear line for what is wrong, and no work before the options are right."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from zoetrope import __version__
+from zoetrope.cli import main
+
+
+def _line(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line a refusal prints on stderr."""
+    printed = capsys.readouterr()
+    (line,) = printed.err.splitlines()
+    assert line.startswith("zoetrope: ")
+    assert printed.out == ""
+    return line
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == __version__
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    shown = capsys.readouterr().out
+    for command in ("fit", "doctor", "animate", "transfer", "zoo", "pretrain", "models", "report", "view", "fleet"):
+        assert command in shown
+
+
+def test_fit_help_shows_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["fit", "--help"])
+    shown = capsys.readouterr().out
+    options = (
+        "out category preset template representation init masks cameras semantic diffusion device seed resume plan"
+    )
+    for option in [*options.split(), "offline", "overwrite", "effort"]:
+        assert f"--{option} " in shown
+    assert "positional arguments" in shown
+
+
+@pytest.mark.parametrize("arguments", [["animate", "RUN", "--motion", "walk"], ["fleet", "--help"], ["models", "list"]])
+def test_planned_commands_say_so(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert f"not implemented yet: {arguments[0]}" in _line(capsys)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["bogus"],
+        ["fit"],
+        ["fit", "photos"],
+        ["fit", "photos", "--out", "run", "--preset", "slow"],
+        ["fit", "photos", "--out", "run", "--seed", "x"],
+        ["fit", "photos", "--out", "run", "--sharpness", "3"],
+    ],
+)
+def test_wrong_words_end_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.err
+    assert printed.out == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--seed", "-1"], "--seed is -1"),
+        (["--effort", "0"], "--effort is 0.0"),
+        (["--resume", "--overwrite"], "give one of them"),
+        (["--preset", "artic3d"], "not implemented yet: --preset artic3d"),
+        (["--template", "discover"], "not implemented yet: --template discover"),
+        (["--representation", "triplane"], "not implemented yet: --representation triplane"),
+        (["--init", "a.glb"], "not implemented yet: --init a.glb"),
+        (["--semantic", "timm:x"], "not implemented yet: --semantic timm:x"),
+        (["--diffusion", "embedded"], "not implemented yet: --diffusion embedded"),
+        (["--resume"], "--resume finds no run"),
+        (["--device", "gpu"], "--device gpu is not on this machine"),
+        ([], "does not exist; expected a folder of photos"),
+    ],
+)
+def test_refusals_come_in_one_line_and_leave_nothing(
+    options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", str(tmp_path / "photos"), "--out", str(tmp_path / "run"), *options]) == 2
+    assert message in _line(capsys)
+    assert not (tmp_path / "run").exists()
+
+
+def test_doctor_names_the_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 0
+    shown = capsys.readouterr().out
+    for name in (
+        "zoetrope",
+        "python",
+        "torch",
+        "numba",
+        "threads",
+        "memory",
+        "auto",
+        "ffmpeg",
+        "nvdiffrast",
+        "kernels",
+    ):
+        assert name in shown
+
+
+def test_an_interruption_tells_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("zoetrope.optimize.doctor.examine", interrupted)
+    assert main(["doctor"]) == 130
+    assert "--resume" in _line(capsys)
+
+
+def test_our_own_faults_end_with_1_and_a_traceback() -> None:
+    script = (
+        "import sys\n"
+        "import zoetrope.optimize.doctor as doctor\n"
+        "from zoetrope.cli import main\n"
+        "doctor.examine = lambda: 1 / 0\n"
+        "sys.exit(main(['doctor']))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "ZeroDivisionError" in done.stderr
