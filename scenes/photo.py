@@ -72,9 +72,8 @@ def read_photo(path: Path, max_side: int = WORKING_SIDE, *, alpha_is_mask: bool 
             raise PhotoError("is fully transparent; save it with its subject visible")
         if alpha_is_mask:
             require_subject(picture.alpha, width, height, "its alpha channel")
-    low, high = picture.pixels.min(axis=(0, 1)), picture.pixels.max(axis=(0, 1))
-    if (low == high).all():
-        raise PhotoError(f"is one colour throughout (#{bytes(low).hex()}); replace it or delete it")
+    if (picture.pixels == picture.pixels[0, 0]).all():
+        raise PhotoError(f"is one colour throughout (#{picture.pixels[0, 0].tobytes().hex()}); replace it or delete it")
     for array in (picture.pixels, picture.alpha):
         if array is not None:
             array.setflags(write=False)
