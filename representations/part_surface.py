@@ -35,6 +35,14 @@ class PartSurfaces(nn.Module):
     above `shared_degree`.
     """
 
+    _unique: Tensor
+    _owner: Tensor
+    _mirror: Tensor
+    _mask: Tensor
+    _degrees: Tensor
+    _shift_mask: Tensor
+    _ancestors: Tensor
+
     def __init__(self, template: Template, photo_count: int, *, level: int = 2, degree: int = 6) -> None:
         super().__init__()
         skeleton = template.skeleton
@@ -46,13 +54,10 @@ class PartSurfaces(nn.Module):
         unique = [j for j in range(len(names)) if j <= skeleton.mirror[j]]
         place = {j: k for k, j in enumerate(unique)}
         owner = [place[min(j, skeleton.mirror[j])] for j in range(len(names))]
-        self._unique: Tensor
-        self._owner: Tensor
         self.register_buffer("_unique", torch.tensor(unique))
         self.register_buffer("_owner", torch.tensor(owner))
-        self.register_buffer(
-            "_side", torch.tensor([-1.0 if owner[j] != place.get(j) else 1.0 for j in range(len(names))])
-        )
+        sides = [1.0 if j in place else -1.0 for j in range(len(names))]
+        self.register_buffer("_mirror", torch.tensor([[side, 1.0, 1.0] for side in sides]))
         middle = torch.tensor([skeleton.mirror[j] == j for j in unique])
         parity = lateral_parity(degree)
         even, odd = (parity > 0).float(), (parity < 0).float()
@@ -93,7 +98,7 @@ class PartSurfaces(nn.Module):
         self._sphere = sphere.to(device)
         self._ring = (ring * profile[:, None]).to(device)
         self._harmonics = spherical_harmonics(sphere, self.degree).to(device)
-        side = self._side.cpu()
+        side = self._mirror[:, 0].tolist()
         flipped = faces[:, [0, 2, 1]]
         self._faces = torch.cat([(faces if side[j] > 0 else flipped) + j * count for j in range(joint_count)]).to(
             device
@@ -105,6 +110,12 @@ class PartSurfaces(nn.Module):
         mean_girth = self.template.girth.mean(1)
         along = (0.5 + 0.5 * y)[None] + (_REACH * mean_girth / lengths)[:, None] * y[None]
         self._weights = _blend_weights(skeleton, along).to(device)
+        across = torch.cdist(sphere * sphere.new_tensor([-1.0, 1.0, 1.0]), sphere).argmin(1)
+        straight = torch.arange(count)
+        self.mirror = torch.cat(
+            [(straight if m != j else across) + m * count for j, m in enumerate(skeleton.mirror)]
+        ).to(device)
+        """Index of each vertex's mirror image."""
         chart_part = torch.tensor([part_index(name) for name in skeleton.parts]).repeat_interleave(count)
         s = (0.5 + 0.5 * y).repeat(joint_count)
         theta = torch.atan2(sphere[:, 0], sphere[:, 2]).repeat(joint_count)
@@ -114,13 +125,11 @@ class PartSurfaces(nn.Module):
     def skeleton(self) -> Skeleton:
         """The skeleton with the present bone lengths and attachments (differentiable joints and tips)."""
         rest = self.template.skeleton
-        owner, side = self._owner, self._side
-        mirror = torch.stack([side, torch.ones_like(side), torch.ones_like(side)], dim=1)
-        scale = self.log_length[owner].exp()[:, None]
+        scale = self.log_length.index_select(0, self._owner).exp()[:, None]
         bone = (rest.tips - rest.joints) * scale
-        shift = (self.shift * self._shift_mask)[owner] * mirror
+        shift = (self.shift * self._shift_mask).index_select(0, self._owner) * self._mirror
         parents = torch.tensor([max(p, 0) for p in rest.parents], device=bone.device)
-        offset = (rest.joints - rest.joints[parents]) * scale[parents] + shift
+        offset = (rest.joints - rest.joints[parents]) * scale.index_select(0, parents) + shift
         offset = torch.cat([rest.joints[:1], offset[1:]])
         joints = self._ancestors @ offset
         return rest.with_rest(joints, joints + bone)
@@ -128,10 +137,9 @@ class PartSurfaces(nn.Module):
     def shared(self) -> SkinnedMesh:
         """The shape that all photos share, parts overlapping, as one skinned mesh."""
         skeleton = self.skeleton()
-        unique, owner, side = self._unique, self._owner, self._side
-        bone = (skeleton.tips - skeleton.joints)[unique]
+        bone = (skeleton.tips - skeleton.joints).index_select(0, self._unique)
         length = torch.linalg.vector_norm(bone, dim=1)
-        girth = self.template.girth[unique] * self.log_girth.exp()
+        girth = self.template.girth.index_select(0, self._unique) * self.log_girth.exp()
         radius = girth.mean(1)
         s = (0.5 + 0.5 * self._sphere[:, 1])[None, :, None]
         across = torch.lerp(girth[:, None, :2], girth[:, None, 2:], s) * self._ring
@@ -139,19 +147,18 @@ class PartSurfaces(nn.Module):
         local = torch.stack([across[..., 0], axial, across[..., 1]], dim=-1)
         local = local + radius[:, None, None] * self._deformation(self.coefficients)
         world = local @ bone_frame(bone).transpose(1, 2)
-        mirror = torch.stack([side, torch.ones_like(side), torch.ones_like(side)], dim=1)
-        vertices = world[owner] * mirror[:, None] + skeleton.joints[:, None]
+        vertices = world.index_select(0, self._owner) * self._mirror[:, None] + skeleton.joints[:, None]
         return SkinnedMesh(vertices.reshape(-1, 3), self._faces, self._weights, self._part, self._reference)
 
     def instance(self, photos: Int[Tensor, " B"]) -> Float[Tensor, "B V 3"]:
         """Offsets of the photos' own shapes from `shared()`, in the rest frame."""
         skeleton = self.skeleton()
-        bone = (skeleton.tips - skeleton.joints)[self._unique]
-        radius = (self.template.girth[self._unique] * self.log_girth.exp()).mean(1)
-        local = radius[:, None, None] * self._deformation(self.instance_coefficients[photos])
-        world = (local @ bone_frame(bone).transpose(1, 2))[:, self._owner]
-        mirror = torch.stack([self._side, torch.ones_like(self._side), torch.ones_like(self._side)], dim=1)
-        return (world * mirror[:, None]).reshape(len(photos), -1, 3)
+        bone = (skeleton.tips - skeleton.joints).index_select(0, self._unique)
+        radius = (self.template.girth.index_select(0, self._unique) * self.log_girth.exp()).mean(1)
+        coefficients = self.instance_coefficients.index_select(0, photos)
+        local = radius[:, None, None] * self._deformation(coefficients)
+        world = (local @ bone_frame(bone).transpose(1, 2)).index_select(1, self._owner)
+        return (world * self._mirror[:, None]).reshape(len(photos), -1, 3)
 
     def regularizers(self) -> dict[str, Tensor]:
         """Named scalar penalties: sizes of the deformation, lengths, girths, attachments; roughness; girth steps."""
@@ -160,8 +167,9 @@ class PartSurfaces(nn.Module):
         instance = (self.instance_coefficients * self._mask).square()
         skeleton = self.template.skeleton
         follow = [(j, c) for j, c in enumerate(skeleton.main_child) if c >= 0]
-        log_girth = self.log_girth[self._owner]
-        ends = log_girth[[j for j, _ in follow], 2:] - log_girth[[c for _, c in follow], :2]
+        log_girth = self.log_girth.index_select(0, self._owner)
+        bones, children = (torch.tensor(column, device=log_girth.device) for column in zip(*follow, strict=True))
+        ends = log_girth.index_select(0, bones)[:, 2:] - log_girth.index_select(0, children)[:, :2]
         return {
             "deformation": energy.sum((1, 2)).mean(),
             "laplacian": (energy * roughness[:, None]).sum((1, 2)).mean(),

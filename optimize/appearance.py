@@ -1,0 +1,120 @@
+"""Do all photos agree on the subject's colours? The witness that tells front from rear where outlines cannot.
+
+Every account of a photo puts the photo's pixels onto the surface. Put on rightly, the photos agree; an account that
+takes the rear for the front puts the rump's pixels onto the face, and disagrees with the rest. The shared colours and
+the accounts' credit are found together by a few rounds of expectation maximisation, in which a photo is never judged by
+colours of its own.
+
+Works on any per-pixel feature; colours here, semantic features alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from ..representations.camera import Intrinsics, OrbitCamera, project, to_pixels
+from ..representations.mesh import vertex_normals
+from ..representations.rendering.fragment import Fragments, rasterize
+from .hypothesis import responsibilities
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Features that each of B accounts puts onto the V vertices."""
+
+    feature: Float[Tensor, "B V C"]
+    weight: Float[Tensor, "B V"]
+    """How well the vertex is seen: 0 hidden or off the mask, up to 1 facing the camera."""
+
+
+def sample(
+    vertices: Float[Tensor, "B V 3"],
+    faces: Int[Tensor, "F 3"],
+    camera: OrbitCamera,
+    intrinsics: Intrinsics,
+    feature: Float[Tensor, "B S S C"],
+    mask: Float[Tensor, "B S S"],
+) -> Sample:
+    """Bilinear look-up of the pictures at the projections of posed vertices, weighted by visibility and facing."""
+    size = mask.shape[1]
+    clip = project(vertices, camera, intrinsics)
+    visible = visible_vertices(rasterize(clip, faces, (size, size)), faces, vertices.shape[1])
+    centre = camera.world_from_camera()[:, :3, 3]
+    viewing = torch.nn.functional.normalize(centre[:, None] - vertices, dim=-1)
+    facing = (vertex_normals(vertices, faces) * viewing).sum(-1)
+    grid = (to_pixels(clip, size, size) / size * 2 - 1)[:, None]
+    # Border pixels mix subject and background: colours are averaged under the mask.
+    channels = torch.cat([feature * mask[..., None], mask[..., None]], dim=-1).permute(0, 3, 1, 2)
+    looked_up = torch.nn.functional.grid_sample(channels, grid, align_corners=False)[:, :, 0].transpose(1, 2)
+    share = looked_up[..., -1]
+    color = looked_up[..., :-1] / share[..., None].clamp_min(1e-3)
+    weight = visible.float() * facing.clamp(0, 1) * (share > 0.7)
+    return Sample(color, weight)
+
+
+def visible_vertices(fragments: Fragments, faces: Int[Tensor, "F 3"], vertex_count: int) -> Bool[Tensor, "B V"]:
+    """Vertices of faces that are seen in at least one pixel."""
+    batch = fragments.face.shape[0]
+    face = fragments.face.reshape(batch, -1).long()
+    seen_faces = torch.zeros(batch, faces.shape[0] + 1, dtype=torch.bool, device=face.device)
+    # -1 (nothing seen) goes into the extra last column.
+    seen_faces.scatter_(1, face.where(face >= 0, faces.shape[0]), True)
+    picture, which = seen_faces[:, :-1].nonzero(as_tuple=True)
+    seen = torch.zeros(batch, vertex_count, dtype=torch.bool, device=face.device)
+    for corner in range(3):
+        seen[picture, faces[which, corner]] = True
+    return seen
+
+
+def disagreement(
+    samples: Sample,
+    fold: Int[Tensor, " V"],
+    photo: Int[Tensor, " B"],
+    credit: Float[Tensor, " B"],
+    prior_strength: float = 0.5,
+) -> Float[Tensor, " B"]:
+    """Mean squared feature distance of each account to what the OTHER photos put in the same place.
+
+    `fold` maps each vertex to the lower index of itself and its mirror image, so that left and right share colours;
+    `credit` says how far each account is believed (sums to one over a photo). Places that the other photos hardly show
+    are judged by the mean feature over the whole body, which `prior_strength` photos' worth of evidence stands for.
+    """
+    batch, vertex_count, channels = samples.feature.shape
+    photo_count = int(photo.max()) + 1
+    weight = torch.zeros(batch, vertex_count).index_add(1, fold, samples.weight)
+    feature = torch.zeros(batch, vertex_count, channels).index_add(1, fold, samples.feature * samples.weight[..., None])
+    believed = torch.zeros(photo_count, vertex_count).index_add(0, photo, weight * credit[:, None])
+    painted = torch.zeros(photo_count, vertex_count, channels).index_add(0, photo, feature * credit[:, None, None])
+    # No photo outweighs another in a place because it is seen twice there.
+    norm = believed.clamp_min(1.0)
+    believed, painted = believed / norm, painted / norm[..., None]
+    total_weight, total = believed.sum(0), painted.sum(0)
+    mean = total.sum(0) / total_weight.sum().clamp_min(1e-6)
+    other_weight = (total_weight - believed).clamp_min(0)
+    other = (total - painted + prior_strength * mean) / (other_weight + prior_strength)[..., None]
+    expected = other.index_select(0, photo).index_select(1, fold)
+    distance = (samples.feature - expected).square().sum(-1)
+    return (distance * samples.weight).sum(1) / samples.weight.sum(1).clamp_min(1e-6)
+
+
+def settle(
+    samples: Sample,
+    fold: Int[Tensor, " V"],
+    photo: Int[Tensor, " B"],
+    loss: Float[Tensor, " B"],
+    weight: float,
+    rounds: int = 20,
+) -> Float[Tensor, " B"]:
+    """Combined loss `loss + weight * disagreement` after expectation maximisation over the accounts' credit.
+
+    Credit starts from `loss` alone and hardens over the rounds.
+    """
+    combined = loss
+    for k in range(rounds):
+        credit = responsibilities(photo, combined, softness=0.5 * (1 - k / rounds) + 0.05)
+        combined = loss + weight * disagreement(samples, fold, photo, credit)
+    return combined

@@ -1,0 +1,306 @@
+"""Gradient descent through the stages of a fit: one state, one step, resumable between any two steps."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..representations.camera import project, to_pixels
+from ..representations.mesh import SkinnedMesh
+from ..representations.part_surface import PartSurfaces
+from ..representations.rendering.coverage import coverage
+from ..representations.rendering.silhouette import blur_pyramid_loss, outside_loss
+from ..representations.rendering.topology import Topology
+from ..representations.unite import unite
+from ..representations.united_surface import UnitedSurface
+from ..scenes.placement import Placement
+from ..scenes.scene import Scene
+from .appearance import sample, settle
+from .hypothesis import best, circle, responsibilities, rivals
+from .observe import Observations, View
+from .silhouette_loss import camera_prior, pose_prior
+from .stage import Free, Rates, Stage
+
+_UNITING_LEVEL = 3
+_FACES = 10_000
+_JUDGING_SIZE = 96
+"""Side in pixels at which colours are compared: coarse enough to forgive a pose that is a little off."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What one step has rendered: all that a loss term may look at."""
+
+    mesh: SkinnedMesh
+    vertices: Float[Tensor, "B V 3"]
+    """Posed, in the world."""
+    clip: Float[Tensor, "B V 4"]
+    coverage: Float[Tensor, "B S S"]
+    view: View
+    placement: Placement
+
+
+class Term(Protocol):
+    """An additional loss, such as a semantic one: a name, and a value for every entry."""
+
+    name: str
+    weight: float
+
+    def __call__(self, sight: Sight) -> Float[Tensor, " B"]: ...
+
+
+@dataclass
+class Progress:
+    """Where a fit stands."""
+
+    stage: int = 0
+    iteration: int = 0
+    """Within the stage; 0 means that the stage has not been prepared yet."""
+    step: int = 0
+    losses: dict[str, float] = field(default_factory=dict)
+
+
+class Descent:
+    """Runs stages over a scene. The scene's placement holds every account of every photo that is still alive."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        observations: Observations,
+        stages: Sequence[Stage],
+        terms: Sequence[Term] = (),
+    ) -> None:
+        self.scene = scene
+        self.observations = observations
+        self.stages = tuple(stages)
+        self.terms = tuple(terms)
+        self.progress = Progress()
+        self.scores: Tensor | None = None
+        """Loss of each entry at the last step."""
+        self.optimizer: torch.optim.Adam | None = None
+        self._topology: Topology | None = None
+
+    @property
+    def stage(self) -> Stage:
+        """The stage in progress, or the last one when all are done."""
+        return self.stages[min(self.progress.stage, len(self.stages) - 1)]
+
+    @property
+    def done(self) -> bool:
+        """True after the last step of the last stage."""
+        return self.progress.stage >= len(self.stages)
+
+    def steps(self) -> Iterator[Progress]:
+        """Steps until all stages are done; yields after each, a good moment to log, to save or to stop."""
+        while True:
+            if self.progress.iteration >= self.stage.iterations:
+                self.progress.stage += 1
+                self.progress.iteration = 0
+            if self.done:
+                return
+            if self.progress.iteration == 0:
+                self.prepare()
+            self._step(self.stage)
+            self.progress.iteration += 1
+            self.progress.step += 1
+            yield self.progress
+
+    def prepare(self) -> None:
+        """Brings the scene into the form that the stage in progress starts from."""
+        stage, scene = self.stage, self.scene
+        placement = scene.placement
+        if stage.propose == "circle":
+            if not isinstance(scene.surface, PartSurfaces):
+                raise ValueError(f"stage {stage.name!r} proposes views, which needs parts that are not yet united")
+            scene.surface.set_level(stage.level)
+            view = self.observations.at(stage.size)
+            scene.placement = circle(
+                scene.surface.shared(), placement.pose.shape[1], view.intrinsics, view.boxes, stage.hypotheses
+            )
+        else:
+            if self.scores is None:
+                self.score()
+            assert self.scores is not None
+            count = 1 if stage.propose == "rivals" else stage.hypotheses
+            scene.keep(best(placement.photo, self.judge(), placement.azimuth.detach(), count))
+            if stage.propose == "rivals":
+                mirror = torch.tensor(scene.surface.skeleton().mirror, device=placement.photo.device)
+                scene.placement = rivals(scene.placement, mirror)
+        if stage.united and isinstance(scene.surface, PartSurfaces):
+            scene.surface = united(scene.surface)
+        self.scores = None
+        self.attach()
+
+    def attach(self) -> None:
+        """Sets up what depends on the stage alone: mesh level, topology, optimiser."""
+        stage, scene = self.stage, self.scene
+        if isinstance(scene.surface, PartSurfaces):
+            scene.surface.set_level(stage.level)
+            self._set_cutoff()
+        self._topology = Topology.of(scene.surface.shared().faces)
+        self.optimizer = torch.optim.Adam(parameter_groups(scene, stage.free, stage.rates), betas=(0.9, 0.99))
+
+    def score(self) -> Float[Tensor, " B"]:
+        """Loss of every entry as things stand, kept in `scores`."""
+        if self._topology is None:
+            self.attach()
+        with torch.no_grad():
+            self.scores = self._losses(self.stage)[0]
+        return self.scores
+
+    def judge(self) -> Float[Tensor, " B"]:
+        """Scores of all accounts with the witness of the colours, by which accounts of a photo are told apart."""
+        assert self.scores is not None
+        scene, placement = self.scene, self.scene.placement
+        weight = self.stage.weights.color
+        if weight == 0 or len(placement) == len(self.observations):
+            return self.scores
+        view = self.observations.at(_JUDGING_SIZE)
+        photo = placement.photo
+        with torch.no_grad():
+            mesh = scene.surface.shared()
+            samples = sample(
+                scene.posed(mesh, own_shape=False),
+                mesh.faces,
+                placement.camera(),
+                view.intrinsics.select(photo),
+                view.pixels.index_select(0, photo),
+                view.mask.index_select(0, photo),
+            )
+            mirror = scene.surface.mirror
+            fold = torch.minimum(mirror, torch.arange(len(mirror), device=mirror.device))
+            return settle(samples, fold, photo, self.scores, weight)
+
+    def _set_cutoff(self) -> None:
+        if isinstance(self.scene.surface, PartSurfaces):
+            low, high = self.stage.cutoff
+            share = self.progress.iteration / max(self.stage.iterations - 1, 1)
+            self.scene.surface.cutoff = low + (high - low) * min(1.0, 1.5 * share)
+
+    def _step(self, stage: Stage) -> None:
+        assert self.optimizer is not None
+        self._set_cutoff()
+        # A cosine to a tenth: bold first, exact at the end.
+        share = self.progress.iteration / max(stage.iterations, 1)
+        decay = 0.55 + 0.45 * math.cos(math.pi * share)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["base"] * decay
+        self.optimizer.zero_grad(set_to_none=True)
+        entries, shared, logged = self._losses(stage)
+        # The shared shape listens to the accounts by how well they explain their photo. The floor leaves every account
+        # a gradient for its own camera and pose, whose scale Adam ignores.
+        weight = responsibilities(self.scene.placement.photo, entries.detach()).clamp_min(1e-3)
+        total = (entries * weight).sum() / len(self.observations) + shared
+        if not bool(torch.isfinite(total)):
+            bad = ", ".join(name for name, value in logged.items() if not math.isfinite(value))
+            raise FloatingPointError(f"stage {stage.name!r}, step {self.progress.step}: loss is not finite ({bad})")
+        total.backward()
+        self.optimizer.step()
+        self.scores = entries.detach()
+        self.progress.losses = {"loss": float(total.detach()), **logged}
+
+    def _losses(self, stage: Stage) -> tuple[Tensor, Tensor, dict[str, float]]:
+        """Loss of each entry, loss of what is shared, and means to log."""
+        scene, weights = self.scene, stage.weights
+        placement = scene.placement
+        view = self.observations.at(stage.size)
+        photo = placement.photo
+        mesh = scene.surface.shared()
+        own = "instance" in stage.free
+        vertices = scene.posed(mesh, own_shape=own or isinstance(scene.surface, UnitedSurface))
+        clip = project(vertices, placement.camera(), view.intrinsics.select(photo))
+        assert self._topology is not None
+        seen = coverage(clip, mesh.faces, (view.size, view.size), self._topology)
+        mask, valid = view.mask.index_select(0, photo), view.valid.index_select(0, photo)
+        terms: dict[str, Tensor] = {
+            "pyramid": weights.pyramid * blur_pyramid_loss(seen, mask, valid),
+            "outside": weights.outside
+            / view.size
+            * outside_loss(to_pixels(clip, view.size, view.size), view.outside.index_select(0, photo)),
+            "camera": camera_prior(placement, weights),
+            "pose": pose_prior(placement, scene.shared_pose(), scene.surface.skeleton(), weights),
+        }
+        sight = Sight(mesh, vertices, clip, seen, view, placement)
+        for term in self.terms:
+            terms[term.name] = term.weight * term(sight)
+        entries = torch.stack(list(terms.values())).sum(0)
+        regularizers = {
+            name: getattr(weights, name) * value
+            for name, value in scene.surface.regularizers().items()
+            if getattr(weights, name) > 0
+        }
+        regularizers["rest_pose"] = weights.rest_pose * scene.rest_pose.square().sum(-1).mean()
+        shared = torch.stack(list(regularizers.values())).sum()
+        with torch.no_grad():
+            overlap = (seen * mask).sum((1, 2)) / (torch.maximum(seen * valid, mask).sum((1, 2))).clamp_min(1e-6)
+            logged = {name: float(value.mean()) for name, value in (terms | regularizers).items()}
+            kept = best(photo, entries, placement.azimuth, 1)
+            logged["iou"] = float(overlap[kept].mean())
+        return entries, shared, logged
+
+    def state(self) -> dict[str, Any]:
+        """All that a later process needs to go on with the very next step."""
+        assert self.optimizer is not None
+        return {
+            "progress": dataclasses.asdict(self.progress),
+            "scene": self.scene.state(),
+            "optimizer": self.optimizer.state_dict(),
+            "scores": self.scores,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes back to what `state` returned."""
+        self.progress = Progress(**state["progress"])
+        self.scene.restore(state["scene"])
+        self.attach()
+        assert self.optimizer is not None
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scores = state["scores"]
+
+
+def united(parts: PartSurfaces) -> UnitedSurface:
+    """The parts as they stand, as one watertight mesh."""
+    parts.set_level(_UNITING_LEVEL)
+    skeleton = parts.template.skeleton
+    links = [(joint, parent) for joint, parent in enumerate(skeleton.parents) if parent >= 0]
+    with torch.no_grad():
+        whole = unite(parts.shared(), parts.piece, target_faces=_FACES, links=links, symmetric=True)
+        assert whole.mirror is not None
+        photo_count = parts.instance_coefficients.shape[0]
+        return UnitedSurface.begin(whole.mesh, parts.skeleton(), whole.mirror, photo_count)
+
+
+def parameter_groups(scene: Scene, free: frozenset[Free], rates: Rates) -> list[dict[str, Any]]:
+    """Adam's parameter groups of what is free; everything else gets no gradient."""
+    placement, surface = scene.placement, scene.surface
+    owned: dict[Free, list[tuple[torch.nn.Parameter, float]]] = {
+        "camera": [
+            (placement.azimuth, rates.angle),
+            (placement.elevation, rates.angle),
+            (placement.roll, rates.angle),
+            (placement.log_distance, rates.distance),
+            (placement.offset, rates.offset),
+        ],
+        "pose": [(placement.pose, rates.pose)],
+        "rest_pose": [(scene.rest_pose, rates.rest_pose)],
+        "deformation": [(surface.coefficients, rates.deformation)],
+        "instance": [(surface.instance_coefficients, rates.instance)],
+    }
+    if isinstance(surface, PartSurfaces):
+        owned["length"] = [(surface.log_length, rates.length)]
+        owned["girth"] = [(surface.log_girth, rates.girth)]
+        owned["attachment"] = [(surface.shift, rates.attachment)]
+    groups = []
+    for name, parameters in owned.items():
+        for parameter, rate in parameters:
+            parameter.requires_grad_(name in free)
+            if name in free:
+                groups.append({"params": [parameter], "lr": rate, "base": rate})
+    return groups

@@ -1,0 +1,117 @@
+"""Accounts of a photo: from where it may have been taken, all round the circle, and which of them survive.
+
+A silhouette alone can't tell some views apart: from the front left and from the rear left, with the head pointing the
+same way in the picture, outlines are alike, and so are a view and its mirror image. So every photo starts with azimuths
+all round, the rear included, and even the best account is confronted with its mirror images before it is believed.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ..representations.camera import Intrinsics, OrbitCamera, project, to_pixels
+from ..representations.mesh import SkinnedMesh
+from ..scenes.placement import Placement
+from .silhouette_loss import USUAL_ELEVATION_DEG
+
+
+def circle(
+    mesh: SkinnedMesh,
+    joint_count: int,
+    intrinsics: Intrinsics,
+    boxes: Float[Tensor, "N 4"],
+    count: int,
+) -> Placement:
+    """`count` evenly spaced azimuths for each of N photos, at the usual elevation, unposed.
+
+    Distance and offset are such that the projected mesh fills the mask's box (left, top, right, bottom in crop pixels)
+    as well as a pinhole camera can: same centre, same geometric mean of width and height.
+    """
+    photo_count = boxes.shape[0]
+    photo = torch.arange(photo_count, device=boxes.device).repeat_interleave(count)
+    azimuth = (torch.arange(count, device=boxes.device) * (360 / count)).repeat(photo_count)
+    lens = intrinsics.select(photo)
+    box = boxes[photo]
+    size = torch.stack([box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]], dim=1)
+    centre = torch.stack([box[:, 0] + box[:, 2], box[:, 1] + box[:, 3]], dim=1) / 2
+    camera = OrbitCamera(
+        azimuth_deg=azimuth,
+        elevation_deg=torch.full_like(azimuth, USUAL_ELEVATION_DEG),
+        roll_deg=torch.zeros_like(azimuth),
+        distance=lens.fx / size.amax(1),
+        offset=torch.zeros(len(photo), 2, device=boxes.device),
+    )
+    vertices = mesh.vertices.detach().expand(len(photo), -1, 3)
+    for _ in range(4):
+        clip = project(vertices, camera, lens)
+        points = to_pixels(clip, lens.width, lens.height)
+        low, high = points.amin(1), points.amax(1)
+        ratio = ((high - low).prod(1) / size.prod(1)).sqrt()
+        distance = camera.distance * ratio
+        shift = ((low + high) / 2 - centre) * (distance / lens.fx)[:, None]
+        offset = camera.offset * ratio[:, None] + shift * shift.new_tensor([1.0, -1.0])
+        camera = OrbitCamera(camera.azimuth_deg, camera.elevation_deg, camera.roll_deg, distance, offset)
+    return Placement(photo, camera, joint_count)
+
+
+def rivals(placement: Placement, mirror: Int[Tensor, " J"]) -> Placement:
+    """Each entry followed by the three that its outline is most easily mistaken for.
+
+    They are: from the opposite side of the picture plane with the same side of the body in view (azimuth 180 - a), from
+    straight behind the subject (a + 180), and the mirror image (-a, left and right swapped in the pose).
+    """
+    camera = placement.camera()
+    azimuth = camera.azimuth_deg
+    swapped = placement.pose.index_select(1, mirror) * placement.pose.new_tensor([1.0, -1.0, -1.0])
+    azimuths = torch.stack([azimuth, 180 - azimuth, azimuth + 180, -azimuth], dim=1).reshape(-1)
+    poses = torch.stack([placement.pose, placement.pose, swapped, swapped], dim=1).flatten(0, 1)
+    again = torch.arange(len(placement), device=azimuth.device).repeat_interleave(4)
+    camera = camera.select(again)
+    camera = OrbitCamera(azimuths, camera.elevation_deg, camera.roll_deg, camera.distance, camera.offset)
+    return Placement(placement.photo[again], camera, poses.shape[1], poses)
+
+
+def best(
+    photo: Int[Tensor, " B"],
+    loss: Float[Tensor, " B"],
+    azimuth: Float[Tensor, " B"],
+    count: int,
+    apart_deg: float = 20.0,
+) -> Int[Tensor, " K"]:
+    """Entries to keep: of each photo the `count` with the least loss, no two within `apart_deg` of each other.
+
+    Grouped by photo in rising order, best first. Fewer where a photo has not enough that differ. Azimuths in radians.
+    """
+    chosen: list[int] = []
+    loss_list, photo_list, azimuth_list = loss.tolist(), photo.tolist(), azimuth.tolist()
+    for one in sorted(set(photo_list)):
+        mine = sorted((k for k, p in enumerate(photo_list) if p == one), key=lambda k: (loss_list[k], k))
+        kept: list[int] = []
+        for k in mine:
+            gaps = [abs((azimuth_list[k] - azimuth_list[j] + math.pi) % (2 * math.pi) - math.pi) for j in kept]
+            if len(kept) < count and all(gap > math.radians(apart_deg) for gap in gaps):
+                kept.append(k)
+        chosen += kept
+    return torch.tensor(chosen, device=photo.device)
+
+
+def responsibilities(
+    photo: Int[Tensor, " B"], loss: Float[Tensor, " B"], softness: float = 0.15
+) -> Float[Tensor, " B"]:
+    """How much each entry counts for the shared shape: a softmax over the accounts of one photo, summing to one each.
+
+    An entry whose loss is `softness` times the photo's least loss above it counts 1/e of the best.
+    """
+    count = int(photo.max()) + 1
+    least = torch.full((count,), torch.inf, device=loss.device).scatter_reduce(0, photo, loss, "amin")[photo]
+    weight = torch.exp(-(loss - least) / (softness * least).clamp_min(1e-6))
+    total = torch.zeros(count, device=loss.device).index_add(0, photo, weight)[photo]
+    return weight / total
+
+
+Proposal = Literal["keep", "circle", "rivals"]

@@ -1,0 +1,115 @@
+"""Observations: what a fit looks at, square crops of photos with soft masks, made once for every resolution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..representations.camera import Intrinsics
+from ..representations.rendering.silhouette import distance_maps
+from ..scenes.collection import Collection
+from ..scenes.crop import Crop, crop_for_photo, crop_intrinsics, cut
+from ..scenes.error import InputError
+from ..scenes.photo import Photo
+
+CROP_MARGIN = 0.2
+"""Room round the subject on each side, in parts of the longer side of its box."""
+DEFAULT_FIELD_OF_VIEW_DEG = 30.0
+"""Spans the longer side of a photo whose camera did not record its focal length."""
+
+
+@dataclass(frozen=True)
+class View:
+    """All N photos' crops at one size S."""
+
+    pixels: Float[Tensor, "N S S 3"]
+    """sRGB-encoded, [0, 1]."""
+    mask: Float[Tensor, "N S S"]
+    """Share of each pixel that shows the subject."""
+    valid: Float[Tensor, "N S S"]
+    """0 beyond the photo's frame, where nothing is known."""
+    outside: Float[Tensor, "N S S"]
+    """Distance in pixels to the nearest subject or unknown pixel; 0 there."""
+    boxes: Float[Tensor, "N 4"]
+    """Left, top, right, bottom of the mask in crop pixels."""
+    intrinsics: Intrinsics
+    """Of the crops."""
+
+    @property
+    def size(self) -> int:
+        """Side of the crops in pixels."""
+        return self.mask.shape[1]
+
+    def to(self, device: torch.device | str) -> View:
+        """The same view on another device."""
+        moved = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
+        i = self.intrinsics
+        lens = Intrinsics(i.fx.to(device), i.fy.to(device), i.cx.to(device), i.cy.to(device), i.width, i.height)
+        return replace(self, **moved, intrinsics=lens)
+
+
+class Observations:
+    """The usable photos of a collection as square crops, at any size."""
+
+    def __init__(self, collection: Collection, device: torch.device | str = "cpu") -> None:
+        """Raises InputError if a photo has no mask (none are estimated yet)."""
+        bare = [photo.path.name for photo in collection.photos if photo.mask is None]
+        if bare:
+            shown = ", ".join(bare[:3]) + (f" and {len(bare) - 3} more" if len(bare) > 3 else "")
+            raise InputError(
+                f"{shown}: no mask; masks are not estimated yet, so give each photo one as "
+                f"{collection.root.name}/masks/STEM.png (255 = subject) or as its alpha channel"
+            )
+        self.photos: tuple[Photo, ...] = tuple(collection.photos)
+        self.stems: tuple[str, ...] = tuple(photo.stem for photo in self.photos)
+        self.crops: tuple[Crop, ...] = tuple(crop_for_photo(photo, CROP_MARGIN) for photo in self.photos)
+        self.focal_px: tuple[float, ...] = tuple(_focal(photo) for photo in self.photos)
+        self.device = device
+        # Few sizes occur in a fit; photos and crops never change.
+        self.at = lru_cache(maxsize=None)(self._at)
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def principal_point(self, photo: int) -> tuple[float, float]:
+        """Principal point in the original photo's pixels: known, or the picture's centre."""
+        one = self.photos[photo]
+        return (one.width / 2, one.height / 2) if one.camera is None else (one.camera.cx, one.camera.cy)
+
+    def _at(self, size: int) -> View:
+        cuts = [cut(photo, crop, size) for photo, crop in zip(self.photos, self.crops, strict=True)]
+        pixels, mask, valid = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*cuts, strict=True))
+        lenses = [
+            crop_intrinsics(focal, focal, *self.principal_point(k), self.crops[k], size)
+            for k, focal in enumerate(self.focal_px)
+        ]
+        fx, fy, cx, cy = (torch.tensor(values, dtype=torch.float32) for values in zip(*lenses, strict=True))
+        view = View(
+            pixels=pixels,
+            mask=mask * valid,
+            valid=valid,
+            outside=distance_maps((mask >= 0.5) | (valid <= 0.5))[0],
+            boxes=torch.tensor([_box(m) for m in mask.numpy()], dtype=torch.float32),
+            intrinsics=Intrinsics(fx, fy, cx, cy, size, size),
+        )
+        return view.to(self.device)
+
+
+def _focal(photo: Photo) -> float:
+    if photo.camera is not None:
+        return (photo.camera.fx + photo.camera.fy) / 2
+    if photo.focal_px is not None:
+        return photo.focal_px
+    return max(photo.width, photo.height) / 2 / float(np.tan(np.radians(DEFAULT_FIELD_OF_VIEW_DEG / 2)))
+
+
+def _box(mask: np.ndarray) -> tuple[float, float, float, float]:
+    rows, columns = np.nonzero(mask >= 0.5)
+    if len(rows) == 0:
+        rows, columns = np.nonzero(mask == mask.max())
+    return float(columns.min()), float(rows.min()), float(columns.max() + 1), float(rows.max() + 1)

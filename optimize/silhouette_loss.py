@@ -1,0 +1,44 @@
+"""How well posed bodies cover the masks, entry by entry."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from ..representations.skeleton import Skeleton
+from ..scenes.placement import Placement
+from .stage import Weights
+
+USUAL_ELEVATION_DEG = 12.0
+"""Photos of animals are mostly taken from slightly above."""
+_ELEVATION_SPREAD_DEG = 12.0
+_ROLL_SPREAD_DEG = 5.0
+
+
+@dataclass(frozen=True)
+class PoseLimits:
+    """Joint limits in radians, (J, 3) each."""
+
+    lower: Float[Tensor, "J 3"]
+    upper: Float[Tensor, "J 3"]
+
+
+def camera_prior(placement: Placement, weights: Weights) -> Float[Tensor, " B"]:
+    """Penalty of unusual elevation and roll, in squared standard deviations times their weights."""
+    elevation = (placement.elevation - math.radians(USUAL_ELEVATION_DEG)) / math.radians(_ELEVATION_SPREAD_DEG)
+    roll = placement.roll / math.radians(_ROLL_SPREAD_DEG)
+    return weights.elevation * elevation.square() + weights.roll * roll.square()
+
+
+def pose_prior(
+    placement: Placement, shared: Float[Tensor, "J 3"], skeleton: Skeleton, weights: Weights
+) -> Float[Tensor, " B"]:
+    """Penalty of rotations away from the shared rest pose and beyond the joint limits, mean over the joints."""
+    limits = skeleton.limits_deg.to(placement.pose) * (math.pi / 180)
+    total = placement.pose + shared
+    excess = (limits[..., 0] - total).clamp_min(0) + (total - limits[..., 1]).clamp_min(0)
+    own = placement.pose[:, 1:].square().sum(-1).mean(-1)
+    return weights.pose * own + weights.pose_limit * excess[:, 1:].square().sum(-1).mean(-1)

@@ -1,0 +1,105 @@
+"""The schedule of a fit as data: what is free when, at which resolution, with which weights and for how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+Free = Literal["camera", "pose", "rest_pose", "length", "girth", "attachment", "deformation", "instance"]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of the loss terms; a term of weight 0 is not computed where it costs something."""
+
+    pyramid: float = 1.0
+    """Squared difference of blurred silhouettes over several scales."""
+    outside: float = 0.2
+    """Distance of projected vertices beyond the mask, in parts of the picture's side."""
+    color: float = 1.0
+    """Mean squared distance of an account's colours to what the other photos put in the same place. It has no gradient;
+    it decides between the accounts of a photo."""
+    pose: float = 0.02
+    """Squared rotation of each joint away from the shared rest pose (radians)."""
+    pose_limit: float = 1.0
+    """Squared rotation beyond the joint limits (radians)."""
+    rest_pose: float = 0.02
+    """Squared rotation of the shared rest pose away from the template (radians)."""
+    elevation: float = 0.02
+    """Squared distance of the elevation from the usual one, in standard deviations."""
+    roll: float = 0.02
+    """Squared roll in standard deviations."""
+    deformation: float = 0.05
+    laplacian: float = 2e-4
+    bone_length: float = 0.05
+    girth: float = 0.02
+    girth_step: float = 0.05
+    attachment: float = 2.0
+    instance: float = 0.05
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Adam learning rates of each kind of variable."""
+
+    angle: float = 0.02
+    """Azimuth, elevation and roll (radians)."""
+    distance: float = 0.02
+    """Logarithm of the distance."""
+    offset: float = 0.01
+    """Look-at point (rest frame units)."""
+    pose: float = 0.02
+    """Joint rotations (radians)."""
+    rest_pose: float = 0.01
+    length: float = 0.01
+    girth: float = 0.01
+    attachment: float = 0.003
+    deformation: float = 0.01
+    instance: float = 0.01
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stretch of optimisation with everything but the step counter held constant."""
+
+    name: str
+    iterations: int
+    size: int
+    """Side of the square crops in pixels."""
+    free: frozenset[Free]
+    hypotheses: int = 1
+    """Accounts of each photo that enter this stage, the best ones of the stage before."""
+    propose: Literal["keep", "circle", "rivals"] = "keep"
+    """New accounts added before the stage: azimuths round the whole circle, or the kept account's mirror images."""
+    level: int = 2
+    """Icosphere level of the parts."""
+    cutoff: tuple[float, float] = (0.0, 0.0)
+    """Highest harmonic degree of the shape, at the stage's start and end."""
+    united: bool = False
+    """True once the parts are one watertight mesh."""
+    weights: Weights = field(default_factory=Weights)
+    rates: Rates = field(default_factory=Rates)
+
+
+_CAMERA: frozenset[Free] = frozenset({"camera"})
+_BODY: frozenset[Free] = _CAMERA | {"pose", "rest_pose", "length", "girth", "attachment"}
+
+
+def quick() -> tuple[Stage, ...]:
+    """Preset quick: a CPU, minutes."""
+    shape = _BODY | {"deformation"}
+    return (
+        Stage("camera", 40, 64, _CAMERA, hypotheses=16, propose="circle", level=1),
+        Stage("pose", 60, 64, _BODY, hypotheses=16, level=1),
+        Stage("body", 80, 64, _BODY, hypotheses=6, level=1),
+        Stage("rivals", 80, 64, _BODY, propose="rivals", level=1),
+        Stage("shape", 120, 64, shape, hypotheses=3, level=2, cutoff=(1.0, 4.0)),
+        Stage("rivals again", 80, 64, shape, propose="rivals", level=2, cutoff=(4.0, 4.0)),
+        Stage("detail", 150, 128, shape, hypotheses=1, level=2, cutoff=(4.0, 6.0)),
+        Stage("instance", 150, 128, frozenset({"camera", "pose", "deformation", "instance"}), united=True),
+    )
+
+
+def shortened(stages: tuple[Stage, ...], factor: float) -> tuple[Stage, ...]:
+    """The same schedule with iterations scaled, at least two a stage; for tests and for looking around."""
+    return tuple(replace(stage, iterations=max(2, round(stage.iterations * factor))) for stage in stages)

@@ -1,0 +1,59 @@
+"""Where the camera stands and how the body is bent, for a batch of photos or of hypotheses about photos."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from ..representations.camera import OrbitCamera
+from ..representations.rotation import quaternion_from_vector
+
+
+class Placement(nn.Module):
+    """B cameras and poses, each an account of one photo. Angles are held in radians, distances as logarithms."""
+
+    def __init__(
+        self,
+        photo: Int[Tensor, " B"],
+        camera: OrbitCamera,
+        joint_count: int,
+        pose: Float[Tensor, "B J 3"] | None = None,
+    ) -> None:
+        super().__init__()
+        self.photo: Tensor
+        self.register_buffer("photo", photo)
+        self.azimuth = nn.Parameter(torch.deg2rad(camera.azimuth_deg.detach().clone()))
+        self.elevation = nn.Parameter(torch.deg2rad(camera.elevation_deg.detach().clone()))
+        self.roll = nn.Parameter(torch.deg2rad(camera.roll_deg.detach().clone()))
+        self.log_distance = nn.Parameter(camera.distance.detach().log())
+        self.offset = nn.Parameter(camera.offset.detach().clone())
+        start = torch.zeros(len(photo), joint_count, 3, device=photo.device) if pose is None else pose.detach().clone()
+        self.pose = nn.Parameter(start)
+        """Rotation vectors of the joints on top of the shared rest pose; the root's row is not used."""
+
+    def __len__(self) -> int:
+        return self.photo.shape[0]
+
+    def camera(self) -> OrbitCamera:
+        """The cameras as the renderer takes them (differentiable)."""
+        azimuth, elevation, roll = (torch.rad2deg(a) for a in (self.azimuth, self.elevation, self.roll))
+        return OrbitCamera(azimuth, elevation, roll, self.log_distance.exp(), self.offset)
+
+    def rotations(self, shared: Float[Tensor, "J 3"]) -> Float[Tensor, "B J 4"]:
+        """Joint rotations as quaternions: each photo's own pose added to the shared one; the root stays still."""
+        vector = self.pose + shared
+        return quaternion_from_vector(torch.cat([torch.zeros_like(vector[:, :1]), vector[:, 1:]], dim=1))
+
+    def select(self, index: Int[Tensor, " K"]) -> Placement:
+        """A new placement that starts from the entries at `index`."""
+        return Placement(self.photo[index], self.camera().select(index), self.pose.shape[1], self.pose.detach()[index])
+
+
+def wrapped_deg(angle_deg: Tensor) -> Tensor:
+    """Angles brought into [-180, 180).
+
+    >>> wrapped_deg(torch.tensor([190.0, -180.0])).tolist()
+    [-170.0, -180.0]
+    """
+    return (angle_deg + 180) % 360 - 180

@@ -1,0 +1,87 @@
+"""A scene: one surface on one skeleton, and for every photo a camera, a pose and that individual's own shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from ..representations.camera import OrbitCamera
+from ..representations.mesh import SkinnedMesh
+from ..representations.part_surface import PartSurfaces
+from ..representations.skeleton import Skeleton, forward_kinematics, posed_joints
+from ..representations.skinning import skin
+from ..representations.united_surface import UnitedSurface
+from .placement import Placement
+
+
+class Scene(nn.Module):
+    """What a fit fits. `placement` may hold several accounts of one photo while a fit is still in doubt."""
+
+    def __init__(self, surface: PartSurfaces | UnitedSurface, placement: Placement) -> None:
+        super().__init__()
+        self.surface = surface
+        self.placement = placement
+        skeleton = surface.skeleton()
+        self.rest_pose = nn.Parameter(torch.zeros(len(skeleton), 3, device=placement.photo.device))
+        """Rotation vectors that all photos share, on top of the template's rest pose; see `shared_pose`."""
+        self.register_buffer("_mirror", torch.tensor(skeleton.mirror, device=placement.photo.device))
+
+    def shared_pose(self) -> Float[Tensor, "J 3"]:
+        """The mean pose of the collection, made mirror symmetric."""
+        mirror = self.get_buffer("_mirror")
+        other = self.rest_pose.index_select(0, mirror) * self.rest_pose.new_tensor([1.0, -1.0, -1.0])
+        return 0.5 * (self.rest_pose + other)
+
+    def rotations(self) -> Float[Tensor, "B J 4"]:
+        """Joint rotations of every entry, unit quaternions; the root's is the identity."""
+        return self.placement.rotations(self.shared_pose())
+
+    def posed(self, mesh: SkinnedMesh, *, own_shape: bool = True) -> Float[Tensor, "B V 3"]:
+        """Vertices of every entry in its pose, `mesh` being `surface.shared()`; with its own shape unless told not."""
+        vertices = mesh.vertices
+        if own_shape:
+            vertices = vertices + self.surface.instance(self.placement.photo)
+        return skin(vertices, mesh.weights, self.transforms())
+
+    def transforms(self) -> Float[Tensor, "B J 3 4"]:
+        """Rest-to-posed maps of the joints of every entry."""
+        return forward_kinematics(self.surface.skeleton(), self.rotations())
+
+    def landmarks(self, names: tuple[str, ...] | None = None) -> tuple[tuple[str, ...], Float[Tensor, "B K 3"]]:
+        """Posed keypoints and their names, all that the skeleton knows or the given ones."""
+        skeleton: Skeleton = self.surface.skeleton()
+        chosen = tuple(skeleton.landmarks) if names is None else names
+        transforms = self.transforms()
+        starts, ends = posed_joints(transforms, skeleton.joints), posed_joints(transforms, skeleton.tips)
+        points = [(ends if skeleton.landmarks[n][1] else starts)[:, skeleton.landmarks[n][0]] for n in chosen]
+        return chosen, torch.stack(points, dim=1)
+
+    def state(self) -> dict[str, Any]:
+        """All tensors of the scene, and whether its parts are united."""
+        return {
+            "united": isinstance(self.surface, UnitedSurface),
+            "surface": self.surface.state_dict(),
+            "placement": self.placement.state_dict(),
+            "rest_pose": self.rest_pose.detach(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes over what `state` returned; the scene must have been made for the same template."""
+        if state["united"]:
+            self.surface = UnitedSurface(self.surface.skeleton(), state["surface"])
+        else:
+            self.surface.load_state_dict(state["surface"])
+        saved = state["placement"]
+        nothing = torch.zeros(len(saved["photo"]), device=saved["photo"].device)
+        camera = OrbitCamera(nothing, nothing, nothing, nothing + 1, torch.stack([nothing, nothing], dim=1))
+        self.placement = Placement(saved["photo"], camera, saved["pose"].shape[1])
+        self.placement.load_state_dict(saved)
+        with torch.no_grad():
+            self.rest_pose.copy_(state["rest_pose"])
+
+    def keep(self, index: Int[Tensor, " K"]) -> None:
+        """Drops all entries of the placement but those at `index`."""
+        self.placement = self.placement.select(index)
