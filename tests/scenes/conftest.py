@@ -1,0 +1,83 @@
+"""What several tests of outputs share: a rigged, textured subject, and the Khronos validator for glTF files."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+VALIDATOR = "gltf-validator@2.0.0-dev.3.10"
+# npm's words for "there is no network here".
+OFFLINE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENETUNREACH", "ENOTCACHED")
+SCRIPT = """
+const validator = require(process.argv[1]), bytes = new Uint8Array(require('fs').readFileSync(process.argv[2]));
+validator.validateBytes(bytes).then(report => console.log(JSON.stringify(report)));
+"""
+
+
+@pytest.fixture(scope="session")
+def validate_gltf():
+    """A function that gives the report of npm's gltf-validator on a file; skips without node, npm or network."""
+    for program in ("node", "npm"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed; it runs the glTF validator")
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "zoetrope-tests"
+    place = cache / VALIDATOR.replace("@", "-")
+    if not place.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        # Made aside and renamed, so that test runs at the same time never see half of it.
+        fresh = Path(tempfile.mkdtemp(dir=cache))
+        command = ["npm", "install", "--prefix", str(fresh), "--no-audit", "--no-fund", VALIDATOR]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        if done.returncode != 0:
+            shutil.rmtree(fresh)
+            if any(word in done.stdout + done.stderr for word in OFFLINE):
+                pytest.skip("npm cannot reach its registry, so there is no glTF validator")
+            pytest.fail(f"npm could not install {VALIDATOR}: {done.stderr.strip()}")
+        try:
+            fresh.rename(place)
+        except OSError:
+            if not place.exists():
+                raise
+            shutil.rmtree(fresh)
+
+    def report(path):
+        module = place / "node_modules" / "gltf-validator"
+        command = ["node", "-e", SCRIPT, str(module), str(path)]
+        return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout)
+
+    return report
+
+
+@pytest.fixture(scope="session")
+def subject():
+    """A quadruped of one blob per bone, weights blended towards the parent: its mesh with an atlas, its skeleton."""
+    from zoetrope.representations.atlas import unwrap
+    from zoetrope.representations.mesh import SkinnedMesh, icosphere
+    from zoetrope.representations.template import template
+
+    skeleton = template("quadruped").skeleton
+    ball, triangles = icosphere(2)
+    vertices, faces, weights = [], [], []
+    for joint, (start, tip) in enumerate(zip(skeleton.joints, skeleton.tips, strict=True)):
+        bone = tip - start
+        along = torch.nn.functional.normalize(bone, dim=0)
+        thick = 0.03 + 0.35 * float(bone.norm()) * (joint < 3)
+        share = (ball @ along)[:, None]
+        vertices.append((start + tip) / 2 + thick * ball + share * along * (0.5 * bone.norm()))
+        faces.append(triangles + joint * len(ball))
+        near = torch.zeros(len(ball), len(skeleton))
+        near[:, joint] = 1
+        near[:, max(skeleton.parents[joint], 0)] += (-0.6 * share[:, 0]).clamp(min=0)
+        weights.append(near / near.sum(1, keepdim=True))
+    points, triangles = torch.cat(vertices), torch.cat(faces)
+    mesh = SkinnedMesh(
+        points, triangles, torch.cat(weights), torch.zeros(len(points), dtype=torch.int64), points.clone()
+    )
+    atlas = unwrap(points, triangles, resolution=256)
+    return replace(mesh, uv=atlas.uv, uv_faces=atlas.uv_faces), skeleton
