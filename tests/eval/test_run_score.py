@@ -40,7 +40,7 @@ def photos(tmp_path: Path) -> Collection:
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     folder = tmp_path / "run"
-    vertices, faces = icosphere(4)
+    vertices, faces = icosphere(3)
     pose = np.eye(4)
     pose[2, 3] = DISTANCE
     frames = []
@@ -57,10 +57,10 @@ def run(tmp_path: Path) -> Path:
 def test_a_perfect_run(run: Path, photos: Collection) -> None:
     scores = score_run(run, photos)
     assert set(scores["mask_iou_by_photo"]) == {"0", "1", "2"}  # 3 has no mask
-    assert min(scores["mask_iou_by_photo"].values()) > 0.98
+    assert min(scores["mask_iou_by_photo"].values()) > 0.97
     assert scores["mask_iou"] == pytest.approx(np.mean(list(scores["mask_iou_by_photo"].values())))
     assert scores["watertight"] is True
-    assert scores["thickness"] == pytest.approx(1, abs=0.02)
+    assert scores["thickness"] == pytest.approx(1, abs=0.03)
     assert json.loads((run / "scores.json").read_text()) == scores
 
 
@@ -70,12 +70,12 @@ def test_a_missing_mesh_and_a_missing_camera_score_zero(run: Path, photos: Colle
     cameras["frames"] = [frame for frame in cameras["frames"] if not frame["file_path"].endswith("2.png")]
     (run / "transforms.json").write_text(json.dumps(cameras))
     ious = photo_ious(run, photos)
-    assert ious["0"] > 0.98
+    assert ious["0"] > 0.97
     assert ious["1"] == ious["2"] == 0
 
 
 def test_a_ball_of_another_size_scores_what_it_covers(run: Path, photos: Collection) -> None:
-    vertices, faces = icosphere(4)
+    vertices, faces = icosphere(3)
     write_ply(run / "posed" / "0.ply", 0.7 * RADIUS * vertices, faces)
     assert photo_ious(run, photos)["0"] == pytest.approx(0.49, abs=0.02)
 
