@@ -1,0 +1,50 @@
+"""What a fit would do, said before it does it: `zoetrope fit ... --plan`."""
+
+from __future__ import annotations
+
+from ..scenes.collection import Collection, load_collection
+from .config import FitConfig, check_supported
+from .device import choose_device
+from .observe import Observations
+from .run_folder import visible_names
+from .stage import Stage, quick, shortened
+
+
+def schedule(config: FitConfig) -> tuple[Stage, ...]:
+    """The stages that the options ask for, `effort` applied."""
+    check_supported(config)
+    stages = {"quick": quick}[config.preset]()
+    return stages if config.effort == 1 else shortened(stages, config.effort)
+
+
+def plan(config: FitConfig) -> list[str]:
+    """Lines for people: photos found, photos left out and why, device, seed, stages. Reads the photos, writes nothing.
+
+    Raises InputError as the fit itself would.
+    """
+    stages, device = schedule(config), choose_device(config.device)
+    photos = load_collection(config.photos, masks=config.masks, cameras=config.cameras)  # type: ignore[arg-type]
+    Observations(photos)  # refuses what the fit would refuse; looks at no pixel yet
+    lines = [f"{config.photos}: {_photos(photos)}"]
+    lines += [f"  left out: {entry}" for entry in photos.rejected]
+    lines += [f"  note: {note}" for note in photos.notes]
+    template = "quadruped" if config.template == "auto" else config.template
+    lines.append(f"template {template}, surface {config.representation}, no semantic prior, no diffusion prior")
+    occupied = visible_names(config.out) and not (config.resume or config.overwrite)
+    hint = ", which is not empty: add --resume or --overwrite" if occupied else ""
+    lines.append(f"device {device}, seed {config.seed}, into {config.out}{hint}")
+    width = max(len(stage.name) for stage in stages)
+    for stage in stages:
+        accounts = f", {stage.hypotheses} accounts of each photo" if stage.hypotheses > 1 else ""
+        free = ", ".join(sorted(name.replace("_", " ") for name in stage.free))
+        crops = f"{stage.iterations:4} iterations at {stage.size}x{stage.size}"
+        lines.append(f"  {stage.name:<{width}} {crops}{accounts}; free: {free}")
+    lines.append(f"{sum(stage.iterations for stage in stages)} iterations in all, then union, texture and export")
+    return lines
+
+
+def _photos(photos: Collection) -> str:
+    count = len(photos.photos)
+    masked = sum(photo.mask is not None for photo in photos.photos)
+    cameras = "known cameras" if photos.known_cameras else "cameras to be estimated"
+    return f"{count} photo{'s' * (count != 1)}, {masked} with a mask, {cameras}"
