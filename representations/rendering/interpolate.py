@@ -49,17 +49,39 @@ def interpolate(
     `faces` may index other vertices than the geometry's do, corner by corner (texture coordinates with seams).
     Attributes without a batch are shared by all pictures. Differentiable in `attributes` and `bary`.
     """
-    if attributes.ndim not in (2, 3) or (attributes.ndim == 3 and attributes.shape[0] != bary.shape[0]):
-        raise ValueError(f"attributes have shape {tuple(attributes.shape)}; expected (V, C) or ({bary.shape[0]}, V, C)")
-    if attributes.dtype != bary.dtype:
-        raise ValueError(f"attributes are {attributes.dtype} but barycentrics {bary.dtype}; convert one of them")
+    _check_attributes(attributes, faces, bary.shape[0], bary.dtype)
+    if attributes.device.type == "cpu":
+        return _Interpolate.apply(attributes, bary, fragments.face, faces)  # type: ignore[return-value]
+    return interpolate_torch(attributes, faces, fragments, bary)
+
+
+def surface(
+    attributes: Float[Tensor, "V C"] | Float[Tensor, "B V C"],
+    attribute_faces: Int[Tensor, "F 3"],
+    fragments: Fragments,
+    vertices_clip: Float[Tensor, "B W 4"],
+    faces: Int[Tensor, "F 3"],
+) -> Float[Tensor, "B H W C"]:
+    """`interpolate` with `barycentrics` in one step, which is quicker and needs less memory when the weights themselves
+    are of no interest. Differentiable in `attributes` and `vertices_clip`."""
+    _check_attributes(attributes, attribute_faces, vertices_clip.shape[0], vertices_clip.dtype)
+    if attribute_faces.shape != faces.shape:
+        raise ValueError(f"attribute_faces have shape {tuple(attribute_faces.shape)}, faces {tuple(faces.shape)}")
+    if attributes.device.type == "cpu":
+        return _Surface.apply(attributes, vertices_clip, fragments.face, faces, attribute_faces)  # type: ignore
+    bary = barycentrics_torch(fragments, vertices_clip, faces)
+    return interpolate_torch(attributes, attribute_faces, fragments, bary)
+
+
+def _check_attributes(attributes: Tensor, faces: Tensor, batch: int, dtype: torch.dtype) -> None:
+    if attributes.ndim not in (2, 3) or (attributes.ndim == 3 and attributes.shape[0] != batch):
+        raise ValueError(f"attributes have shape {tuple(attributes.shape)}; expected (V, C) or ({batch}, V, C)")
+    if attributes.dtype != dtype:
+        raise ValueError(f"attributes are {attributes.dtype} but the geometry is {dtype}; convert one of them")
     if faces.shape[0]:
         low, high = (int(bound) for bound in faces.aminmax())
         if low < 0 or high >= attributes.shape[-2]:
             raise ValueError(f"faces name rows {low} to {high} but attributes have {attributes.shape[-2]} rows")
-    if attributes.device.type == "cpu":
-        return _Interpolate.apply(attributes, bary, fragments.face, faces)  # type: ignore[return-value]
-    return interpolate_torch(attributes, faces, fragments, bary)
 
 
 class _Barycentrics(torch.autograd.Function):
@@ -74,7 +96,7 @@ class _Barycentrics(torch.autograd.Function):
         triangles = faces.int().contiguous()
         arrays = [t.detach().contiguous().numpy() for t in (vertices_clip, triangles, face, bary)]
         over(face.shape[0], lambda start, stop: kernel.barycentrics_forward(*arrays, start, stop))
-        ctx.save_for_backward(vertices_clip, triangles, face, bary)
+        ctx.save_for_backward(vertices_clip, triangles, face)
         return bary
 
     @staticmethod
@@ -111,24 +133,65 @@ class _Interpolate(torch.autograd.Function):
         want = ctx.needs_input_grad[0] + 2 * ctx.needs_input_grad[1]
         shared = attributes.ndim == 2
         values = attributes[None] if shared else attributes
+        rows = values.shape[1] if ctx.needs_input_grad[0] else 0
         grad_bary = torch.empty_like(bary, memory_format=torch.contiguous_format)
         arrays = [t.detach().contiguous().numpy() for t in (values, faces, face, bary, grads[0])]
 
         def task(start: int, stop: int) -> Tensor:
-            sums = torch.zeros((1 if shared else stop - start, *values.shape[1:]), dtype=values.dtype)
+            sums = torch.zeros((1 if shared else stop - start, rows, values.shape[2]), dtype=values.dtype)
             kernel.interpolate_backward(*arrays, sums.numpy(), grad_bary.numpy(), want, start, stop)
             return sums
 
         parts = over(face.shape[0], task)
-        grad_attributes = None
-        if ctx.needs_input_grad[0]:
-            if not parts:
-                grad_attributes = torch.zeros_like(attributes)
-            elif shared:
-                grad_attributes = torch.cat(parts).sum(dim=0)
-            else:
-                grad_attributes = torch.cat(parts)
+        grad_attributes = _gather(parts, attributes) if ctx.needs_input_grad[0] else None
         return grad_attributes, grad_bary if ctx.needs_input_grad[1] else None, None, None
+
+
+class _Surface(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, attributes: Tensor, vertices_clip: Tensor, face: Tensor, faces: Tensor, attribute_faces: Tensor
+    ) -> Tensor:
+        from . import numba_interpolate as kernel
+        from .parallel import over
+
+        triangles = faces.int().contiguous()
+        corners = triangles if attribute_faces is faces else attribute_faces.int().contiguous()
+        values = attributes if attributes.ndim == 3 else attributes[None]
+        out = torch.empty((*face.shape, values.shape[2]), dtype=attributes.dtype)
+        arrays = [t.detach().contiguous().numpy() for t in (vertices_clip, triangles, values, corners, face, out)]
+        over(face.shape[0], lambda start, stop: kernel.surface_forward(*arrays, start, stop))
+        ctx.save_for_backward(attributes, vertices_clip, face, triangles, corners)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
+        from . import numba_interpolate as kernel
+        from .parallel import over
+
+        attributes, vertices_clip, face, faces, corners = ctx.saved_tensors
+        want = ctx.needs_input_grad[0] + 2 * ctx.needs_input_grad[1]
+        shared = attributes.ndim == 2
+        values = attributes[None] if shared else attributes
+        rows = values.shape[1] if ctx.needs_input_grad[0] else 0
+        grad_vertices = torch.zeros_like(vertices_clip, memory_format=torch.contiguous_format)
+        arrays = [t.detach().contiguous().numpy() for t in (vertices_clip, faces, values, corners, face, grads[0])]
+
+        def task(start: int, stop: int) -> Tensor:
+            sums = torch.zeros((1 if shared else stop - start, rows, values.shape[2]), dtype=values.dtype)
+            kernel.surface_backward(*arrays, sums.numpy(), grad_vertices.numpy(), want, start, stop)
+            return sums
+
+        parts = over(face.shape[0], task)
+        grad_attributes = _gather(parts, attributes) if ctx.needs_input_grad[0] else None
+        return grad_attributes, grad_vertices if ctx.needs_input_grad[1] else None, None, None, None
+
+
+def _gather(parts: list[Tensor], attributes: Tensor) -> Tensor:
+    """The gradient of attributes from those of the slices of pictures, summed in order if pictures share them."""
+    if not parts:
+        return torch.zeros_like(attributes)
+    return torch.cat(parts).sum(dim=0) if attributes.ndim == 2 else torch.cat(parts)
 
 
 def barycentrics_torch(

@@ -53,8 +53,8 @@ def _draw(vertices, faces, face_out, depth_out, near, cull, bands, start, stop):
     count = vertices.shape[1]
     height, width = face_out.shape[1], face_out.shape[2]
     screen = np.empty((count, 3), np.float64)  # column, row, 1/w; the last is 0 behind the near plane
-    rows = height // bands + 1
-    nearest = np.empty((rows, width), np.float64)
+    nearest = np.empty((height // bands + 1, width), np.float64)  # 1/w of the nearest face so far
+    owner = np.empty((height // bands + 1, width), np.int32)
     polygon = np.empty((4, 3), np.float64)
     projected = -1
     for item in range(start, stop):
@@ -74,69 +74,68 @@ def _draw(vertices, faces, face_out, depth_out, near, cull, bands, start, stop):
                     screen[v, 2] = 1.0 / w
                 else:
                     screen[v, 2] = 0.0
-        for r in range(bottom - top):
-            for c in range(width):
-                nearest[r, c] = 0.0
-                face_out[picture, top + r, c] = -1
+        nearest[:] = 0.0
+        owner[:] = -1
         for f in range(faces.shape[0]):
             i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-            if screen[i, 2] > 0.0 and screen[j, 2] > 0.0 and screen[k, 2] > 0.0:
-                _fill(screen[i], screen[j], screen[k], f, cull, top, bottom, nearest, face_out[picture])
-            elif screen[i, 2] > 0.0 or screen[j, 2] > 0.0 or screen[k, 2] > 0.0:
+            z0, z1, z2 = screen[i, 2], screen[j, 2], screen[k, 2]
+            if z0 > 0.0 and z1 > 0.0 and z2 > 0.0:
+                x0, y0, x1, y1 = screen[i, 0], screen[i, 1], screen[j, 0], screen[j, 1]
+                _fill(x0, y0, z0, x1, y1, z1, screen[k, 0], screen[k, 1], z2, f, cull, top, bottom, nearest, owner)
+            elif z0 > 0.0 or z1 > 0.0 or z2 > 0.0:
                 corners = _cut(vertices[picture], screen, i, j, k, near, height, width, polygon)
-                for last in range(2, corners):
-                    _fill(
-                        polygon[0], polygon[last - 1], polygon[last], f, cull, top, bottom, nearest, face_out[picture]
-                    )
+                for n in range(2, corners):
+                    x0, y0, z0 = polygon[0, 0], polygon[0, 1], polygon[0, 2]
+                    x1, y1, z1 = polygon[n - 1, 0], polygon[n - 1, 1], polygon[n - 1, 2]
+                    x2, y2, z2 = polygon[n, 0], polygon[n, 1], polygon[n, 2]
+                    _fill(x0, y0, z0, x1, y1, z1, x2, y2, z2, f, cull, top, bottom, nearest, owner)
         for r in range(bottom - top):
             for c in range(width):
                 inverse = nearest[r, c]
+                face_out[picture, top + r, c] = owner[r, c]
                 depth_out[picture, top + r, c] = 1.0 / inverse if inverse > 0.0 else math.inf
     return -1
 
 
 @jit
-def _fill(p, q, s, index, cull, top, bottom, nearest, face_out):
+def _fill(x0, y0, z0, x1, y1, z1, x2, y2, z2, index, cull, top, bottom, nearest, owner):
     """Draws one projected triangle (column, row, 1/w per corner) into rows top..bottom."""
-    x0, y0, x1, y1, x2, y2 = p[0], p[1], q[0], q[1], s[0], s[1]
-    width = nearest.shape[1]
-    left = max(math.ceil(min(x0, x1, x2) - 0.5), 0.0)
-    right = min(math.floor(max(x0, x1, x2) - 0.5), width - 1.0)
-    upper = max(math.ceil(min(y0, y1, y2) - 0.5), 0.0 + top)
-    lower = min(math.floor(max(y0, y1, y2) - 0.5), bottom - 1.0)
-    if left > right or upper > lower:
+    low_y, high_y = min(y0, y1, y2) - 0.5, min(max(y0, y1, y2) - 0.5, bottom - 1.0)
+    low_x, high_x = min(x0, x1, x2) - 0.5, min(max(x0, x1, x2) - 0.5, nearest.shape[1] - 1.0)
+    if not (low_y <= high_y and low_x <= high_x):
         return
-    for r in range(int(upper), int(lower) + 1):
+    # Rounded up; only now, since numbers off the picture may be too large for an integer.
+    upper, left = int(max(low_y, top * 1.0)), int(max(low_x, 0.0))
+    upper += 1 if upper < low_y else 0
+    left += 1 if left < low_x else 0
+    lower, right = int(high_y), int(high_x)
+    # Rows grow downward: what turns counter-clockwise as seen has negative area here.
+    if cull and (x1 - x0) * (y2 - y0) - (y1 - y0) * (x2 - x0) >= 0.0:
+        return
+    for r in range(upper, lower + 1):
         py = r + 0.5
         b0, b1, b2 = y0 - py, y1 - py, y2 - py
-        for c in range(int(left), int(right) + 1):
+        for c in range(left, right + 1):
             px = c + 0.5
             a0, a1, a2 = x0 - px, x1 - px, x2 - px
             e0 = a1 * b2 - b1 * a2
             e1 = a2 * b0 - b2 * a0
             e2 = a0 * b1 - b0 * a1
-            if e0 > 0.0 and e1 > 0.0 and e2 > 0.0:
-                if cull:
-                    continue
-            elif not (e0 < 0.0 and e1 < 0.0 and e2 < 0.0):
-                if e0 >= 0.0 and e1 >= 0.0 and e2 >= 0.0:
-                    if cull:
-                        continue
-                    turn = 1.0
-                elif e0 <= 0.0 and e1 <= 0.0 and e2 <= 0.0:
-                    turn = -1.0
-                else:
-                    continue
+            least, most = min(e0, e1, e2), max(e0, e1, e2)
+            hit = (least >= 0.0) | (most <= 0.0)
+            if (least == 0.0) | (most == 0.0):
+                turn = 1.0 if least == 0.0 else -1.0
                 if e0 == 0.0 and not _owns(turn * (x2 - x1), turn * (y2 - y1)):
                     continue
                 if e1 == 0.0 and not _owns(turn * (x0 - x2), turn * (y0 - y2)):
                     continue
                 if e2 == 0.0 and not _owns(turn * (x1 - x0), turn * (y1 - y0)):
                     continue
-            inverse = (e0 * p[2] + e1 * q[2] + e2 * s[2]) / (e0 + e1 + e2)
-            if inverse > nearest[r - top, c]:
-                nearest[r - top, c] = inverse
-                face_out[r, c] = index
+            old, old_owner = nearest[r - top, c], owner[r - top, c]
+            inverse = (e0 * z0 + e1 * z1 + e2 * z2) / (e0 + e1 + e2)
+            hit = hit & (inverse > old)
+            nearest[r - top, c] = inverse if hit else old
+            owner[r - top, c] = index if hit else old_owner
 
 
 @jit

@@ -48,23 +48,24 @@ def forward(vertices, faces, edges, edge_faces, edge_sides, near, closed, covera
             grown_layer = np.empty(capacity, np.int8)
             grown[:total], grown_jump[:total], grown_layer[:total] = segments[:total], jumps[:total], layers[:total]
             segments, jumps, layers = grown, grown_jump, grown_layer
-        first, last = height, 0  # rows that any segment reaches
+        first, last, left, right = height, 0, width, 0  # the box of pixels that any segment reaches
         for n in range(number):
             segments[total + n], jumps[total + n], layers[total + n] = found[n], found_jump[n], found_layer[n]
             xa, ya = _place(positions, found[n, 0], found[n, 1], near, width, height)
             xb, yb = _place(positions, found[n, 2], found[n, 3], near, width, height)
             if min(ya, yb) < height and max(ya, yb) > 0.0:
                 first = min(first, int(max(min(ya, yb), 0.0)))
-                last = max(last, int(math.ceil(min(max(ya, yb), height * 1.0))))
+                last = max(last, math.ceil(min(max(ya, yb), height * 1.0)))
+                left = min(left, int(max(min(xa, xb, width * 1.0), 0.0)))
+                right = max(right, math.ceil(max(min(max(xa, xb), width * 1.0), 0.0)))
                 _deposit(sums[found_layer[n]], xa, ya, xb, yb, found_jump[n] * 1.0)
         total += number
         offsets[b - start + 1] = total
         counts[b - start] = 2 if double else 1
-        coverage[b, :first] = 0.0
-        coverage[b, max(first, last) :] = 0.0
+        coverage[b] = 0.0
         for r in range(first, last):
             n0, n1 = 0.0, 0.0
-            for c in range(width):
+            for c in range(left, right):
                 n0 += sums[0, r, c]
                 sums[0, r, c] = 0.0
                 if double:
@@ -72,7 +73,8 @@ def forward(vertices, faces, edges, edge_faces, edge_sides, near, closed, covera
                     sums[1, r, c] = 0.0
                     layer[b, r, c] = 1 if n1 > n0 else 0
                 coverage[b, r, c] = min(max(n0, n1, 0.0), 1.0)
-            sums[0, r, width], sums[0, r, width + 1], sums[1, r, width], sums[1, r, width + 1] = 0.0, 0.0, 0.0, 0.0
+            for c in range(right, min(right + 2, width + 2)):
+                sums[0, r, c], sums[1, r, c] = 0.0, 0.0
     return segments[:total], jumps[:total], layers[:total], offsets, counts, -1
 
 
@@ -247,8 +249,8 @@ def _gather(coverage, layer, which, grad, xa, ya, xb, yb, jump, pull):
     if begin >= end:
         return False
     x, y = xa + begin * dx, ya + begin * dy
-    c = min(max(int(math.floor(x)) if dx >= 0.0 else int(math.ceil(x)) - 1, 0), width - 1)
-    r = min(max(int(math.floor(y)) if dy >= 0.0 else int(math.ceil(y)) - 1, 0), height - 1)
+    c = min(max(math.floor(x) if dx >= 0.0 else math.ceil(x) - 1, 0), width - 1)
+    r = min(max(math.floor(y) if dy >= 0.0 else math.ceil(y) - 1, 0), height - 1)
     at_a, at_b = 0.0, 0.0
     s = begin
     while True:

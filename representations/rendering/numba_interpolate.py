@@ -1,4 +1,7 @@
-"""Compiled forward and backward passes of `interpolate.py`; the equations stand there."""
+"""Compiled forward and backward passes of `interpolate.py`; the equations stand there.
+
+Kernels index whole arrays: taking a view of an array costs more here than the arithmetic of a pixel.
+"""
 
 from __future__ import annotations
 
@@ -8,104 +11,31 @@ from .parallel import jit
 
 
 @jit
-def _inverse(vertices, i, j, k, px, py, half_width, half_height, inverse):
-    """Rows of the inverse of (v_i v_j v_k) in pixels about (px, py): corners x 3. Returns the determinant, or 0."""
-    w0, w1, w2 = np.float64(vertices[i, 3]), np.float64(vertices[j, 3]), np.float64(vertices[k, 3])
-    x0 = (vertices[i, 0] + w0) * half_width - px * w0
-    x1 = (vertices[j, 0] + w1) * half_width - px * w1
-    x2 = (vertices[k, 0] + w2) * half_width - px * w2
-    y0 = (w0 - vertices[i, 1]) * half_height - py * w0
-    y1 = (w1 - vertices[j, 1]) * half_height - py * w1
-    y2 = (w2 - vertices[k, 1]) * half_height - py * w2
-    e0, e1, e2 = x1 * y2 - y1 * x2, x2 * y0 - y2 * x0, x0 * y1 - y0 * x1
-    determinant = e0 * w0 + e1 * w1 + e2 * w2
-    if determinant == 0.0:
-        return 0.0
-    scale = 1.0 / determinant
-    inverse[0, 0], inverse[0, 1], inverse[0, 2] = (y1 * w2 - w1 * y2) * scale, (w1 * x2 - x1 * w2) * scale, e0 * scale
-    inverse[1, 0], inverse[1, 1], inverse[1, 2] = (y2 * w0 - w2 * y0) * scale, (w2 * x0 - x2 * w0) * scale, e1 * scale
-    inverse[2, 0], inverse[2, 1], inverse[2, 2] = (y0 * w1 - w0 * y1) * scale, (w0 * x1 - x0 * w1) * scale, e2 * scale
-    return determinant
-
-
-@jit
 def barycentrics_forward(vertices, faces, face, bary, start, stop):
     height, width = face.shape[1], face.shape[2]
-    half_width, half_height = 0.5 * width, 0.5 * height
     for b in range(start, stop):
         for r in range(height):
             for c in range(width):
                 f = face[b, r, c]
-                if f < 0:
-                    bary[b, r, c, 0] = 0.0
-                    bary[b, r, c, 1] = 0.0
-                    bary[b, r, c, 2] = 0.0
-                    continue
-                i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-                px, py = c + 0.5, r + 0.5
-                w0 = np.float64(vertices[b, i, 3])
-                w1 = np.float64(vertices[b, j, 3])
-                w2 = np.float64(vertices[b, k, 3])
-                x0 = (vertices[b, i, 0] + w0) * half_width - px * w0
-                x1 = (vertices[b, j, 0] + w1) * half_width - px * w1
-                x2 = (vertices[b, k, 0] + w2) * half_width - px * w2
-                y0 = (w0 - vertices[b, i, 1]) * half_height - py * w0
-                y1 = (w1 - vertices[b, j, 1]) * half_height - py * w1
-                y2 = (w2 - vertices[b, k, 1]) * half_height - py * w2
-                e0, e1, e2 = x1 * y2 - y1 * x2, x2 * y0 - y2 * x0, x0 * y1 - y0 * x1
-                total = e0 + e1 + e2
-                if total == 0.0:
-                    bary[b, r, c, 0] = 1.0 / 3.0
-                    bary[b, r, c, 1] = 1.0 / 3.0
-                    bary[b, r, c, 2] = 1.0 / 3.0
-                else:
-                    bary[b, r, c, 0] = e0 / total
-                    bary[b, r, c, 1] = e1 / total
-                    bary[b, r, c, 2] = e2 / total
+                l0, l1, l2 = 0.0, 0.0, 0.0
+                if f >= 0:
+                    l0, l1, l2 = _weights(vertices, b, faces[f, 0], faces[f, 1], faces[f, 2], r, c, height, width)
+                bary[b, r, c, 0], bary[b, r, c, 1], bary[b, r, c, 2] = l0, l1, l2
 
 
 @jit
-def barycentrics_backward(vertices, faces, face, bary, grad_bary, grad_vertices, start, stop):
+def barycentrics_backward(vertices, faces, face, grad_bary, grad_vertices, start, stop):
     """Adds to `grad_vertices`, which holds zeros."""
     height, width = face.shape[1], face.shape[2]
-    half_width, half_height = 0.5 * width, 0.5 * height
-    inverse = np.empty((3, 3), np.float64)
     for b in range(start, stop):
         for r in range(height):
             for c in range(width):
                 f = face[b, r, c]
-                if f < 0:
-                    continue
-                g0 = np.float64(grad_bary[b, r, c, 0])
-                g1 = np.float64(grad_bary[b, r, c, 1])
-                g2 = np.float64(grad_bary[b, r, c, 2])
-                l0, l1, l2 = bary[b, r, c, 0], bary[b, r, c, 1], bary[b, r, c, 2]
-                mean = g0 * l0 + g1 * l1 + g2 * l2
-                g0 -= mean
-                g1 -= mean
-                g2 -= mean
-                if g0 == 0.0 and g1 == 0.0 and g2 == 0.0:
-                    continue
-                px, py = c + 0.5, r + 0.5
-                i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-                if _inverse(vertices[b], i, j, k, px, py, half_width, half_height, inverse) == 0.0:
-                    continue
-                ux = g0 * inverse[0, 0] + g1 * inverse[1, 0] + g2 * inverse[2, 0]
-                uy = g0 * inverse[0, 1] + g1 * inverse[1, 1] + g2 * inverse[2, 1]
-                uw = g0 * inverse[0, 2] + g1 * inverse[1, 2] + g2 * inverse[2, 2] - px * ux - py * uy
-                # From homogeneous pixels (column w, row w, w) back to clip space.
-                gx = half_width * ux
-                gy = -half_height * uy
-                gw = half_width * ux + half_height * uy + uw
-                grad_vertices[b, i, 0] -= l0 * gx
-                grad_vertices[b, i, 1] -= l0 * gy
-                grad_vertices[b, i, 3] -= l0 * gw
-                grad_vertices[b, j, 0] -= l1 * gx
-                grad_vertices[b, j, 1] -= l1 * gy
-                grad_vertices[b, j, 3] -= l1 * gw
-                grad_vertices[b, k, 0] -= l2 * gx
-                grad_vertices[b, k, 1] -= l2 * gy
-                grad_vertices[b, k, 3] -= l2 * gw
+                if f >= 0:
+                    i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
+                    l0, l1, l2 = _weights(vertices, b, i, j, k, r, c, height, width)
+                    g0, g1, g2 = grad_bary[b, r, c, 0], grad_bary[b, r, c, 1], grad_bary[b, r, c, 2]
+                    _pull(vertices, b, i, j, k, r, c, height, width, l0, l1, l2, g0, g1, g2, grad_vertices)
 
 
 @jit
@@ -113,54 +43,149 @@ def interpolate_forward(attributes, faces, face, bary, out, start, stop):
     """`attributes` (A, V, C) with A either 1, shared by all pictures, or B."""
     channels, shared = attributes.shape[2], attributes.shape[0] == 1
     for b in range(start, stop):
-        values = attributes[0] if shared else attributes[b]
+        out[b] = 0.0
+        a = 0 if shared else b
         for r in range(face.shape[1]):
             for c in range(face.shape[2]):
                 f = face[b, r, c]
                 if f < 0:
-                    for n in range(channels):
-                        out[b, r, c, n] = 0.0
                     continue
                 i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
                 l0, l1, l2 = bary[b, r, c, 0], bary[b, r, c, 1], bary[b, r, c, 2]
                 for n in range(channels):
-                    out[b, r, c, n] = l0 * values[i, n] + l1 * values[j, n] + l2 * values[k, n]
+                    out[b, r, c, n] = l0 * attributes[a, i, n] + l1 * attributes[a, j, n] + l2 * attributes[a, k, n]
 
 
 @jit
-def interpolate_backward(attributes, faces, face, bary, grad_out, grad_values, grad_bary, want, start, stop):
-    """Adds to `grad_values`: (B, V, C), or (V, C) for this slice alone where attributes are shared; sets `grad_bary`.
+def interpolate_backward(attributes, faces, face, bary, grad_out, grad_attributes, grad_bary, want, start, stop):
+    """Adds to `grad_attributes`, this slice's pictures (n, V, C), or (1, V, C) if they share; sets `grad_bary`.
 
     `want`: 1 the attributes' gradient, 2 the barycentrics', 3 both.
     """
     channels, shared = attributes.shape[2], attributes.shape[0] == 1
     for b in range(start, stop):
-        values = attributes[0] if shared else attributes[b]
-        sums = grad_values[0] if shared else grad_values[b - start]
+        a = 0 if shared else b
+        s = 0 if shared else b - start
         for r in range(face.shape[1]):
             for c in range(face.shape[2]):
                 f = face[b, r, c]
-                if f < 0:
-                    if want & 2:
-                        grad_bary[b, r, c, 0] = 0.0
-                        grad_bary[b, r, c, 1] = 0.0
-                        grad_bary[b, r, c, 2] = 0.0
-                    continue
-                i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-                if want & 1:
+                g0, g1, g2 = 0.0, 0.0, 0.0
+                if f >= 0:
+                    i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
                     l0, l1, l2 = bary[b, r, c, 0], bary[b, r, c, 1], bary[b, r, c, 2]
                     for n in range(channels):
                         g = grad_out[b, r, c, n]
-                        sums[i, n] += l0 * g
-                        sums[j, n] += l1 * g
-                        sums[k, n] += l2 * g
+                        g0 += g * attributes[a, i, n]
+                        g1 += g * attributes[a, j, n]
+                        g2 += g * attributes[a, k, n]
+                        if want & 1:
+                            grad_attributes[s, i, n] += l0 * g
+                            grad_attributes[s, j, n] += l1 * g
+                            grad_attributes[s, k, n] += l2 * g
                 if want & 2:
-                    g0, g1, g2 = 0.0, 0.0, 0.0
-                    for n in range(channels):
-                        g = grad_out[b, r, c, n]
-                        g0 += g * values[i, n]
-                        g1 += g * values[j, n]
-                        g2 += g * values[k, n]
-                    grad_bary[b, r, c, 0] = g0
-                    grad_bary[b, r, c, 1] = g1
-                    grad_bary[b, r, c, 2] = g2
+                    grad_bary[b, r, c, 0], grad_bary[b, r, c, 1], grad_bary[b, r, c, 2] = g0, g1, g2
+
+
+@jit
+def surface_forward(vertices, faces, attributes, attribute_faces, face, out, start, stop):
+    """Barycentrics and interpolation in one: `attributes` (A, V, C) with A either 1 or B."""
+    height, width = face.shape[1], face.shape[2]
+    channels, shared = attributes.shape[2], attributes.shape[0] == 1
+    for b in range(start, stop):
+        out[b] = 0.0
+        a = 0 if shared else b
+        for r in range(height):
+            for c in range(width):
+                f = face[b, r, c]
+                if f < 0:
+                    continue
+                l0, l1, l2 = _weights(vertices, b, faces[f, 0], faces[f, 1], faces[f, 2], r, c, height, width)
+                i, j, k = attribute_faces[f, 0], attribute_faces[f, 1], attribute_faces[f, 2]
+                for n in range(channels):
+                    out[b, r, c, n] = l0 * attributes[a, i, n] + l1 * attributes[a, j, n] + l2 * attributes[a, k, n]
+
+
+@jit
+def surface_backward(
+    vertices, faces, attributes, attribute_faces, face, grad_out, grad_attributes, grad_vertices, want, start, stop
+):
+    """Adds to `grad_attributes`, this slice's (n or 1, V, C), and `grad_vertices`, which hold zeros.
+
+    `want`: 1 the attributes' gradient, 2 the vertices', 3 both.
+    """
+    height, width = face.shape[1], face.shape[2]
+    channels, shared = attributes.shape[2], attributes.shape[0] == 1
+    for b in range(start, stop):
+        a = 0 if shared else b
+        s = 0 if shared else b - start
+        for r in range(height):
+            for c in range(width):
+                f = face[b, r, c]
+                if f < 0:
+                    continue
+                v0, v1, v2 = faces[f, 0], faces[f, 1], faces[f, 2]
+                l0, l1, l2 = _weights(vertices, b, v0, v1, v2, r, c, height, width)
+                i, j, k = attribute_faces[f, 0], attribute_faces[f, 1], attribute_faces[f, 2]
+                g0, g1, g2 = 0.0, 0.0, 0.0
+                for n in range(channels):
+                    g = grad_out[b, r, c, n]
+                    g0 += g * attributes[a, i, n]
+                    g1 += g * attributes[a, j, n]
+                    g2 += g * attributes[a, k, n]
+                    if want & 1:
+                        grad_attributes[s, i, n] += l0 * g
+                        grad_attributes[s, j, n] += l1 * g
+                        grad_attributes[s, k, n] += l2 * g
+                if want & 2:
+                    _pull(vertices, b, v0, v1, v2, r, c, height, width, l0, l1, l2, g0, g1, g2, grad_vertices)
+
+
+@jit
+def _about(vertices, b, v, r, c, height, width):
+    """A vertex in homogeneous pixels about the centre of pixel (r, c): (column w, row w, w)."""
+    x, y, w = np.float64(vertices[b, v, 0]), np.float64(vertices[b, v, 1]), np.float64(vertices[b, v, 3])
+    return (x + w) * (0.5 * width) - (c + 0.5) * w, (w - y) * (0.5 * height) - (r + 0.5) * w, w
+
+
+@jit
+def _weights(vertices, b, i, j, k, r, c, height, width):
+    x0, y0, _ = _about(vertices, b, i, r, c, height, width)
+    x1, y1, _ = _about(vertices, b, j, r, c, height, width)
+    x2, y2, _ = _about(vertices, b, k, r, c, height, width)
+    e0, e1, e2 = x1 * y2 - y1 * x2, x2 * y0 - y2 * x0, x0 * y1 - y0 * x1
+    total = e0 + e1 + e2
+    if total == 0.0:
+        return 1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0
+    scale = 1.0 / total
+    return e0 * scale, e1 * scale, e2 * scale
+
+
+@jit
+def _pull(vertices, b, i, j, k, r, c, height, width, l0, l1, l2, g0, g1, g2, grad_vertices):
+    """Adds the gradient of the weights (l0, l1, l2), which is (g0, g1, g2), to the three corners."""
+    mean = g0 * l0 + g1 * l1 + g2 * l2
+    g0, g1, g2 = g0 - mean, g1 - mean, g2 - mean
+    x0, y0, w0 = _about(vertices, b, i, r, c, height, width)
+    x1, y1, w1 = _about(vertices, b, j, r, c, height, width)
+    x2, y2, w2 = _about(vertices, b, k, r, c, height, width)
+    e0, e1, e2 = x1 * y2 - y1 * x2, x2 * y0 - y2 * x0, x0 * y1 - y0 * x1
+    determinant = e0 * w0 + e1 * w1 + e2 * w2
+    if determinant == 0.0 or e0 + e1 + e2 == 0.0:
+        return
+    scale = 1.0 / determinant
+    # M^-T (g - m): the inverse's rows are the cross products of the other two corners.
+    ux = (g0 * (y1 * w2 - w1 * y2) + g1 * (y2 * w0 - w2 * y0) + g2 * (y0 * w1 - w0 * y1)) * scale
+    uy = (g0 * (w1 * x2 - x1 * w2) + g1 * (w2 * x0 - x2 * w0) + g2 * (w0 * x1 - x0 * w1)) * scale
+    uw = (g0 * e0 + g1 * e1 + g2 * e2) * scale - (c + 0.5) * ux - (r + 0.5) * uy
+    # From homogeneous pixels back to clip space.
+    gx, gy = 0.5 * width * ux, -0.5 * height * uy
+    gw = gx - gy + uw
+    grad_vertices[b, i, 0] -= l0 * gx
+    grad_vertices[b, i, 1] -= l0 * gy
+    grad_vertices[b, i, 3] -= l0 * gw
+    grad_vertices[b, j, 0] -= l1 * gx
+    grad_vertices[b, j, 1] -= l1 * gy
+    grad_vertices[b, j, 3] -= l1 * gw
+    grad_vertices[b, k, 0] -= l2 * gx
+    grad_vertices[b, k, 1] -= l2 * gy
+    grad_vertices[b, k, 3] -= l2 * gw

@@ -41,6 +41,12 @@ def jit(function: Callable[..., Any]) -> Callable[..., Any]:
         return numba.njit(**options)(function)
 
 
+def compiled(*tensors: torch.Tensor) -> bool:
+    """True where kernels can take these tensors: all on the CPU, all float32 or all float64."""
+    kinds = {(tensor.device.type, tensor.dtype) for tensor in tensors}
+    return kinds in ({("cpu", torch.float32)}, {("cpu", torch.float64)})
+
+
 def over(count: int, task: Callable[[int, int], Result]) -> list[Result]:
     """Results of `task(start, stop)` on slices that cover `range(count)`, in order, on `torch.get_num_threads()` threads.
 
