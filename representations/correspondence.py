@@ -2,8 +2,9 @@
 
 The shares are the indicator of the nearest piece, diffused along the surface (never across a gap):
 
-    (D + L) share = D indicator,    D = vertex area / (reach * radius of the piece)^2,    L the cotangent Laplacian
+    (D + L) share' = D share,    D = vertex area / (reach * radius of the piece)^2,    L the cotangent Laplacian
 
+(two such steps, since a single one leaves a kink at the border between pieces).
 Without negative cotangents the matrix is an M-matrix whose rows sum to D: shares are non-negative and sum to one.
 """
 
@@ -11,17 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from .signed_distance import closest_points
 
 _Array = np.ndarray
-SOURCES = 4
-"""Most pieces a vertex draws on."""
+SOURCES = 6
+"""Most pieces a vertex draws on; on the mirror plane a middle piece counts twice."""
+_CANDIDATES = 8
 _LEAST_SHARE = 0.01
 _ASYMMETRY = 1e-3
 
@@ -33,6 +36,14 @@ class Pieces:
     vertices: _Array
     faces: _Array
     face_index: Sequence[_Array]
+
+    @cached_property
+    def piece_of_face(self) -> _Array:
+        """(F_in,)"""
+        piece = np.empty(len(self.faces), np.int64)
+        for k, index in enumerate(self.face_index):
+            piece[index] = k
+        return piece
 
     def radius(self, piece: int) -> float:
         """Mean radius, 2 volume / area."""
@@ -57,6 +68,23 @@ class Sources:
     barycentric: _Array
     """(V, K, 3)"""
 
+    def image(self, pieces: Pieces, twins: Twins) -> Sources:
+        """The mirror images of these sources."""
+        face = twins.face[self.face]
+        # The image of a face lists its corners in another order.
+        same = twins.vertex[pieces.faces[self.face]][..., :, None] == pieces.faces[face][..., None, :]
+        return Sources(self.share, face, (self.barycentric[..., :, None] * same).sum(axis=-2))
+
+    def largest(self) -> Sources:
+        """The K largest shares of each vertex, scaled up to one."""
+        order = np.argsort(-self.share, axis=1, kind="stable")[:, :SOURCES]
+        share = np.take_along_axis(self.share, order, axis=1)
+        return Sources(
+            share / share.sum(axis=1, keepdims=True),
+            np.take_along_axis(self.face, order, axis=1),
+            np.take_along_axis(self.barycentric, order[..., None], axis=1),
+        )
+
 
 @dataclass(frozen=True)
 class Twins:
@@ -75,33 +103,44 @@ def find_sources(
     *,
     mirror: _Array | None = None,
     twins: Twins | None = None,
-) -> Sources:
+) -> tuple[Sources, Diffusion]:
     """Sources of the vertices of a united surface; `reach` is the width of the passage in radii of the pieces.
 
-    With `mirror` (index of each vertex's image) and `twins` the sources are mirror images of each other, too.
+    Also returns the diffusion that made the shares, for smoothing what was carried over. With `mirror` (index of each
+    vertex's image) and `twins` the sources are mirror images of each other, too; but on the mirror plane, where a left
+    piece and its right twin have equal shares, the left one comes first.
     """
     label, count = _nearest_piece(vertices, pieces), len(pieces.face_index)
     radii = np.array([pieces.radius(piece) for piece in range(count)])
     identity = np.eye(count)
     if mirror is None or twins is None:
-        shares = _diffuse(vertices, triangles, identity[label], reach * radii[label])
-        return _nearest_sources(vertices, pieces, shares)
-    original = np.arange(len(mirror)) <= mirror
+        diffusion = Diffusion(vertices, triangles, reach * radii[label])
+        shares = diffusion.step(diffusion.step(identity[label]))
+        return _nearest_sources(vertices, pieces, shares).largest(), diffusion
+    vertex_index = np.arange(len(mirror))
+    original, middle = vertex_index <= mirror, vertex_index == mirror
     label = np.where(original, label, twins.piece[label[mirror]])
     # On the mirror plane a vertex belongs to its piece and to the piece's image in equal parts.
     indicator = 0.5 * (identity[label] + identity[twins.piece[label[mirror]]])
-    shares = _diffuse(vertices, triangles, indicator, reach * (indicator @ radii))
+    diffusion = Diffusion(vertices, triangles, reach * (indicator @ radii))
+    shares = diffusion.step(diffusion.step(indicator))
     shares = 0.5 * (shares + shares[mirror][:, twins.piece])
     half = _nearest_sources(vertices[original], pieces, shares[original])
     place = np.cumsum(original) - 1
-    taken = place[np.where(original, np.arange(len(mirror)), mirror)]
-    share, face, barycentric = half.share[taken], half.face[taken], half.barycentric[taken]
-    image = twins.vertex[pieces.faces[face]]
-    face = np.where(original[:, None], face, twins.face[face])
-    # The image of a face lists its corners in another order.
-    same = image[..., :, None] == pieces.faces[face][..., None, :]
-    swapped = (barycentric[..., :, None] * same).sum(axis=-2)
-    return Sources(share, face, np.where(original[:, None, None], barycentric, swapped))
+    taken = place[np.where(original, vertex_index, mirror)]
+    here = Sources(half.share[taken], half.face[taken], half.barycentric[taken])
+    there = here.image(pieces, twins)
+    # On the mirror plane a source and its image count the same. Pieces that come in twos are there twice already.
+    alone = (twins.piece == np.arange(count))[pieces.piece_of_face[here.face]]
+    halved = np.where(middle[:, None] & alone, 0.5 * here.share, here.share)
+    merged = Sources(
+        np.concatenate([halved, np.where(middle[:, None], here.share - halved, 0)], axis=1),
+        np.concatenate([np.where(original[:, None], here.face, there.face), there.face], axis=1),
+        np.concatenate(
+            [np.where(original[:, None, None], here.barycentric, there.barycentric), there.barycentric], axis=1
+        ),
+    )
+    return merged.largest(), diffusion
 
 
 def find_twins(pieces: Pieces) -> Twins:
@@ -114,11 +153,12 @@ def find_twins(pieces: Pieces) -> Twins:
     flip = np.array([-1.0, 1.0, 1.0])
     for k, member in enumerate(members):
         twin = int(np.argmin(((centres[k] * flip - centres) ** 2).sum(axis=1)))
-        distance, index = cKDTree(vertices[members[twin]]).query(vertices[member] * flip)
+        distance, index = KDTree(vertices[members[twin]]).query(vertices[member] * flip)
         if distance.max() > _ASYMMETRY * size or len(np.unique(index)) != len(members[twin]):
             raise ValueError(
-                f"symmetric=True, but the mirror image of piece {k} is {distance.max() / size:.2%} of the subject's size "
-                f"off the nearest piece ({_ASYMMETRY:.1%} at most); make the pieces symmetric or unite with symmetric=False"
+                f"symmetric=True, but the mirror image of piece {k} is {distance.max() / size:.2%} of the subject's "
+                f"size off the nearest piece ({_ASYMMETRY:.1%} at most); make the pieces symmetric or unite with "
+                "symmetric=False"
             )
         vertex[member], piece[k] = members[twin][index], twin
     here, there = np.sort(faces, axis=1), np.sort(vertex[faces], axis=1)
@@ -146,35 +186,42 @@ def _nearest_piece(vertices: _Array, pieces: Pieces) -> _Array:
     return label
 
 
-def _diffuse(vertices: _Array, triangles: _Array, values: _Array, width: _Array) -> _Array:
-    """One implicit step of the heat equation on a triangle mesh, over `width` (V,) at each vertex."""
-    count = len(vertices)
-    corners = vertices[triangles]
-    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-    laplacian = sparse.csr_matrix((count, count))
-    mass = np.zeros(count)
-    for k in range(3):
-        a, b = corners[:, (k + 1) % 3] - corners[:, k], corners[:, (k + 2) % 3] - corners[:, k]
-        i, j = triangles[:, (k + 1) % 3], triangles[:, (k + 2) % 3]
-        half = 0.5 * (a * b).sum(axis=1) / np.maximum(area, 1e-20)
-        laplacian = laplacian + sparse.coo_matrix((half, (i, j)), (count, count)).tocsr()
-        mass += np.bincount(triangles[:, k], area / 6, count)
-    laplacian = (laplacian + laplacian.T).maximum(0)
-    mass = mass / width**2
-    system = sparse.diags(mass + np.asarray(laplacian.sum(axis=1))[:, 0]) - laplacian
-    return splu(system.tocsc()).solve(mass[:, None] * values)
+class Diffusion:
+    """Implicit steps of the heat equation on a triangle mesh, each over `width` (V,) at each vertex."""
+
+    def __init__(self, vertices: _Array, triangles: _Array, width: _Array) -> None:
+        count = len(vertices)
+        corners = vertices[triangles]
+        area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+        laplacian = sparse.csr_matrix((count, count))
+        mass = np.zeros(count)
+        for k in range(3):
+            a, b = corners[:, (k + 1) % 3] - corners[:, k], corners[:, (k + 2) % 3] - corners[:, k]
+            i, j = triangles[:, (k + 1) % 3], triangles[:, (k + 2) % 3]
+            half = 0.5 * (a * b).sum(axis=1) / np.maximum(area, 1e-20)
+            laplacian = laplacian + sparse.coo_matrix((half, (i, j)), (count, count)).tocsr()
+            mass += np.bincount(triangles[:, k], area / 6, count)
+        laplacian = (laplacian + laplacian.T).maximum(0)
+        # Narrower than the mesh's own edges (the square root of twice the area or so) nothing would be smooth.
+        self._mass = (mass / np.maximum(width**2, 2 * mass))[:, None]
+        system = sparse.diags(self._mass[:, 0] + np.asarray(laplacian.sum(axis=1))[:, 0]) - laplacian
+        self._solver = splu(system.tocsc())
+
+    def step(self, values: _Array) -> _Array:
+        """Values (V, C) after one step: weighted means, so rows that sum to one still do."""
+        return self._solver.solve(self._mass * values)
 
 
 def _nearest_sources(vertices: _Array, pieces: Pieces, shares: _Array) -> Sources:
     """The largest shares of each vertex and the nearest points on their pieces."""
-    count = min(SOURCES, shares.shape[1])
-    order = np.argsort(-shares, axis=1, kind="stable")[:, :count]
+    shares = np.pad(shares, ((0, 0), (0, max(0, _CANDIDATES - shares.shape[1]))))
+    order = np.argsort(-shares, axis=1, kind="stable")[:, :_CANDIDATES]
     share = np.take_along_axis(shares, order, axis=1)
     share = np.where(share < _LEAST_SHARE, 0, share)
     share /= share.sum(axis=1, keepdims=True)
-    face = np.repeat(np.full((len(vertices), 1), -1), count, axis=1)
-    barycentric = np.zeros((len(vertices), count, 3))
-    for piece in range(shares.shape[1]):
+    face = np.full((len(vertices), _CANDIDATES), -1)
+    barycentric = np.zeros((len(vertices), _CANDIDATES, 3))
+    for piece in range(len(pieces.face_index)):
         row, column = np.nonzero((order == piece) & (share > 0))
         if row.size:
             face[row, column], barycentric[row, column], _ = pieces.closest(piece, vertices[row])

@@ -12,19 +12,26 @@ on with a capsule, cavities filled, crumbs removed, and everything that was done
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 from scipy import ndimage
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
+from skimage.measure import euler_number
 
 from .signed_distance import Grid, closest_on_triangle, mesh_distance, smooth_normals
 
 _Array = np.ndarray
 _CRUMB = 0.005
+_PIECE_CRUMB = 0.02
+# Depth of the core in grid spacings: a limb whose radius is _CORE + 0.87 has grid points in its core all along.
+_CORE = 0.8
+# A piece counts as thickened when more than this share of its surface was moved.
+_THIN_SHARE = 0.02
+# Fillets are never wider than this share of the longest side; beyond it only the time grows.
+_WIDEST = 0.04
 _OUTSIDE_LINKS = ndimage.generate_binary_structure(3, 2)
 
 
@@ -36,7 +43,7 @@ class SmoothUnion:
     bridges: tuple[tuple[int, int], ...]
     """Pairs of pieces that did not touch and were tied together with a capsule."""
     thickened: tuple[int, ...]
-    """Pieces too thin for the grid, grown by up to one and a half grid spacings."""
+    """Pieces too thin for the grid in places, grown there by a spacing or two."""
     dropped: float
     """Share of the volume in crumbs that were left out."""
 
@@ -47,6 +54,8 @@ class _Piece:
     normals: _Array
     radius: float
     """Mean radius, 2 volume / area (exact for a long cylinder)."""
+    fillet: float
+    """Widest fillet, k_0, this piece gives room for."""
     corner: tuple[int, int, int]
     """First grid point [z, y, x] of the piece's own box."""
     distance: _Array
@@ -88,20 +97,18 @@ def smooth_union(
     built: list[_Piece | None] = []
     thickened = []
     for index, faces in enumerate(pieces):
-        piece = _build(vertices, faces, index, blend, low, spacing, shape)
+        piece = _build(vertices, faces, index, blend, _WIDEST * resolution * spacing, low, spacing, shape)
         if piece is not None:
             # Of a piece of the other half only a sliver may reach in here; its being in bits means nothing.
             ours = not half or vertices[faces, 0].mean() > -spacing
-            grown = _thicken(piece, spacing) if ours else 0.0
-            if grown:
+            if ours and _thicken(piece, spacing):
                 thickened.append(index)
-                piece.distance[...] -= grown
             np.minimum(out[piece.box], piece.distance, out=out[piece.box])
         built.append(piece)
     present = [piece for piece in built if piece is not None]
     for i, a in enumerate(present):
         for b in present[:i]:
-            k = blend * min(a.radius, b.radius)
+            k = min(a.fillet, b.fillet)
             _blend_pair(
                 out, k, low, spacing, vertices,
                 a.faces, a.normals, np.array(a.corner), a.distance, a.nearest,
@@ -115,7 +122,14 @@ def smooth_union(
 
 
 def _build(
-    vertices: _Array, faces: _Array, index: int, blend: float, low: _Array, spacing: float, shape: _Array
+    vertices: _Array,
+    faces: _Array,
+    index: int,
+    blend: float,
+    widest: float,
+    low: _Array,
+    spacing: float,
+    shape: _Array,
 ) -> _Piece | None:
     """Distances in the piece's own box of the grid; None where it lies outside the grid."""
     a, b, c = (vertices[faces[:, k]] for k in range(3))
@@ -126,7 +140,8 @@ def _build(
     if volume < 0:
         faces = faces[:, ::-1]
     radius = 2 * abs(volume) / area
-    band = max(1.25 * blend * radius, 2 * spacing) + 2 * spacing
+    fillet = min(blend * radius, widest)
+    band = max(1.25 * fillet, 2 * spacing) + 2 * spacing
     corners = vertices[np.unique(faces)]
     first = np.maximum(np.floor((corners.min(axis=0) - band - low) / spacing).astype(int), 0)[::-1]
     last = np.minimum(np.ceil((corners.max(axis=0) + band - low) / spacing).astype(int)[::-1] + 1, shape)
@@ -135,21 +150,51 @@ def _build(
     used, compact = np.unique(faces, return_inverse=True)
     normals = np.zeros_like(vertices)
     normals[used] = smooth_normals(vertices[used], compact.reshape(-1, 3))
+    depth, height, width = (int(n) for n in last - first)
     distance, nearest = mesh_distance(
-        vertices, faces, low + spacing * first[::-1], spacing, tuple(int(n) for n in last - first), band
+        vertices, faces, low + spacing * first[::-1], spacing, (depth, height, width), band
     )
     corner = (int(first[0]), int(first[1]), int(first[2]))
-    return _Piece(np.ascontiguousarray(faces), normals, radius, corner, distance, nearest)
+    return _Piece(np.ascontiguousarray(faces), normals, radius, fillet, corner, distance, nearest)
 
 
-def _thicken(piece: _Piece, spacing: float) -> float:
-    """How much a piece must grow for the grid to hold it in one part: 0, or up to one and a half spacings."""
-    for grown in (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5):
-        inside = piece.distance < grown * spacing
-        sizes = np.bincount(ndimage.label(inside)[0].reshape(-1))[1:]
-        if sizes.size and sizes.max() >= 0.98 * sizes.sum():
-            return grown * spacing
-    return 1.5 * spacing
+def _thicken(piece: _Piece, spacing: float) -> bool:
+    """Grows a piece in place where it is too thin for the grid; returns whether it had to.
+
+    Where the surface lies far from the core (the points a fair depth inside), it is moved out by up to one spacing, so
+    that even a sheet without thickness becomes a plate two spacings thick. If the piece is still in parts or has holes
+    (a solid ball has the Euler number 1, each hole takes one off), all of it grows by up to 1.5 spacings, the least that
+    serves best.
+    """
+    core = piece.distance < -_CORE * spacing
+    away = ndimage.distance_transform_edt(~core) if core.any() else np.full(core.shape, np.inf)
+    # The way from the core to the surface, in grid spacings: up to 2 where the piece is thick.
+    ramp = np.clip(away - np.maximum(piece.distance, 0) / spacing - 2, 0, 1)
+    growth = ndimage.gaussian_filter(ramp * ramp * (3 - 2 * ramp), 1.0)
+    skin = np.abs(piece.distance) < spacing
+    thin = bool((growth[skin] > 0.5).mean() > _THIN_SHARE) if skin.any() else True
+    piece.distance[...] -= spacing * growth
+    best, grown = np.inf, 0.0
+    for steps in range(7):
+        inside = piece.distance < 0.25 * steps * spacing
+        sizes = np.bincount(_label(inside).reshape(-1))[1:]
+        if sizes.size == 0:
+            continue
+        crumbs = 1 - sizes.max() / sizes.sum()
+        fault = abs(euler_number(inside, connectivity=1) - 1) if crumbs < _PIECE_CRUMB else np.inf
+        if fault < best:
+            best, grown = fault, 0.25 * steps * spacing
+        if best == 0:
+            break
+    if best == np.inf:
+        grown = 1.5 * spacing
+    piece.distance[...] -= grown
+    return thin or grown > 0
+
+
+def _label(mask: _Array, structure: _Array | None = None) -> _Array:
+    """Connected components (across faces unless told otherwise), 0 where the mask is not set."""
+    return np.asarray(ndimage.label(mask, structure)[0])  # pyright: ignore[reportIndexIssue]
 
 
 def _tie(
@@ -162,7 +207,7 @@ def _tie(
     spacing: float,
 ) -> tuple[tuple[int, int], ...]:
     """Joins the connected bodies in `out` until all pieces are in one; returns the pairs of pieces it tied."""
-    label = ndimage.label(out < 0)[0]
+    label = _label(out < 0)
     body: dict[int, int] = {}
     for index, piece in enumerate(built):
         if piece is not None and (piece.distance < 0).any():
@@ -171,7 +216,8 @@ def _tie(
 
     def tie(i: int, j: int) -> None:
         a, b = built[i], built[j]
-        assert a is not None and b is not None
+        assert a is not None  # only pieces with a body are tied
+        assert b is not None
         radius = max(2 * spacing, 0.4 * min(a.radius, b.radius))
         start, end = _nearest_pair(vertices, pieces[i], pieces[j], low)
         start = _inward(start, vertices[pieces[i]].mean(axis=(0, 1)), 2 * radius)
@@ -198,7 +244,7 @@ def _nearest_pair(vertices: _Array, a: _Array, b: _Array, low: _Array) -> tuple[
     """The two vertices of two pieces that are nearest to each other, on the grid's side of its lower x border."""
     first, second = vertices[np.unique(a)], vertices[np.unique(b)]
     first, second = first[first[:, 0] >= low[0]], second[second[:, 0] >= low[0]]
-    distance, index = cKDTree(second).query(first)
+    distance, index = KDTree(second).query(first)
     best = int(np.argmin(distance))
     return first[best], second[index[best]]
 
@@ -226,17 +272,17 @@ def _add_capsule(out: _Array, start: _Array, end: _Array, radius: float, low: _A
 
 def _clean(out: _Array, half: bool) -> float:
     """Fills cavities and removes crumbs; returns the crumbs' share of the volume."""
-    outside, count = ndimage.label(out >= 0, _OUTSIDE_LINKS)
+    outside = _label(out >= 0, _OUTSIDE_LINKS)
     border = [outside[0], outside[-1], outside[:, 0], outside[:, -1], outside[:, :, -1]]
     if not half:
         border.append(outside[:, :, 0])
     open_labels = np.unique(np.concatenate([face.reshape(-1) for face in border]))
     cavity = (outside > 0) & ~np.isin(outside, open_labels)
     out[cavity] = -np.maximum(out[cavity], 1e-12)
-    inside, count = ndimage.label(out < 0)
-    if count == 0:
-        raise ValueError("the union is empty: no grid point lies inside any piece; raise the resolution")
+    inside = _label(out < 0)
     sizes = np.bincount(inside.reshape(-1))[1:]
+    if sizes.size == 0:
+        raise ValueError("the union is empty: no grid point lies inside any piece; raise the resolution")
     share = 1 - float(sizes.max()) / float(sizes.sum())
     if share > _CRUMB:
         raise ValueError(

@@ -23,7 +23,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-from .correspondence import Pieces, Sources, find_sources, find_twins
+from .correspondence import Diffusion, Pieces, Sources, find_sources, find_twins
 from .marching import crossings, isosurface
 from .mesh import SkinnedMesh
 from .remesh import remesh
@@ -37,7 +37,7 @@ _CLEARANCE = 0.05
 
 @dataclass(frozen=True)
 class United:
-    """One closed mesh made of pieces with V_in vertices; up to K = 4 sources per vertex, the largest share first."""
+    """One closed mesh made of pieces with V_in vertices; up to K = 6 sources per vertex, the largest share first."""
 
     mesh: SkinnedMesh
     piece: Int[Tensor, " V"]
@@ -78,7 +78,7 @@ def unite(
     *,
     target_faces: int = 12000,
     blend: float = 0.8,
-    reach: float = 0.4,
+    reach: float = 0.5,
     resolution: int = 160,
     links: Sequence[tuple[int, int]] = (),
     symmetric: bool = False,
@@ -86,9 +86,9 @@ def unite(
     """One watertight mesh of about `target_faces` faces from closed pieces; `piece` says to which each vertex belongs.
 
     `blend`: radius of the fillet where pieces meet at a right angle, in radii of the thinner one. `reach`: width of the
-    passage of skin weights and the like from piece to piece, in radii. `resolution`: grid points along the longest side;
-    a part's radius should be one and a half grid spacings or more, thinner parts are thickened. `links`: pairs (piece,
-    parent) along which a piece that touches nothing is tied on; without them it is tied to the nearest.
+    passage of skin weights and the like from piece to piece, in radii. `resolution`: grid points along the longest
+    side; a part's radius should be one and a half grid spacings or more, thinner parts are thickened. `links`: pairs
+    (piece, parent) along which a piece that touches nothing is tied on; without them it is tied to the nearest.
     `symmetric`: the half with x >= 0 is meshed and mirrored.
 
     The result has one component, two faces at every edge, outward winding, and the input's topology-independent data:
@@ -120,9 +120,9 @@ def unite(
         vertices, triangles, mirror = _mirrored(vertices, triangles)
     single = vertices.astype(np.float32)
     _verify(single, triangles)
-    sources = find_sources(single.astype(np.float64), triangles, pieces, reach, mirror=mirror, twins=twins)
+    sources, diffusion = find_sources(single.astype(np.float64), triangles, pieces, reach, mirror=mirror, twins=twins)
     return United(
-        **_carried(mesh, torch.from_numpy(single), torch.from_numpy(triangles), piece, sources),
+        **_carried(mesh, torch.from_numpy(single), torch.from_numpy(triangles), piece, sources, diffusion),
         mirror=None if mirror is None else torch.from_numpy(mirror).to(mesh.faces.device),
         bridges=joined.bridges,
         thickened=joined.thickened,
@@ -174,6 +174,7 @@ def _carried(
     triangles: Int[Tensor, "F 3"],
     piece: Int[Tensor, " V_in"],
     sources: Sources,
+    diffusion: Diffusion,
 ) -> dict[str, Any]:
     """The fields of `United` that follow from the sources."""
     device = mesh.faces.device
@@ -182,17 +183,19 @@ def _carried(
     barycentric = torch.from_numpy(sources.barycentric).to(mesh.vertices)
     corner = mesh.faces[face]
     vertices = vertices.to(mesh.vertices)
+    coefficients = share[..., None] * barycentric
     # The nearest corner of the main source decides the part; references blend only among corners of that part.
-    main, within = corner[:, 0], barycentric[:, 0]
-    chosen = main.gather(1, within.argmax(1, keepdim=True))
-    within = within * (mesh.part[main] == mesh.part[chosen])
-    within = within / within.sum(1, keepdim=True)
-    reference = (mesh.reference.detach()[main] * within[..., None]).sum(1)
+    chosen = corner[:, 0].gather(1, barycentric[:, 0].argmax(1, keepdim=True))
+    within = coefficients * (mesh.part[corner] == mesh.part[chosen][..., None])
+    within = within / within.sum((1, 2), keepdim=True)
+    reference = (mesh.reference.detach()[corner] * within[..., None]).sum((1, 2))
 
     def carry(values: Tensor) -> Tensor:
-        return (values.detach()[corner] * (share[..., None] * barycentric)[..., None]).sum((1, 2))
+        return (values.detach()[corner] * coefficients[..., None]).sum((1, 2))
 
-    weights = carry(mesh.weights).clamp_min(0)
+    # Pieces that meet may disagree about a joint's weights; one more step evens that out.
+    smooth = diffusion.step(carry(mesh.weights).cpu().double().numpy())
+    weights = torch.from_numpy(smooth).to(mesh.weights).clamp_min(0)
     weights = weights / weights.sum(1, keepdim=True)
     return {
         "mesh": SkinnedMesh(vertices, triangles.to(device), weights, mesh.part[chosen[:, 0]], reference),
