@@ -60,7 +60,7 @@ class _Antialias(torch.autograd.Function):
         ctx: Any, picture: Tensor, vertices_clip: Tensor, fragments: Fragments, topology: Topology, near: float
     ) -> Tensor:
         from . import numba_antialias as kernel
-        from .parallel import over
+        from ..parallel import over
 
         batch, height, width, channels = picture.shape
         vertices = vertices_clip.detach().contiguous().numpy()
@@ -82,7 +82,7 @@ class _Antialias(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         from . import numba_antialias as kernel
-        from .parallel import over
+        from ..parallel import over
 
         source, vertices_clip, edges = ctx.saved_tensors
         _, height, width, _ = grads[0].shape

@@ -56,7 +56,7 @@ class _Coverage(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, vertices_clip: Tensor, topology: Topology, size: tuple[int, int], near: float) -> Tensor:
         from . import numba_coverage as kernel
-        from .parallel import over
+        from ..parallel import over
 
         batch = vertices_clip.shape[0]
         covered = torch.empty((batch, *size), dtype=vertices_clip.dtype)
@@ -82,7 +82,7 @@ class _Coverage(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
         from . import numba_coverage as kernel
-        from .parallel import over
+        from ..parallel import over
 
         vertices_clip = ctx.saved_tensors[0]
         grad_vertices = torch.zeros_like(vertices_clip, memory_format=torch.contiguous_format)

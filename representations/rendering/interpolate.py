@@ -88,7 +88,7 @@ class _Barycentrics(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, vertices_clip: Tensor, face: Tensor, faces: Tensor) -> Tensor:
         from . import numba_interpolate as kernel
-        from .parallel import over
+        from ..parallel import over
 
         bary = torch.empty((*face.shape, 3), dtype=vertices_clip.dtype)
         if faces.shape[0] == 0:
@@ -102,7 +102,7 @@ class _Barycentrics(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         from . import numba_interpolate as kernel
-        from .parallel import over
+        from ..parallel import over
 
         grad_vertices = torch.zeros_like(ctx.saved_tensors[0], memory_format=torch.contiguous_format)
         arrays = [t.detach().contiguous().numpy() for t in (*ctx.saved_tensors, grads[0], grad_vertices)]
@@ -114,7 +114,7 @@ class _Interpolate(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, attributes: Tensor, bary: Tensor, face: Tensor, faces: Tensor) -> Tensor:
         from . import numba_interpolate as kernel
-        from .parallel import over
+        from ..parallel import over
 
         triangles = faces.int().contiguous()
         values = attributes if attributes.ndim == 3 else attributes[None]
@@ -127,7 +127,7 @@ class _Interpolate(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         from . import numba_interpolate as kernel
-        from .parallel import over
+        from ..parallel import over
 
         attributes, bary, face, faces = ctx.saved_tensors
         want = ctx.needs_input_grad[0] + 2 * ctx.needs_input_grad[1]
@@ -153,7 +153,7 @@ class _Surface(torch.autograd.Function):
         ctx: Any, attributes: Tensor, vertices_clip: Tensor, face: Tensor, faces: Tensor, attribute_faces: Tensor
     ) -> Tensor:
         from . import numba_interpolate as kernel
-        from .parallel import over
+        from ..parallel import over
 
         triangles = faces.int().contiguous()
         corners = triangles if attribute_faces is faces else attribute_faces.int().contiguous()
@@ -167,7 +167,7 @@ class _Surface(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
         from . import numba_interpolate as kernel
-        from .parallel import over
+        from ..parallel import over
 
         attributes, vertices_clip, face, faces, corners = ctx.saved_tensors
         want = ctx.needs_input_grad[0] + 2 * ctx.needs_input_grad[1]

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .parallel import jit, over
+from ..parallel import jit, over
 
 
 def visibility(

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from .parallel import jit
+from ..parallel import jit
 
 
 @jit

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .parallel import jit
+from ..parallel import jit
 
 
 @jit
@@ -19,7 +19,10 @@ def barycentrics_forward(vertices, faces, face, bary, start, stop):
                 f = face[b, r, c]
                 l0, l1, l2 = 0.0, 0.0, 0.0
                 if f >= 0:
-                    l0, l1, l2 = _weights(vertices, b, faces[f, 0], faces[f, 1], faces[f, 2], r, c, height, width)
+                    x0, y0, _ = _about(vertices, b, faces[f, 0], r, c, height, width)
+                    x1, y1, _ = _about(vertices, b, faces[f, 1], r, c, height, width)
+                    x2, y2, _ = _about(vertices, b, faces[f, 2], r, c, height, width)
+                    l0, l1, l2 = _weights(x1 * y2 - y1 * x2, x2 * y0 - y2 * x0, x0 * y1 - y0 * x1)
                 bary[b, r, c, 0], bary[b, r, c, 1], bary[b, r, c, 2] = l0, l1, l2
 
 
@@ -31,11 +34,21 @@ def barycentrics_backward(vertices, faces, face, grad_bary, grad_vertices, start
         for r in range(height):
             for c in range(width):
                 f = face[b, r, c]
-                if f >= 0:
-                    i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-                    l0, l1, l2 = _weights(vertices, b, i, j, k, r, c, height, width)
-                    g0, g1, g2 = grad_bary[b, r, c, 0], grad_bary[b, r, c, 1], grad_bary[b, r, c, 2]
-                    _pull(vertices, b, i, j, k, r, c, height, width, l0, l1, l2, g0, g1, g2, grad_vertices)
+                if f < 0:
+                    continue
+                i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
+                x0, y0, w0 = _about(vertices, b, i, r, c, height, width)
+                x1, y1, w1 = _about(vertices, b, j, r, c, height, width)
+                x2, y2, w2 = _about(vertices, b, k, r, c, height, width)
+                l0, l1, l2 = _weights(x1 * y2 - y1 * x2, x2 * y0 - y2 * x0, x0 * y1 - y0 * x1)
+                g0, g1, g2 = grad_bary[b, r, c, 0], grad_bary[b, r, c, 1], grad_bary[b, r, c, 2]
+                mean = g0 * l0 + g1 * l1 + g2 * l2
+                gx, gy, gw = _pull(
+                    x0, y0, w0, x1, y1, w1, x2, y2, w2, g0 - mean, g1 - mean, g2 - mean, r, c, height, width
+                )
+                _add(grad_vertices, b, i, l0, gx, gy, gw)
+                _add(grad_vertices, b, j, l1, gx, gy, gw)
+                _add(grad_vertices, b, k, l2, gx, gy, gw)
 
 
 @jit
@@ -99,7 +112,10 @@ def surface_forward(vertices, faces, attributes, attribute_faces, face, out, sta
                 f = face[b, r, c]
                 if f < 0:
                     continue
-                l0, l1, l2 = _weights(vertices, b, faces[f, 0], faces[f, 1], faces[f, 2], r, c, height, width)
+                x0, y0, _ = _about(vertices, b, faces[f, 0], r, c, height, width)
+                x1, y1, _ = _about(vertices, b, faces[f, 1], r, c, height, width)
+                x2, y2, _ = _about(vertices, b, faces[f, 2], r, c, height, width)
+                l0, l1, l2 = _weights(x1 * y2 - y1 * x2, x2 * y0 - y2 * x0, x0 * y1 - y0 * x1)
                 i, j, k = attribute_faces[f, 0], attribute_faces[f, 1], attribute_faces[f, 2]
                 for n in range(channels):
                     out[b, r, c, n] = l0 * attributes[a, i, n] + l1 * attributes[a, j, n] + l2 * attributes[a, k, n]
@@ -124,7 +140,10 @@ def surface_backward(
                 if f < 0:
                     continue
                 v0, v1, v2 = faces[f, 0], faces[f, 1], faces[f, 2]
-                l0, l1, l2 = _weights(vertices, b, v0, v1, v2, r, c, height, width)
+                x0, y0, w0 = _about(vertices, b, v0, r, c, height, width)
+                x1, y1, w1 = _about(vertices, b, v1, r, c, height, width)
+                x2, y2, w2 = _about(vertices, b, v2, r, c, height, width)
+                l0, l1, l2 = _weights(x1 * y2 - y1 * x2, x2 * y0 - y2 * x0, x0 * y1 - y0 * x1)
                 i, j, k = attribute_faces[f, 0], attribute_faces[f, 1], attribute_faces[f, 2]
                 g0, g1, g2 = 0.0, 0.0, 0.0
                 for n in range(channels):
@@ -137,7 +156,13 @@ def surface_backward(
                         grad_attributes[s, j, n] += l1 * g
                         grad_attributes[s, k, n] += l2 * g
                 if want & 2:
-                    _pull(vertices, b, v0, v1, v2, r, c, height, width, l0, l1, l2, g0, g1, g2, grad_vertices)
+                    mean = g0 * l0 + g1 * l1 + g2 * l2
+                    gx, gy, gw = _pull(
+                        x0, y0, w0, x1, y1, w1, x2, y2, w2, g0 - mean, g1 - mean, g2 - mean, r, c, height, width
+                    )
+                    _add(grad_vertices, b, v0, l0, gx, gy, gw)
+                    _add(grad_vertices, b, v1, l1, gx, gy, gw)
+                    _add(grad_vertices, b, v2, l2, gx, gy, gw)
 
 
 @jit
@@ -148,11 +173,7 @@ def _about(vertices, b, v, r, c, height, width):
 
 
 @jit
-def _weights(vertices, b, i, j, k, r, c, height, width):
-    x0, y0, _ = _about(vertices, b, i, r, c, height, width)
-    x1, y1, _ = _about(vertices, b, j, r, c, height, width)
-    x2, y2, _ = _about(vertices, b, k, r, c, height, width)
-    e0, e1, e2 = x1 * y2 - y1 * x2, x2 * y0 - y2 * x0, x0 * y1 - y0 * x1
+def _weights(e0, e1, e2):
     total = e0 + e1 + e2
     if total == 0.0:
         return 1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0
@@ -161,31 +182,25 @@ def _weights(vertices, b, i, j, k, r, c, height, width):
 
 
 @jit
-def _pull(vertices, b, i, j, k, r, c, height, width, l0, l1, l2, g0, g1, g2, grad_vertices):
-    """Adds the gradient of the weights (l0, l1, l2), which is (g0, g1, g2), to the three corners."""
-    mean = g0 * l0 + g1 * l1 + g2 * l2
-    g0, g1, g2 = g0 - mean, g1 - mean, g2 - mean
-    x0, y0, w0 = _about(vertices, b, i, r, c, height, width)
-    x1, y1, w1 = _about(vertices, b, j, r, c, height, width)
-    x2, y2, w2 = _about(vertices, b, k, r, c, height, width)
+def _pull(x0, y0, w0, x1, y1, w1, x2, y2, w2, g0, g1, g2, r, c, height, width):
+    """M^-T g, the gradient of each corner but for its -lambda_k, in clip space (x, y, w); 0 for a face without inverse.
+
+    The rows of the inverse are the cross products of the other two corners over the determinant.
+    """
     e0, e1, e2 = x1 * y2 - y1 * x2, x2 * y0 - y2 * x0, x0 * y1 - y0 * x1
     determinant = e0 * w0 + e1 * w1 + e2 * w2
     if determinant == 0.0 or e0 + e1 + e2 == 0.0:
-        return
+        return 0.0, 0.0, 0.0
     scale = 1.0 / determinant
-    # M^-T (g - m): the inverse's rows are the cross products of the other two corners.
     ux = (g0 * (y1 * w2 - w1 * y2) + g1 * (y2 * w0 - w2 * y0) + g2 * (y0 * w1 - w0 * y1)) * scale
     uy = (g0 * (w1 * x2 - x1 * w2) + g1 * (w2 * x0 - x2 * w0) + g2 * (w0 * x1 - x0 * w1)) * scale
     uw = (g0 * e0 + g1 * e1 + g2 * e2) * scale - (c + 0.5) * ux - (r + 0.5) * uy
-    # From homogeneous pixels back to clip space.
     gx, gy = 0.5 * width * ux, -0.5 * height * uy
-    gw = gx - gy + uw
-    grad_vertices[b, i, 0] -= l0 * gx
-    grad_vertices[b, i, 1] -= l0 * gy
-    grad_vertices[b, i, 3] -= l0 * gw
-    grad_vertices[b, j, 0] -= l1 * gx
-    grad_vertices[b, j, 1] -= l1 * gy
-    grad_vertices[b, j, 3] -= l1 * gw
-    grad_vertices[b, k, 0] -= l2 * gx
-    grad_vertices[b, k, 1] -= l2 * gy
-    grad_vertices[b, k, 3] -= l2 * gw
+    return gx, gy, gx - gy + uw
+
+
+@jit
+def _add(grad_vertices, b, v, weight, gx, gy, gw):
+    grad_vertices[b, v, 0] -= weight * gx
+    grad_vertices[b, v, 1] -= weight * gy
+    grad_vertices[b, v, 3] -= weight * gw

@@ -34,7 +34,7 @@ def jit(function: Callable[..., Any]) -> Callable[..., Any]:
     except RuntimeError as error:
         # numba finds no folder it may write to: compiling anew in every process is slow, but right.
         warnings.warn(
-            f"the compiled renderer cannot be kept on disk ({error}); set NUMBA_CACHE_DIR to a writable folder "
+            f"compiled kernels cannot be kept on disk ({error}); set NUMBA_CACHE_DIR to a writable folder "
             "to save some seconds in every process",
             stacklevel=2,
         )
@@ -78,5 +78,5 @@ def over(count: int, task: Callable[[int, int], Result]) -> list[Result]:
 def _pool(threads: int) -> ThreadPoolExecutor:
     key = (os.getpid(), threads)  # a forked child inherits the dictionary but not the threads
     if key not in _pools:
-        _pools[key] = ThreadPoolExecutor(max_workers=threads - 1, thread_name_prefix="zoetrope-render")
+        _pools[key] = ThreadPoolExecutor(max_workers=threads - 1, thread_name_prefix="zoetrope-kernel")
     return _pools[key]
