@@ -23,6 +23,7 @@ from jaxtyping import Float, Integer
 from ..representations.signed_distance import closest_points
 
 _SAMPLES = 1000
+_AT_ONCE = 20
 _ROUNDS = 40
 
 
@@ -67,11 +68,17 @@ def largest_inscribed_sphere(
         smaller = np.einsum("md,md->m", apart, apart) / (2 * np.where(touching, 1, depth))
         radii[growing] = np.where(touching, radii[growing], np.minimum(smaller, radii[growing]))
         growing = growing[~touching]
-    # A ball that still holds surface when the rounds are over is no inscribed sphere; its exact distance would be
-    # that of a centre which may lie outside.
+    # Balls that still hold surface when the rounds are over are no inscribed spheres.
     radii[growing] = 0.0
-    best = int(radii.argmax())
-    return _climb(points[best] - radii[best] * normals[best], vertices, faces)
+    # Where the surface is folded through itself, its inward side looks out into the open: such balls do not count.
+    for candidates in np.argsort(-radii, kind="stable").reshape(-1, _AT_ONCE):
+        centres = points[candidates] - radii[candidates, None] * normals[candidates]
+        inside = _winding_numbers(centres, vertices, faces) > 0.5
+        if inside.any():
+            return _climb(centres[inside.argmax()], vertices, faces)
+    raise ValueError(
+        f"no point inside the mesh of {len(faces)} faces was found; it is folded through itself, repair it"
+    )
 
 
 def _climb(
@@ -91,6 +98,23 @@ def _climb(
         else:
             stride /= 2
     return centre, radius
+
+
+def _winding_numbers(
+    points: Float[np.ndarray, "M 3"], vertices: Float[np.ndarray, "V 3"], faces: Integer[np.ndarray, "F 3"]
+) -> Float[np.ndarray, " M"]:
+    """How often the surface goes round each point: 0 outside, 1 inside. Sum of the faces' solid angles over 4 pi.
+
+    Van Oosterom and Strackee 1983: tan(angle / 2) = a . (b x c) / (|a||b||c| + (a . b)|c| + (b . c)|a| + (c . a)|b|).
+    """
+    a, b, c = (vertices[faces[:, corner]][None] - points[:, None] for corner in range(3))
+    length_a, length_b, length_c = (np.linalg.norm(edge, axis=-1) for edge in (a, b, c))
+    volume = np.einsum("mfd,mfd->mf", a, np.cross(b, c))
+    divisor = length_a * length_b * length_c
+    divisor += np.einsum("mfd,mfd->mf", a, b) * length_c
+    divisor += np.einsum("mfd,mfd->mf", b, c) * length_a
+    divisor += np.einsum("mfd,mfd->mf", c, a) * length_b
+    return np.arctan2(volume, divisor).sum(axis=1) / (2 * np.pi)
 
 
 def _surface_points(

@@ -59,6 +59,15 @@ def test_scale_and_translation_are_recovered():
     assert np.abs(found.apply(predicted[1][0]) - true[1][0]).max() < 0.01
 
 
+def test_a_few_wrong_meshes_do_not_move_the_others():
+    true = [body(bend) for bend in (0.0, 0.5, -0.5, 0.2, -0.2)]
+    predicted = list(true)
+    predicted[1] = (3 * true[1][0] + 2, true[1][1])
+    found = align_meshes(predicted, true, np.eye(3))
+    assert found.scale == pytest.approx(1, rel=0.01)
+    assert np.abs(found.translation).max() < 0.01
+
+
 def test_a_missing_limb_does_not_change_the_scale_much():
     trunk = body(0.0)
     tail = trimesh.creation.cylinder(0.03, 0.8).apply_translation([0, 0, -0.9])

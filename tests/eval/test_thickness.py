@@ -9,7 +9,7 @@ def arrays(mesh):
     return np.asarray(mesh.vertices), np.asarray(mesh.faces)
 
 
-def ellipsoid(x, y, z, level=4):
+def ellipsoid(x, y, z, level=3):
     return arrays(trimesh.creation.icosphere(level).apply_scale([x, y, z]))
 
 
@@ -21,7 +21,7 @@ def plate(depth, angle=0.0):
 
 @pytest.mark.parametrize("axes", [(1, 1, 1), (0.3, 0.5, 1.0), (1.0, 0.5, 0.4), (0.05, 0.5, 0.8)])
 def test_ellipsoids_score_their_shortest_axis(axes):
-    assert thickness(*ellipsoid(*axes)) == pytest.approx(min(axes) / axes[1], rel=0.01)
+    assert thickness(*ellipsoid(*axes)) == pytest.approx(min(axes) / axes[1], rel=0.02)
 
 
 @pytest.mark.parametrize("depth", [0.3, 0.02, 0.001])
@@ -53,6 +53,17 @@ def test_inside_of_a_tilted_curved_sheet_is_not_mistaken():
     inner.invert()
     vertices, faces = arrays(trimesh.util.concatenate([outer, inner]))
     assert thickness(vertices, faces) == pytest.approx(0.025, rel=0.05)
+
+
+def test_a_fold_through_the_surface_does_not_open_it():
+    """A nose pulled through the body and out at the back, inside out there: the ball is still the body's."""
+    mesh = trimesh.creation.icosphere(4)
+    vertices = np.array(mesh.vertices)
+    tip = vertices[:, 2] > 0.9
+    vertices[tip, 2] -= 2.4
+    centre, radius = largest_inscribed_sphere(vertices, np.asarray(mesh.faces))
+    assert np.linalg.norm(centre) < 1
+    assert 0.2 < radius < 0.6
 
 
 def test_scale_and_place_do_not_matter():
