@@ -21,6 +21,8 @@ from ..representations.mesh import vertex_normals
 from ..representations.rendering.fragment import Fragments, rasterize
 from .hypothesis import responsibilities
 
+_LIGHTNESS = 0.3
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -54,6 +56,12 @@ def sample(
     color = looked_up[..., :-1] / share[..., None].clamp_min(1e-3)
     weight = visible.float() * facing.clamp(0, 1) * (share > 0.7)
     return Sample(color, weight)
+
+
+def opponent_colors(rgb: Float[Tensor, "*B 3"]) -> Float[Tensor, "*B 3"]:
+    """Lightness, red-green and yellow-blue, lightness scaled down: shading changes it while the coat stays the same."""
+    r, g, b = rgb.unbind(-1)
+    return torch.stack([_LIGHTNESS * (r + g + b) / 3**0.5, (r - g) / 2**0.5, (r + g - 2 * b) / 6**0.5], dim=-1)
 
 
 def visible_vertices(fragments: Fragments, faces: Int[Tensor, "F 3"], vertex_count: int) -> Bool[Tensor, "B V"]:
@@ -109,12 +117,21 @@ def settle(
     weight: float,
     rounds: int = 20,
 ) -> Float[Tensor, " B"]:
-    """Combined loss `loss + weight * disagreement` after expectation maximisation over the accounts' credit.
+    """Loss and disagreement together after expectation maximisation over the accounts' credit.
 
+    Each is measured in units of its typical value for a good account (the median over photos of the least), since how
+    much colours vary differs from subject to subject: combined = loss / typical + weight * disagreement / typical.
     Credit starts from `loss` alone and hardens over the rounds.
     """
+    loss = loss / _typical(photo, loss)
     combined = loss
     for k in range(rounds):
         credit = responsibilities(photo, combined, softness=0.5 * (1 - k / rounds) + 0.05)
-        combined = loss + weight * disagreement(samples, fold, photo, credit)
+        differing = disagreement(samples, fold, photo, credit)
+        combined = loss + weight * differing / _typical(photo, differing)
     return combined
+
+
+def _typical(photo: Int[Tensor, " B"], values: Float[Tensor, " B"]) -> Float[Tensor, ""]:
+    least = torch.full((int(photo.max()) + 1,), torch.inf, device=values.device)
+    return least.scatter_reduce(0, photo, values, "amin").median().clamp_min(1e-8)

@@ -22,7 +22,7 @@ from ..representations.unite import unite
 from ..representations.united_surface import UnitedSurface
 from ..scenes.placement import Placement
 from ..scenes.scene import Scene
-from .appearance import sample, settle
+from .appearance import opponent_colors, sample, settle
 from .hypothesis import best, circle, responsibilities, rivals
 from .observe import Observations, View
 from .silhouette_loss import camera_prior, pose_prior
@@ -30,6 +30,7 @@ from .stage import Free, Rates, Stage
 
 _UNITING_LEVEL = 3
 _FACES = 10_000
+_JUDGING_INTERVAL = 20
 _JUDGING_SIZE = 96
 """Side in pixels at which colours are compared: coarse enough to forgive a pose that is a little off."""
 
@@ -84,6 +85,8 @@ class Descent:
         self.progress = Progress()
         self.scores: Tensor | None = None
         """Loss of each entry at the last step."""
+        self.credit: Tensor | None = None
+        """How far each entry is believed, from its loss and the colours; renewed every few steps."""
         self.optimizer: torch.optim.Adam | None = None
         self._topology: Topology | None = None
 
@@ -135,7 +138,7 @@ class Descent:
                 scene.placement = rivals(scene.placement, mirror)
         if stage.united and isinstance(scene.surface, PartSurfaces):
             scene.surface = united(scene.surface)
-        self.scores = None
+        self.scores = self.credit = None
         self.attach()
 
     def attach(self) -> None:
@@ -171,7 +174,7 @@ class Descent:
                 mesh.faces,
                 placement.camera(),
                 view.intrinsics.select(photo),
-                view.pixels.index_select(0, photo),
+                opponent_colors(view.pixels).index_select(0, photo),
                 view.mask.index_select(0, photo),
             )
             mirror = scene.surface.mirror
@@ -196,7 +199,10 @@ class Descent:
         entries, shared, logged = self._losses(stage)
         # The shared shape listens to the accounts by how well they explain their photo. The floor leaves every account
         # a gradient for its own camera and pose, whose scale Adam ignores.
-        weight = responsibilities(self.scene.placement.photo, entries.detach()).clamp_min(1e-3)
+        if self.credit is None or self.progress.iteration % _JUDGING_INTERVAL == 0:
+            self.scores = entries.detach()
+            self.credit = responsibilities(self.scene.placement.photo, self.judge())
+        weight = self.credit.clamp_min(1e-3)
         total = (entries * weight).sum() / len(self.observations) + shared
         if not bool(torch.isfinite(total)):
             bad = ", ".join(name for name, value in logged.items() if not math.isfinite(value))
@@ -253,6 +259,7 @@ class Descent:
             "scene": self.scene.state(),
             "optimizer": self.optimizer.state_dict(),
             "scores": self.scores,
+            "credit": self.credit,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -262,7 +269,7 @@ class Descent:
         self.attach()
         assert self.optimizer is not None
         self.optimizer.load_state_dict(state["optimizer"])
-        self.scores = state["scores"]
+        self.scores, self.credit = state["scores"], state["credit"]
 
 
 def united(parts: PartSurfaces) -> UnitedSurface:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from jaxtyping import Float
 from torch import Tensor
@@ -16,14 +15,6 @@ USUAL_ELEVATION_DEG = 12.0
 """Photos of animals are mostly taken from slightly above."""
 _ELEVATION_SPREAD_DEG = 12.0
 _ROLL_SPREAD_DEG = 5.0
-
-
-@dataclass(frozen=True)
-class PoseLimits:
-    """Joint limits in radians, (J, 3) each."""
-
-    lower: Float[Tensor, "J 3"]
-    upper: Float[Tensor, "J 3"]
 
 
 def camera_prior(placement: Placement, weights: Weights) -> Float[Tensor, " B"]:
@@ -40,5 +31,7 @@ def pose_prior(
     limits = skeleton.limits_deg.to(placement.pose) * (math.pi / 180)
     total = placement.pose + shared
     excess = (limits[..., 0] - total).clamp_min(0) + (total - limits[..., 1]).clamp_min(0)
-    own = placement.pose[:, 1:].square().sum(-1).mean(-1)
+    # A joint that hardly moves about an axis pays more for it: two standard deviations reach the limits.
+    deviation = ((limits[1:, :, 1] - limits[1:, :, 0]) / 4).clamp_min(1e-2)
+    own = (placement.pose[:, 1:] / deviation).square().sum(-1).mean(-1)
     return weights.pose * own + weights.pose_limit * excess[:, 1:].square().sum(-1).mean(-1)

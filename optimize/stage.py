@@ -19,15 +19,15 @@ class Weights:
     color: float = 1.0
     """Mean squared distance of an account's colours to what the other photos put in the same place. It has no gradient;
     it decides between the accounts of a photo."""
-    pose: float = 0.02
-    """Squared rotation of each joint away from the shared rest pose (radians)."""
+    pose: float = 0.004
+    """Squared rotation of each joint away from the shared rest pose, in standard deviations of its range."""
     pose_limit: float = 1.0
     """Squared rotation beyond the joint limits (radians)."""
-    rest_pose: float = 0.02
+    rest_pose: float = 0.01
     """Squared rotation of the shared rest pose away from the template (radians)."""
-    elevation: float = 0.02
+    elevation: float = 0.0005
     """Squared distance of the elevation from the usual one, in standard deviations."""
-    roll: float = 0.02
+    roll: float = 0.001
     """Squared roll in standard deviations."""
     deformation: float = 0.05
     laplacian: float = 2e-4
@@ -82,16 +82,18 @@ class Stage:
 
 
 _CAMERA: frozenset[Free] = frozenset({"camera"})
-_BODY: frozenset[Free] = _CAMERA | {"pose", "rest_pose", "length", "girth", "attachment"}
+_PROPORTIONS: frozenset[Free] = _CAMERA | {"rest_pose", "length", "girth", "attachment"}
+_BODY: frozenset[Free] = _PROPORTIONS | {"pose"}
 
 
 def quick() -> tuple[Stage, ...]:
     """Preset quick: a CPU, minutes."""
     shape = _BODY | {"deformation"}
     return (
-        Stage("camera", 40, 64, _CAMERA, hypotheses=16, propose="circle", level=1),
-        Stage("pose", 60, 64, _BODY, hypotheses=16, level=1),
-        Stage("body", 80, 64, _BODY, hypotheses=6, level=1),
+        Stage("camera", 30, 64, _CAMERA, hypotheses=16, propose="circle", level=1),
+        Stage("proportions", 60, 64, _PROPORTIONS, hypotheses=8, level=1),
+        Stage("pose", 60, 64, _BODY, hypotheses=8, level=1),
+        Stage("body", 60, 64, _BODY, hypotheses=6, level=1),
         Stage("rivals", 80, 64, _BODY, propose="rivals", level=1),
         Stage("shape", 120, 64, shape, hypotheses=3, level=2, cutoff=(1.0, 4.0)),
         Stage("rivals again", 80, 64, shape, propose="rivals", level=2, cutoff=(4.0, 4.0)),
