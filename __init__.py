@@ -1,7 +1,9 @@
 """zoetrope: a handful of photos of an animal or a character becomes a textured, rigged, animated 3D subject.
 
-    from zoetrope import FitConfig, fit
-    result = fit(FitConfig(photos="photos/fox", out="runs/fox"))
+    from pathlib import Path
+    from zoetrope import FitConfig, load_collection
+    photos = load_collection("photos/fox")
+    config = FitConfig(photos=Path("photos/fox"), out=Path("runs/fox"))
 
 The names of this face are loaded on first use; `import zoetrope` by itself imports no PyTorch.
 
@@ -26,13 +28,34 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .optimize.config import FitConfig as FitConfig
+    from .scenes.collection import Collection as Collection
+    from .scenes.collection import load_collection as load_collection
+    from .scenes.error import InputError as InputError
+    from .scenes.scene import Scene as Scene
+    from .scenes.subject import Subject as Subject
+    from .scenes.subject import load_subject as load_subject
 
 # Public name -> the module that defines it.
 _FACE = {
+    "Collection": ".scenes.collection",
     "FitConfig": ".optimize.config",
+    "InputError": ".scenes.error",
+    "Scene": ".scenes.scene",
+    "Subject": ".scenes.subject",
+    "load_collection": ".scenes.collection",
+    "load_subject": ".scenes.subject",
 }
 
-__all__ = ["FitConfig", "__version__"]
+__all__ = [
+    "Collection",
+    "FitConfig",
+    "InputError",
+    "Scene",
+    "Subject",
+    "__version__",
+    "load_collection",
+    "load_subject",
+]
 
 
 def __getattr__(name: str) -> Any:

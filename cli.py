@@ -11,13 +11,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from tyro.conf import Positional
 
 from .optimize.config import FitConfig, check_supported
 from .scenes.error import InputError
+
+if TYPE_CHECKING:
+    from .optimize.run_folder import RunFolder
 
 _LATER = {
     "animate": "an animated GLB and a film of a motion; subject.glb already carries clips",
@@ -58,6 +61,120 @@ class Fit(FitConfig):
         fit(config)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """The main job from end to end, offline, on a subject that zoetrope makes up: photos, fit, files, scores."""
+
+    out: Path = Path("runs/demo")
+    """Folder for the made-up photos (photos/) and their run (run/)."""
+    photo_count: int = 12
+    """How many photos are made."""
+    effort: float = 1.0
+    """Multiplies every stage's iterations."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:N or mps."""
+    seed: int = 0
+    """Makes another subject and another fit."""
+    resume: bool = False
+    """Go on with a demo that was interrupted."""
+    overwrite: bool = False
+    """Replace an earlier demo in the same folder."""
+
+    def run(self) -> None:
+        config = FitConfig(
+            photos=self.out / "photos",
+            out=self.out / "run",
+            effort=self.effort,
+            device=self.device,
+            seed=self.seed,
+            resume=self.resume,
+            overwrite=self.overwrite,
+        )
+        if self.photo_count < 3:
+            raise InputError(f"--photo-count is {self.photo_count}; a fit needs 3 photos or more")
+        from .optimize.demo import demo
+
+        _print_scores(demo(config, photo_count=self.photo_count))
+        print(f"look at {config.out / 'turntable.mp4'} and open {config.out / 'subject.glb'} in a viewer")
+
+
+@dataclass(frozen=True)
+class Turntable:
+    """A film of a run's subject turning once."""
+
+    run_folder: Positional[Path]
+    """Folder of a finished run."""
+    motion: str = "none"
+    """How it moves while it turns: none, or one of the subject's clips, such as walk or interpolate."""
+    format: tuple[Literal["mp4", "gif", "webp", "png"], ...] = ("mp4",)
+    """One or more; png is a strip of stills."""
+    size: int = 512
+    """Width and height in pixels."""
+    seconds: float = 6.0
+    """Time of one turn."""
+
+    def run(self) -> None:
+        if "#" in self.motion or Path(self.motion).suffix:
+            raise InputError(f"not implemented yet: --motion {self.motion}; name one of the subject's own clips")
+        if not (16 <= self.size <= 4096 and 0 < self.seconds <= 600):
+            raise InputError(f"--size {self.size} must be 16 to 4096 and --seconds {self.seconds} above 0, up to 600")
+        from .optimize.run_folder import RunFolder
+        from .scenes.deliver import write_turntables
+        from .scenes.subject import load_subject
+        from .scenes.turntable import TurntableConfig
+
+        name = "turntable" if self.motion == "none" else f"turntable_{self.motion}"
+        paths = [self.run_folder / f"{name}.{ending}" for ending in self.format]
+        subject = load_subject(_finished(RunFolder(self.run_folder)).exact_subject)
+        write_turntables(subject, paths, self.motion, TurntableConfig(size=self.size, seconds=self.seconds))
+        print("\n".join(map(str, paths)))
+
+
+@dataclass(frozen=True)
+class Export:
+    """A run's subject in another format, written to RUN/export."""
+
+    run_folder: Positional[Path]
+    """Folder of a finished run."""
+    format: Literal["glb", "obj", "ply", "usd", "vrm"] = "glb"
+    """glb: rig, skin, texture, clips; obj: mesh and texture; ply: the mesh alone."""
+
+    def run(self) -> None:
+        if self.format in ("usd", "vrm"):
+            raise InputError(f"not implemented yet: --format {self.format}; use glb, obj or ply")
+        from .optimize.run_folder import RunFolder
+        from .scenes.deliver import export_subject
+        from .scenes.subject import load_subject
+
+        path = self.run_folder / "export" / f"subject.{self.format}"
+        export_subject(load_subject(_finished(RunFolder(self.run_folder)).exact_subject), path)
+        print(path)
+
+
+@dataclass(frozen=True)
+class Eval:
+    """How well a run agrees with its photos, and with the truth where that is known."""
+
+    run_folder: Positional[Path]
+    """Folder of a finished run."""
+    truth: Path | None = None
+    """Collection with truth/STEM.ply and truth/transforms.json; scored against from unseen cameras as well."""
+    against: Path | None = None
+    """A second run to compare with."""
+
+    def run(self) -> None:
+        if self.against is not None:
+            raise InputError(f"not implemented yet: --against {self.against}; score the two runs one after the other")
+        from .eval.run_score import score_run
+        from .optimize.run_folder import read_config
+        from .scenes.collection import load_collection
+
+        config = read_config(self.run_folder)
+        photos = load_collection(config.photos if self.truth is None else self.truth)
+        _print_scores(score_run(self.run_folder, photos, self.truth))
+        print(self.run_folder / "scores.json")
+
+
 @dataclass(frozen=True)
 class Doctor:
     """What this machine has, and what a fit makes of it."""
@@ -72,9 +189,13 @@ class Doctor:
 
 
 _Command = (
-    Annotated[Fit, tyro.conf.subcommand("fit")]
+    Annotated[Demo, tyro.conf.subcommand("demo")]
+    | Annotated[Fit, tyro.conf.subcommand("fit")]
+    | Annotated[Turntable, tyro.conf.subcommand("turntable")]
+    | Annotated[Export, tyro.conf.subcommand("export")]
+    | Annotated[Eval, tyro.conf.subcommand("eval")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
-)  # fmt: skip
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -106,3 +227,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("zoetrope: interrupted; a fit goes on with the same command and --resume", file=sys.stderr)
         return 130
     return 0
+
+
+def _finished(run: RunFolder) -> RunFolder:
+    if not run.config.is_file():
+        raise InputError(
+            f"{run.root} is no run: it has no config.json; give the folder that `zoetrope fit --out` wrote"
+        )
+    return run
+
+
+def _print_scores(scores: dict[str, Any]) -> None:
+    for name, value in scores.items():
+        if isinstance(value, float):
+            print(f"{name:<16} {value:.3f}")
+        elif name != "format_version" and not isinstance(value, dict):
+            print(f"{name:<16} {value}")

@@ -80,6 +80,11 @@ class RunFolder:
         return self.root / "instances"
 
     @property
+    def exact_subject(self) -> Path:
+        """The same subject with all its numbers, for exports and turntables (see scenes.subject)."""
+        return self.root / "checkpoints" / "subject.safetensors"
+
+    @property
     def subject(self) -> Path:
         """The rigged, textured, animated subject."""
         return self.root / "subject.glb"

@@ -6,6 +6,7 @@ that has nothing else; it is simpler than any animal, and scores on it say littl
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from .nerfstudio import CameraFrame, write_transforms
 
 _FIELD_OF_VIEW_DEG = 30.0
 _SUPERSAMPLING = 3
+_MAKER = "zoetrope.scenes.demo_subject"
 _COAT, _BELLY, _DARK = (0.76, 0.40, 0.16), (0.93, 0.88, 0.80), (0.16, 0.12, 0.11)
 
 
@@ -59,8 +61,14 @@ def write_demo_subject(folder: Path, *, seed: int = 0, photo_count: int = 12, si
         write_ply(folder / "truth" / f"{stem}.ply", posed[k], mesh.faces)
         focal, middle = float(lens.fx[k]), size / 2
         frames.append(CameraFrame(f"../{stem}.png", matrix, focal, focal, middle, middle, size, size))
-    write_transforms(folder / "truth" / "transforms.json", frames)
     write_ply(folder / "truth" / "rest.ply", mesh.vertices, mesh.faces)
+    write_transforms(folder / "truth" / "transforms.json", frames, extra={"made_by": _MAKER, "seed": seed})
+
+
+def is_demo_subject(folder: Path) -> bool:
+    """Whether `write_demo_subject` filled this folder, so that it may be replaced."""
+    path = folder / "truth" / "transforms.json"
+    return path.is_file() and json.loads(path.read_text(encoding="utf-8")).get("made_by") == _MAKER
 
 
 def _subject(generator: torch.Generator) -> PartSurfaces:

@@ -29,7 +29,22 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert caught.value.code == 0
     shown = capsys.readouterr().out
-    for command in ("fit", "doctor", "animate", "transfer", "zoo", "pretrain", "models", "report", "view", "fleet"):
+    for command in (
+        "demo",
+        "fit",
+        "turntable",
+        "export",
+        "eval",
+        "doctor",
+        "animate",
+        "transfer",
+        "zoo",
+        "pretrain",
+        "models",
+        "report",
+        "view",
+        "fleet",
+    ):
         assert command in shown
 
 
@@ -95,6 +110,32 @@ def test_refusals_come_in_one_line_and_leave_nothing(
     assert main(["fit", str(tmp_path / "photos"), "--out", str(tmp_path / "run"), *options]) == 2
     assert message in _line(capsys)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["turntable", "RUN"], "RUN is no run"),
+        (["turntable", "RUN", "--motion", "dance.glb#Jig"], "not implemented yet: --motion dance.glb#Jig"),
+        (["turntable", "RUN", "--size", "0"], "--size 0 must be"),
+        (["export", "RUN"], "RUN is no run"),
+        (["export", "RUN", "--format", "usd"], "not implemented yet: --format usd"),
+        (["eval", "RUN"], "RUN is no run"),
+        (["eval", "RUN", "--against", "RUN2"], "not implemented yet: --against RUN2"),
+        (["demo", "--photo-count", "2"], "--photo-count is 2"),
+    ],
+)
+def test_what_is_no_run_is_named(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    assert message in _line(capsys)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_doctor_names_the_machine(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,6 @@ import ast
 import os
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -149,19 +148,22 @@ def test_the_face_has_what_it_promises() -> None:
     assert _python(script) == "module 'zoetrope' has no attribute 'nothing'"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs the times of child processes")
 def test_help_answers_within_half_a_second() -> None:
+    import resource
+
     command = [str(Path(sys.executable).with_name("zoetrope")), "--help"]
     if not Path(command[0]).exists():
         pytest.skip("zoetrope is not installed as a command")
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
+    # The processor's time, not the clock's: other work on the machine must not fail this.
+    spent = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-        times.append(time.perf_counter() - start)
-        if times[-1] < 0.5:
-            break
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert "usage: zoetrope" in done.stdout
-    assert min(times) < 0.5, f"zoetrope --help took {min(times):.2f} s at best"
+    assert min(spent) < 0.5, f"zoetrope --help took {min(spent):.2f} s at best"
 
 
 def test_shapes_are_checked_while_testing() -> None:

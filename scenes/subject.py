@@ -1,0 +1,104 @@
+"""The finished subject, apart from any photo: mesh, rig, shared texture and clips, as turntables and exports need it.
+
+On disk one safetensors file holds it exactly (a GLB keeps four joints a vertex and knows no body parts): tensors as
+they are, names and trees as JSON in the metadata.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from jaxtyping import UInt8
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ..representations.mesh import SkinnedMesh
+from ..representations.motion.clip import Clip
+from ..representations.skeleton import Skeleton
+from .atomic import atomic_write
+from .error import InputError
+
+FORMAT_VERSION = 1
+
+_TREE = ("names", "parents", "mirror", "parts", "plan", "landmarks")
+_PLACES = ("joints", "tips", "limits_deg")
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A rigged mesh in its rest pose with what it wears and how it moves."""
+
+    mesh: SkinnedMesh
+    skeleton: Skeleton
+    texture: UInt8[Tensor, "H W 3"] | None = None
+    """Shared albedo on the mesh's atlas, sRGB-encoded."""
+    clips: tuple[Clip, ...] = ()
+
+    def clip(self, name: str) -> Clip:
+        """The clip called `name`; raises InputError with the names there are."""
+        for clip in self.clips:
+            if clip.name == name:
+                return clip
+        names = ", ".join(clip.name for clip in self.clips) or "none"
+        raise InputError(f"the subject has no motion {name!r}; it has: {names}")
+
+
+def save_subject(path: Path, subject: Subject) -> None:
+    """Writes the subject to `path` (.safetensors), whole or not at all."""
+    mesh, skeleton = subject.mesh, subject.skeleton
+    tensors = {f"mesh.{f.name}": getattr(mesh, f.name) for f in fields(mesh)}
+    tensors |= {f"skeleton.{name}": getattr(skeleton, name) for name in _PLACES}
+    tensors["texture"] = subject.texture
+    for k, clip in enumerate(subject.clips):
+        tensors |= {f"clip.{k}.times": clip.times, f"clip.{k}.rotations": clip.rotations}
+    about = {
+        "format_version": FORMAT_VERSION,
+        "skeleton": {name: getattr(skeleton, name) for name in _TREE},
+        "clips": [{"name": clip.name, "loop": clip.loop} for clip in subject.clips],
+    }
+    kept = {
+        name: value.detach().to("cpu", copy=True).contiguous() for name, value in tensors.items() if value is not None
+    }
+    with atomic_write(path) as temporary:
+        save_file(kept, temporary, metadata={"zoetrope": json.dumps(about)})
+
+
+def load_subject(path: Path) -> Subject:
+    """The subject that `save_subject` wrote. Raises InputError for a missing or damaged file or another format."""
+    if not path.is_file():
+        raise InputError(f"{path} is missing; finish the run first: zoetrope fit ... --resume")
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            about = json.loads((file.metadata() or {}).get("zoetrope", "{}"))
+            # Copies: what the file gives out may be mapped from it, and the file may be replaced.
+            tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118 - the file is no dict
+    except (SafetensorError, ValueError) as fault:
+        raise InputError(f"{path} is damaged ({fault}); run the fit again") from fault
+    if about.get("format_version") != FORMAT_VERSION:
+        found = about.get("format_version")
+        raise InputError(
+            f"{path} has format version {found!r}, this zoetrope reads {FORMAT_VERSION}; run the fit again"
+        )
+    clips = tuple(
+        Clip(entry["name"], tensors[f"clip.{k}.times"], tensors[f"clip.{k}.rotations"], entry["loop"])
+        for k, entry in enumerate(about["clips"])
+    )
+    mesh = SkinnedMesh(**_group(tensors, "mesh."))
+    stored = _tree(about["skeleton"]) | _group(tensors, "skeleton.")
+    skeleton = Skeleton(**stored)
+    return Subject(mesh, skeleton, tensors.get("texture"), clips)
+
+
+def _group(tensors: dict[str, Tensor], prefix: str) -> dict[str, Any]:
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def _tree(stored: dict[str, Any]) -> dict[str, Any]:
+    # JSON knows lists only.
+    rows = {name: tuple(stored[name]) for name in ("names", "parents", "mirror", "parts")}
+    landmarks = {name: (joint, tip) for name, (joint, tip) in stored["landmarks"].items()}
+    return {**rows, "plan": stored["plan"], "landmarks": landmarks}
