@@ -9,11 +9,11 @@ The names of this face are loaded on first use; `import zoetrope` by itself impo
 
 Conventions, everywhere in the package
 --------------------------------------
-World and rest frame   right-handed, +Y up, the subject's front +Z, the subject's left +X (as glTF and VRM 1.0); unitless.
+World and rest frame   right-handed, +Y up, the subject's front +Z, its left +X (as glTF and VRM 1.0); unitless.
 Cameras                OpenGL axes: +X right, +Y up, looking along -Z. On disk nerfstudio's transforms.json.
                        The default field of view is 30 degrees.
-Angles                 degrees at borders, in names that end in `_deg`. Azimuth 0 looks at the subject's front, 90 at its
-                       left: camera centre = distance * (sin az cos el, sin el, cos az cos el).
+Angles                 degrees at borders, in names that end in `_deg`. Azimuth 0 looks at the subject's front, 90 at
+                       its left: camera centre = distance * (sin az cos el, sin el, cos az cos el).
 Pictures               (B, H, W, C) float32 in [0, 1], sRGB-encoded; pixel centres at half integers, row 0 on top.
                        Shading is computed in linear light and encoded last.
 Rotations              unit quaternions (w, x, y, z); glTF files alone store (x, y, z, w).
