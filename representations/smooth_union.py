@@ -18,13 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 from scipy import ndimage
-from scipy.spatial import KDTree
 from skimage.measure import euler_number
 
+from .one_body import fill_cavities, gather_crumbs, label, tie_pieces
 from .signed_distance import Grid, closest_on_triangle, mesh_distance, smooth_normals
 
 _Array = np.ndarray
-_CRUMB = 0.005
 _PIECE_CRUMB = 0.02
 # Depth of the core in grid spacings: a limb whose radius is _CORE + 0.87 has grid points in its core all along.
 _CORE = 0.8
@@ -32,7 +31,6 @@ _CORE = 0.8
 _THIN_SHARE = 0.02
 # Fillets are never wider than this share of the longest side; beyond it only the time grows.
 _WIDEST = 0.04
-_OUTSIDE_LINKS = ndimage.generate_binary_structure(3, 2)
 
 
 @dataclass(frozen=True)
@@ -44,8 +42,10 @@ class SmoothUnion:
     """Pairs of pieces that did not touch and were tied together with a capsule."""
     thickened: tuple[int, ...]
     """Pieces too thin for the grid in places, grown there by a spacing or two."""
+    splints: int
+    """Number of loose bits of a piece that were tied to the rest."""
     dropped: float
-    """Share of the volume in crumbs that were left out."""
+    """Share of the volume in crumbs that were left out, each below 0.05 %."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,7 @@ def smooth_union(
 
     `blend` is the fillet's k_0 in radii of the thinner piece; `links` names pairs (piece, parent) to tie where pieces
     stand apart, else the nearest are tied. `half` keeps x >= 0 only, with grid points on the plane x = 0. Raises
-    ValueError for an empty piece, for more than half a percent of the volume in loose crumbs, and where half a body
-    does not reach the plane.
+    ValueError for a piece without volume, and where half a body does not reach the plane.
     """
     low, high = vertices.min(axis=0), vertices.max(axis=0)
     spacing = float((high - low).max()) / resolution
@@ -114,11 +113,17 @@ def smooth_union(
                 a.faces, a.normals, np.array(a.corner), a.distance, a.nearest,
                 b.faces, b.normals, np.array(b.corner), b.distance, b.nearest,
             )  # fmt: skip
-    bridges = _tie(out, vertices, pieces, built, links, low, spacing)
-    dropped = _clean(out, half)
+    grid = Grid(out, low, spacing)
+    bridges = tie_pieces(grid, vertices, pieces, [_place(piece) for piece in built], links)
+    fill_cavities(out, half)
+    splints, dropped = gather_crumbs(grid)
     if half and not (out[:, :, 0] < 0).any():
         raise ValueError("half of a symmetric body was asked for, but the pieces do not reach the plane x = 0")
-    return SmoothUnion(Grid(out, low, spacing), bridges, tuple(thickened), dropped)
+    return SmoothUnion(grid, bridges, tuple(thickened), splints, dropped)
+
+
+def _place(piece: _Piece | None) -> tuple[tuple[slice, slice, slice], _Array, float] | None:
+    return None if piece is None else (piece.box, piece.distance < 0, piece.radius)
 
 
 def _build(
@@ -163,11 +168,11 @@ def _thicken(piece: _Piece, spacing: float) -> bool:
 
     Where the surface lies far from the core (the points a fair depth inside), it is moved out by up to one spacing, so
     that even a sheet without thickness becomes a plate two spacings thick. If the piece is still in parts or has holes
-    (a solid ball has the Euler number 1, each hole takes one off), all of it grows by up to 1.5 spacings, the least that
-    serves best.
+    (a solid ball has the Euler number 1, each hole takes one off), all of it grows by up to 1.5 spacings, the
+    least that serves best.
     """
     core = piece.distance < -_CORE * spacing
-    away = ndimage.distance_transform_edt(~core) if core.any() else np.full(core.shape, np.inf)
+    away = np.asarray(ndimage.distance_transform_edt(~core)) if core.any() else np.full(core.shape, np.inf)
     # The way from the core to the surface, in grid spacings: up to 2 where the piece is thick.
     ramp = np.clip(away - np.maximum(piece.distance, 0) / spacing - 2, 0, 1)
     growth = ndimage.gaussian_filter(ramp * ramp * (3 - 2 * ramp), 1.0)
@@ -177,11 +182,11 @@ def _thicken(piece: _Piece, spacing: float) -> bool:
     best, grown = np.inf, 0.0
     for steps in range(7):
         inside = piece.distance < 0.25 * steps * spacing
-        sizes = np.bincount(_label(inside).reshape(-1))[1:]
+        sizes = np.bincount(label(inside).reshape(-1))[1:]
         if sizes.size == 0:
             continue
-        crumbs = 1 - sizes.max() / sizes.sum()
-        fault = abs(euler_number(inside, connectivity=1) - 1) if crumbs < _PIECE_CRUMB else np.inf
+        crumbs = 1 - int(sizes.max()) / int(sizes.sum())
+        fault = abs(int(np.asarray(euler_number(inside, connectivity=1))) - 1) if crumbs < _PIECE_CRUMB else np.inf
         if fault < best:
             best, grown = fault, 0.25 * steps * spacing
         if best == 0:
@@ -190,108 +195,6 @@ def _thicken(piece: _Piece, spacing: float) -> bool:
         grown = 1.5 * spacing
     piece.distance[...] -= grown
     return thin or grown > 0
-
-
-def _label(mask: _Array, structure: _Array | None = None) -> _Array:
-    """Connected components (across faces unless told otherwise), 0 where the mask is not set."""
-    return np.asarray(ndimage.label(mask, structure)[0])  # pyright: ignore[reportIndexIssue]
-
-
-def _tie(
-    out: _Array,
-    vertices: _Array,
-    pieces: Sequence[_Array],
-    built: Sequence[_Piece | None],
-    links: Sequence[tuple[int, int]],
-    low: _Array,
-    spacing: float,
-) -> tuple[tuple[int, int], ...]:
-    """Joins the connected bodies in `out` until all pieces are in one; returns the pairs of pieces it tied."""
-    label = _label(out < 0)
-    body: dict[int, int] = {}
-    for index, piece in enumerate(built):
-        if piece is not None and (piece.distance < 0).any():
-            body[index] = int(np.bincount(label[piece.box][piece.distance < 0]).argmax())
-    bridges: list[tuple[int, int]] = []
-
-    def tie(i: int, j: int) -> None:
-        a, b = built[i], built[j]
-        assert a is not None  # only pieces with a body are tied
-        assert b is not None
-        radius = max(2 * spacing, 0.4 * min(a.radius, b.radius))
-        start, end = _nearest_pair(vertices, pieces[i], pieces[j], low)
-        start = _inward(start, vertices[pieces[i]].mean(axis=(0, 1)), 2 * radius)
-        end = _inward(end, vertices[pieces[j]].mean(axis=(0, 1)), 2 * radius)
-        _add_capsule(out, start, end, radius, low, spacing)
-        bridges.append((i, j))
-        old, new = body[i], body[j]
-        for index, of in body.items():
-            body[index] = new if of == old else of
-
-    for i, j in links:
-        if i in body and j in body and body[i] != body[j]:
-            tie(i, j)
-    while len(set(body.values())) > 1:
-        main = max(set(body.values()), key=lambda value: (sum(of == value for of in body.values()), -value))
-        inner = [i for i, of in body.items() if of == main]
-        near = [(i, j) for i, of in body.items() if of != main for j in inner]
-        gaps = [np.linalg.norm(np.subtract(*_nearest_pair(vertices, pieces[i], pieces[j], low))) for i, j in near]
-        tie(*near[int(np.argmin(gaps))])
-    return tuple(bridges)
-
-
-def _nearest_pair(vertices: _Array, a: _Array, b: _Array, low: _Array) -> tuple[_Array, _Array]:
-    """The two vertices of two pieces that are nearest to each other, on the grid's side of its lower x border."""
-    first, second = vertices[np.unique(a)], vertices[np.unique(b)]
-    first, second = first[first[:, 0] >= low[0]], second[second[:, 0] >= low[0]]
-    distance, index = KDTree(second).query(first)
-    best = int(np.argmin(distance))
-    return first[best], second[index[best]]
-
-
-def _inward(point: _Array, centre: _Array, depth: float) -> _Array:
-    way = centre - point
-    length = float(np.linalg.norm(way))
-    return point + way * min(1.0, depth / max(length, 1e-12))
-
-
-def _add_capsule(out: _Array, start: _Array, end: _Array, radius: float, low: _Array, spacing: float) -> None:
-    """Joins a capsule to the field, with a fillet as large as its radius."""
-    reach = 2.5 * radius + 2 * spacing
-    first = np.maximum(np.floor((np.minimum(start, end) - reach - low) / spacing).astype(int), 0)
-    last = np.minimum(np.ceil((np.maximum(start, end) + reach - low) / spacing).astype(int) + 1, out.shape[::-1])
-    x, y, z = (low[k] + spacing * np.arange(first[k], last[k]) for k in range(3))
-    points = np.stack([axis for axis in np.meshgrid(z, y, x, indexing="ij")][::-1], axis=-1)
-    way = end - start
-    t = np.clip(((points - start) @ way) / max(float(way @ way), 1e-24), 0, 1)
-    capsule = np.linalg.norm(points - start - t[..., None] * way, axis=-1) - radius
-    box = out[first[2] : last[2], first[1] : last[1], first[0] : last[0]]
-    overlap = np.maximum(1 - np.abs(box - capsule) / radius, 0)
-    box[...] = np.minimum(box, capsule) - radius * overlap**2 / 4
-
-
-def _clean(out: _Array, half: bool) -> float:
-    """Fills cavities and removes crumbs; returns the crumbs' share of the volume."""
-    outside = _label(out >= 0, _OUTSIDE_LINKS)
-    border = [outside[0], outside[-1], outside[:, 0], outside[:, -1], outside[:, :, -1]]
-    if not half:
-        border.append(outside[:, :, 0])
-    open_labels = np.unique(np.concatenate([face.reshape(-1) for face in border]))
-    cavity = (outside > 0) & ~np.isin(outside, open_labels)
-    out[cavity] = -np.maximum(out[cavity], 1e-12)
-    inside = _label(out < 0)
-    sizes = np.bincount(inside.reshape(-1))[1:]
-    if sizes.size == 0:
-        raise ValueError("the union is empty: no grid point lies inside any piece; raise the resolution")
-    share = 1 - float(sizes.max()) / float(sizes.sum())
-    if share > _CRUMB:
-        raise ValueError(
-            f"{share:.1%} of the volume lies apart from the body in crumbs of pieces that are thinner than the grid "
-            f"(at most {_CRUMB:.1%} may be left out); raise the resolution or make the pieces thicker"
-        )
-    crumb = (inside > 0) & (inside != 1 + int(sizes.argmax()))
-    out[crumb] = -out[crumb]
-    return share
 
 
 @njit(cache=True)

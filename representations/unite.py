@@ -58,6 +58,10 @@ class United:
     """Pairs of pieces that did not touch and were tied together with a capsule (of a symmetric subject: left ones)."""
     thickened: tuple[int, ...]
     """Pieces that were grown because they are too thin for the grid (of a symmetric subject: left and middle ones)."""
+    splints: int
+    """Number of loose bits of pieces that were tied to the rest; 0 unless pieces are broken or far too thin."""
+    dropped: float
+    """Share of the volume left out in crumbs, each below 0.05 %."""
     euler: int
     """Vertices - edges + faces: 2 for a sphere, 2 less for each handle."""
 
@@ -94,7 +98,7 @@ def unite(
     The result has one component, two faces at every edge, outward winding, and the input's topology-independent data:
     blended skin weights, the part of the main source, the reference of the nearest point within that part. It does not
     pass gradients; `United.follow` does. Raises ValueError for pieces without volume, for a `symmetric` input that is
-    not (to a thousandth of its size), and for a subject that the grid cannot hold.
+    not (to a thousandth of its size) or does not reach the mirror plane.
     """
     faces, piece_of = mesh.faces.cpu().numpy(), piece.cpu().numpy()
     if (piece_of[faces] != piece_of[faces[:, :1]]).any():
@@ -126,6 +130,8 @@ def unite(
         mirror=None if mirror is None else torch.from_numpy(mirror).to(mesh.faces.device),
         bridges=joined.bridges,
         thickened=joined.thickened,
+        splints=joined.splints,
+        dropped=joined.dropped,
         euler=len(single) - len(triangles) // 2,
     )
 
