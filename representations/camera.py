@@ -11,10 +11,14 @@ in OpenGL axes: +X right, +Y up, looking along -Z. Clip w is the metric depth.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from .parallel import compiled, over
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,9 @@ class OrbitCamera:
         back = rotation[:, 2]
         elevation = torch.asin(back[:, 1].clamp(-1, 1))
         azimuth = torch.atan2(back[:, 0], back[:, 2])
-        level = OrbitCamera(
-            torch.rad2deg(azimuth), torch.rad2deg(elevation), *(torch.zeros_like(azimuth),) * 2, back.new_zeros(1, 2)
-        ).rotation()
+        zero = torch.zeros_like(azimuth)
+        offset = torch.stack([zero, zero], dim=-1)
+        level = OrbitCamera(torch.rad2deg(azimuth), torch.rad2deg(elevation), zero, zero, offset).rotation()
         roll = torch.atan2((rotation[:, 0] * level[:, 1]).sum(-1), (rotation[:, 0] * level[:, 0]).sum(-1))
         centre = torch.einsum("bij,bj->bi", rotation, world_from_camera[:, :3, 3])
         return OrbitCamera(
@@ -96,6 +100,17 @@ class Intrinsics:
         ones = torch.ones(count, device=device)
         return Intrinsics(focal * ones, focal * ones, width / 2 * ones, height / 2 * ones, width, height)
 
+    def clip_from_camera(self, near: float = 0.01, far: float = 100.0) -> Float[Tensor, "B 4 4"]:
+        """Maps camera coordinates to OpenGL clip space; w is the depth."""
+        zero, one = torch.zeros_like(self.fx), torch.ones_like(self.fx)
+        rows = [
+            [2 * self.fx / self.width, zero, 1 - 2 * self.cx / self.width, zero],
+            [zero, 2 * self.fy / self.height, 2 * self.cy / self.height - 1, zero],
+            [zero, zero, one * ((far + near) / (near - far)), one * (2 * far * near / (near - far))],
+            [zero, zero, -one, zero],
+        ]
+        return torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
+
     def resized(self, width: int, height: int) -> Intrinsics:
         """The same view at another picture size."""
         x, y = width / self.width, height / self.height
@@ -115,20 +130,82 @@ def to_clip(
     points_camera: Float[Tensor, "B V 3"], intrinsics: Intrinsics, near: float = 0.01, far: float = 100.0
 ) -> Float[Tensor, "B V 4"]:
     """Camera points in OpenGL clip space: x/w right, y/w up, both in [-1, 1] inside the picture; w is the depth."""
-    x, y, depth = points_camera[..., 0], points_camera[..., 1], -points_camera[..., 2]
-    i = intrinsics
-    clip_x = (2 * i.fx / i.width)[:, None] * x + (2 * i.cx / i.width - 1)[:, None] * depth
-    clip_y = (2 * i.fy / i.height)[:, None] * y + (1 - 2 * i.cy / i.height)[:, None] * depth
-    clip_z = (depth * (far + near) - 2 * far * near) / (far - near)
-    return torch.stack([clip_x, clip_y, clip_z, depth], dim=-1)
+    return _transform(points_camera, intrinsics.clip_from_camera(near, far))
 
 
 def project(points: Float[Tensor, "B V 3"], camera: OrbitCamera, intrinsics: Intrinsics) -> Float[Tensor, "B V 4"]:
-    """World points to clip space."""
-    return to_clip(to_camera(points, camera), intrinsics)
+    """World points to clip space. One camera or one lens may serve all pictures."""
+    return _transform(points, intrinsics.clip_from_camera() @ camera.camera_from_world())
 
 
 def to_pixels(points_clip: Float[Tensor, "B V 4"], width: int, height: int) -> Float[Tensor, "B V 2"]:
     """Pixel positions (column, row), row 0 on top; points must lie in front of the camera (w > 0)."""
+    if compiled(points_clip):
+        return _Pixels.apply(points_clip, width / 2, height / 2)  # type: ignore[return-value]
+    return to_pixels_torch(points_clip, width, height)
+
+
+def to_pixels_torch(points_clip: Float[Tensor, "B V 4"], width: int, height: int) -> Float[Tensor, "B V 2"]:
+    """`to_pixels` in plain torch, on any device: the reference."""
     ndc = points_clip[..., :2] / points_clip[..., 3:]
     return torch.stack([(ndc[..., 0] + 1) * (width / 2), (1 - ndc[..., 1]) * (height / 2)], dim=-1)
+
+
+def transform_torch(points: Float[Tensor, "B V 3"], matrices: Float[Tensor, "#B 4 4"]) -> Float[Tensor, "B V 4"]:
+    """Points, made homogeneous, through one matrix per picture, in plain torch: the reference of the compiled pass."""
+    return points @ matrices[:, :, :3].transpose(1, 2) + matrices[:, None, :, 3]
+
+
+def _transform(points: Float[Tensor, "B V 3"], matrices: Float[Tensor, "#B 4 4"]) -> Float[Tensor, "B V 4"]:
+    if not compiled(points, matrices):
+        return transform_torch(points, matrices)
+    return _Transform.apply(points, matrices.expand(points.shape[0], 4, 4))  # type: ignore[return-value]
+
+
+class _Transform(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, points: Tensor, matrices: Tensor) -> Tensor:
+        from . import numba_camera as kernel
+
+        out = torch.empty((*points.shape[:2], 4), dtype=points.dtype)
+        arrays = [t.detach().contiguous().numpy() for t in (points, matrices, out)]
+        over(len(out), lambda start, stop: kernel.transform_forward(*arrays, start, stop))
+        ctx.save_for_backward(points, matrices)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        from . import numba_camera as kernel
+
+        points, matrices = ctx.saved_tensors
+        want = ctx.needs_input_grad[0]
+        grad_points = torch.empty(points.shape if want else (0, 0, 3), dtype=points.dtype)
+        grad_matrices = torch.empty(matrices.shape, dtype=points.dtype)
+        arrays = [t.detach().contiguous().numpy() for t in (points, matrices, grads[0], grad_points, grad_matrices)]
+        over(len(grad_matrices), lambda start, stop: kernel.transform_backward(*arrays, start, stop))
+        return grad_points if want else None, grad_matrices
+
+
+class _Pixels(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, points: Tensor, half_width: float, half_height: float) -> Tensor:
+        from . import numba_camera as kernel
+
+        out = torch.empty((*points.shape[:2], 2), dtype=points.dtype)
+        given, drawn = points.detach().contiguous().numpy(), out.numpy()
+        over(len(out), lambda start, stop: kernel.pixels_forward(given, half_width, half_height, drawn, start, stop))
+        ctx.save_for_backward(points)
+        ctx.half = half_width, half_height
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        from . import numba_camera as kernel
+
+        points = ctx.saved_tensors[0]
+        grad_points = torch.empty(points.shape, dtype=points.dtype)
+        given, grad, target = (t.detach().contiguous().numpy() for t in (points, grads[0], grad_points))
+        over(len(points), lambda start, stop: kernel.pixels_backward(given, *ctx.half, grad, target, start, stop))
+        return grad_points, None, None

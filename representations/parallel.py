@@ -14,7 +14,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-import numba
 import torch
 
 Result = TypeVar("Result")
@@ -28,6 +27,8 @@ def jit(function: Callable[..., Any]) -> Callable[..., Any]:
     Arithmetic is IEEE throughout (no fastmath), so that backends can agree bit for bit. The disk cache knows only the
     file a kernel stands in: a kernel must not call kernels of other files.
     """
+    import numba
+
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(function)
@@ -48,7 +49,7 @@ def compiled(*tensors: torch.Tensor) -> bool:
 
 
 def over(count: int, task: Callable[[int, int], Result]) -> list[Result]:
-    """Results of `task(start, stop)` on slices that cover `range(count)`, in order, on `torch.get_num_threads()` threads.
+    """Results of `task(start, stop)` on slices that cover `range(count)`, in order, on as many threads as torch uses.
 
     Slices are finer than the threads are many, so that pictures of unequal cost even out.
     """

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
+from .parallel import compiled, over
 from .rotation import matrix_from_quaternion
 
 BodyPlan = Literal["quadruped", "biped", "bird"]
@@ -91,8 +94,26 @@ def forward_kinematics(
     """Rest-to-posed rigid maps of all joints: `posed = T[..., :3] @ rest + T[..., 3]`.
 
     `rotations` are unit quaternions; `joints` (J, 3) or (B, J, 3) replace the skeleton's own rest positions (scaled
-    bones). One step per level of the tree, all joints of a level at once.
+    bones). Differentiable in both; compiled on the CPU.
     """
+    rest = skeleton.joints if joints is None else joints
+    if not compiled(rotations, rest):
+        return forward_kinematics_torch(skeleton, rotations, joints)
+    batch, count = rotations.shape[0], len(skeleton)
+    if rotations.shape[1:] != (count, 4) or rest.shape[-2:] != (count, 3):
+        raise ValueError(
+            f"rotations have shape {tuple(rotations.shape)} and joints {tuple(rest.shape)}; for a skeleton of {count} "
+            f"joints they must be (B, {count}, 4) and (..., {count}, 3)"
+        )
+    if rest.ndim == 3 and rest.shape[0] not in (1, batch):
+        raise ValueError(f"joints for {rest.shape[0]} pictures but rotations for {batch}; they must be the same")
+    return _Kinematics.apply(rotations, rest, skeleton.parents)  # type: ignore[return-value]
+
+
+def forward_kinematics_torch(
+    skeleton: Skeleton, rotations: Float[Tensor, "B J 4"], joints: Float[Tensor, "*N J 3"] | None = None
+) -> Float[Tensor, "B J 3 4"]:
+    """`forward_kinematics` in plain torch, on any device: the reference. One step per level of the tree."""
     rest = skeleton.joints if joints is None else joints
     batch = rotations.shape[0]
     rest = rest.expand(batch, *rest.shape[-2:])
@@ -120,10 +141,41 @@ def forward_kinematics(
     return torch.cat([rotation, shift[..., None]], dim=-1)
 
 
-def posed_joints(
-    transforms: Float[Tensor, "B J 3 4"], joints: Float[Tensor, "*N J 3"]
-) -> Float[Tensor, "B J 3"]:
+def posed_joints(transforms: Float[Tensor, "B J 3 4"], joints: Float[Tensor, "*N J 3"]) -> Float[Tensor, "B J 3"]:
     """Positions of rest points `joints`, each carried by the joint of the same index."""
-    return torch.einsum("bjmn,bjn->bjm", transforms[..., :3], joints.expand(transforms.shape[0], -1, 3)) + (
-        transforms[..., 3]
+    return (
+        torch.einsum("bjmn,bjn->bjm", transforms[..., :3], joints.expand(transforms.shape[0], -1, 3))
+        + (transforms[..., 3])
     )
+
+
+class _Kinematics(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, rotations: Tensor, joints: Tensor, parents: tuple[int, ...]) -> Tensor:
+        from . import numba_kinematics as kernel
+
+        out = torch.empty((*rotations.shape[:2], 3, 4), dtype=rotations.dtype)
+        ctx.parents = np.array(parents, np.int64)
+        rest = joints if joints.ndim == 3 else joints[None]
+        turns, places = rotations.detach().contiguous().numpy(), rest.detach().contiguous().numpy()
+        over(len(out), lambda start, stop: kernel.forward(turns, places, ctx.parents, out.numpy(), start, stop))
+        ctx.save_for_backward(rotations, joints, out)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+        from . import numba_kinematics as kernel
+
+        rotations, joints, transforms = ctx.saved_tensors
+        batch = len(rotations)
+        rest = joints if joints.ndim == 3 else joints[None]
+        # One thread sums a group of pictures, the groups are summed in order: the same on any number of threads.
+        group = 1 if rest.shape[0] == batch else 8
+        groups = -(-batch // group)
+        sums = torch.zeros((groups, *rest.shape[1:]), dtype=rest.dtype)
+        pull = torch.empty(rotations.shape, dtype=rest.dtype)
+        turns, places, maps, grad = (t.detach().contiguous().numpy() for t in (rotations, rest, transforms, grads[0]))
+        arrays = turns, places, ctx.parents, maps, grad, pull.numpy(), sums.numpy(), group
+        over(groups, lambda first, last: kernel.backward(*arrays, first * group, min(last * group, batch)))
+        return pull, (sums if group == 1 else torch.from_numpy(sums.numpy().sum(axis=0))).reshape(joints.shape), None

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from .fragment import Fragments
 from .topology import Topology
@@ -59,8 +60,8 @@ class _Antialias(torch.autograd.Function):
     def forward(
         ctx: Any, picture: Tensor, vertices_clip: Tensor, fragments: Fragments, topology: Topology, near: float
     ) -> Tensor:
-        from . import numba_antialias as kernel
         from ..parallel import over
+        from . import numba_antialias as kernel
 
         batch, height, width, channels = picture.shape
         vertices = vertices_clip.detach().contiguous().numpy()
@@ -80,12 +81,13 @@ class _Antialias(torch.autograd.Function):
         return out.reshape(picture.shape)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
-        from . import numba_antialias as kernel
         from ..parallel import over
+        from . import numba_antialias as kernel
 
         source, vertices_clip, edges = ctx.saved_tensors
-        _, height, width, _ = grads[0].shape
+        width = grads[0].shape[2]
         grad_out = grads[0].reshape(source.shape).contiguous()
         grad_picture = torch.empty_like(source)
         grad_vertices = torch.zeros_like(vertices_clip, memory_format=torch.contiguous_format)
@@ -95,9 +97,7 @@ class _Antialias(torch.autograd.Function):
         def task(first: int, last: int) -> None:
             for start, stop, found in pieces[first:last]:
                 grad_picture[start:stop] = grad_out[start:stop]
-                kernel.blend_backward(
-                    *inputs, *found, height, width, grad_picture.numpy(), grad_vertices.numpy(), start, stop
-                )
+                kernel.blend_backward(*inputs, *found, width, grad_picture.numpy(), grad_vertices.numpy(), start, stop)
 
         over(len(pieces), task)
         return grad_picture.reshape(grads[0].shape), grad_vertices, None, None, None

@@ -24,6 +24,7 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from .fragment import check_mesh
 from .topology import Topology
@@ -55,8 +56,8 @@ def coverage(
 class _Coverage(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, vertices_clip: Tensor, topology: Topology, size: tuple[int, int], near: float) -> Tensor:
-        from . import numba_coverage as kernel
         from ..parallel import over
+        from . import numba_coverage as kernel
 
         batch = vertices_clip.shape[0]
         covered = torch.empty((batch, *size), dtype=vertices_clip.dtype)
@@ -80,9 +81,10 @@ class _Coverage(torch.autograd.Function):
         return covered
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
-        from . import numba_coverage as kernel
         from ..parallel import over
+        from . import numba_coverage as kernel
 
         vertices_clip = ctx.saved_tensors[0]
         grad_vertices = torch.zeros_like(vertices_clip, memory_format=torch.contiguous_format)

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from .fragment import Fragments
 
@@ -87,8 +88,8 @@ def _check_attributes(attributes: Tensor, faces: Tensor, batch: int, dtype: torc
 class _Barycentrics(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, vertices_clip: Tensor, face: Tensor, faces: Tensor) -> Tensor:
-        from . import numba_interpolate as kernel
         from ..parallel import over
+        from . import numba_interpolate as kernel
 
         bary = torch.empty((*face.shape, 3), dtype=vertices_clip.dtype)
         if faces.shape[0] == 0:
@@ -100,9 +101,10 @@ class _Barycentrics(torch.autograd.Function):
         return bary
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        from . import numba_interpolate as kernel
         from ..parallel import over
+        from . import numba_interpolate as kernel
 
         grad_vertices = torch.zeros_like(ctx.saved_tensors[0], memory_format=torch.contiguous_format)
         arrays = [t.detach().contiguous().numpy() for t in (*ctx.saved_tensors, grads[0], grad_vertices)]
@@ -113,8 +115,8 @@ class _Barycentrics(torch.autograd.Function):
 class _Interpolate(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, attributes: Tensor, bary: Tensor, face: Tensor, faces: Tensor) -> Tensor:
-        from . import numba_interpolate as kernel
         from ..parallel import over
+        from . import numba_interpolate as kernel
 
         triangles = faces.int().contiguous()
         values = attributes if attributes.ndim == 3 else attributes[None]
@@ -125,9 +127,10 @@ class _Interpolate(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
-        from . import numba_interpolate as kernel
         from ..parallel import over
+        from . import numba_interpolate as kernel
 
         attributes, bary, face, faces = ctx.saved_tensors
         want = ctx.needs_input_grad[0] + 2 * ctx.needs_input_grad[1]
@@ -152,8 +155,8 @@ class _Surface(torch.autograd.Function):
     def forward(
         ctx: Any, attributes: Tensor, vertices_clip: Tensor, face: Tensor, faces: Tensor, attribute_faces: Tensor
     ) -> Tensor:
-        from . import numba_interpolate as kernel
         from ..parallel import over
+        from . import numba_interpolate as kernel
 
         triangles = faces.int().contiguous()
         corners = triangles if attribute_faces is faces else attribute_faces.int().contiguous()
@@ -165,9 +168,10 @@ class _Surface(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
-        from . import numba_interpolate as kernel
         from ..parallel import over
+        from . import numba_interpolate as kernel
 
         attributes, vertices_clip, face, faces, corners = ctx.saved_tensors
         want = ctx.needs_input_grad[0] + 2 * ctx.needs_input_grad[1]

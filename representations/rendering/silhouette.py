@@ -1,17 +1,21 @@
 """Losses on silhouettes that still pull when the mesh is far off.
 
-An exact edge only feels the pixels it touches. `blur_pyramid_loss` compares coverage and mask at ever coarser scales, so
-that a limb next to its place is drawn into it; `outside_loss` draws every vertex seen outside the mask straight home
+An exact edge only feels the pixels it touches. `blur_pyramid_loss` compares coverage and mask at ever coarser scales,
+so that a limb next to its place is drawn into it; `outside_loss` draws every vertex seen outside the mask straight home
 along the mask's distance map, from beyond the picture's frame too.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
+from ..parallel import compiled, over
 from .coverage import coverage
 
 __all__ = ["blur_pyramid_loss", "coverage", "distance_maps", "outside_loss"]
@@ -36,14 +40,21 @@ def blur_pyramid_loss(
     if levels < 1:
         raise ValueError(f"levels is {levels}; it must be 1 or more")
     weight = torch.ones_like(target) if valid is None else valid.to(coverage.dtype)
+    if compiled(coverage, target, weight) and not (target.requires_grad or weight.requires_grad):
+        return _Pyramid.apply(coverage, target, weight, levels)  # type: ignore[return-value]
+    return _pyramid_torch(coverage, target, weight, levels)
+
+
+def _pyramid_torch(coverage: Tensor, target: Tensor, weight: Tensor, levels: int) -> Tensor:
+    """In plain torch, on any device, differentiable in all three: the reference."""
     difference = (coverage - target) * weight
     loss = coverage.new_zeros(coverage.shape[0])
     for level in range(levels):
         blurred, share = (difference, weight) if level == 0 else (_binomial(difference), _binomial(weight))
         # (mean difference over the valid area)^2, weighted with that area
-        square = blurred.square() / share.clamp_min(torch.finfo(share.dtype).tiny)
+        square = blurred.square() / torch.where(share > 0, share, 1)
         total = share.sum(dim=(1, 2))
-        loss = loss + square.sum(dim=(1, 2)) / total.clamp_min(torch.finfo(share.dtype).tiny)
+        loss = loss + square.sum(dim=(1, 2)) / torch.where(total > 0, total, 1)
         if level + 1 < levels:
             difference, weight = _halve(difference), _halve(weight)
     return loss / levels
@@ -74,9 +85,16 @@ def outside_loss(points_px: Float[Tensor, "B V 2"], distance: Float[Tensor, "B H
     Bilinear between pixel centres, differentiable in `points_px`. A point beyond the outermost centres counts the
     distance at the nearest of them plus its own distance from there, so that it is drawn back from anywhere.
     """
+    if points_px.shape[0] != distance.shape[0]:
+        raise ValueError(f"{points_px.shape[0]} pictures of points but {distance.shape[0]} distance maps")
+    if distance.numel() and compiled(points_px, distance) and not distance.requires_grad:
+        return _Outside.apply(points_px, distance)  # type: ignore[return-value]
+    return _outside_torch(points_px, distance)
+
+
+def _outside_torch(points_px: Tensor, distance: Tensor) -> Tensor:
+    """In plain torch, on any device, differentiable in both: the reference."""
     batch, height, width = distance.shape
-    if points_px.shape[0] != batch:
-        raise ValueError(f"{points_px.shape[0]} pictures of points but {batch} distance maps")
     column, row = points_px[..., 0] - 0.5, points_px[..., 1] - 0.5
     x, y = column.clamp(0, width - 1), row.clamp(0, height - 1)
     left, top = x.detach().floor().clamp(0, max(width - 2, 0)), y.detach().floor().clamp(0, max(height - 2, 0))
@@ -109,3 +127,40 @@ def _binomial(picture: Tensor) -> Tensor:
     padded = torch.nn.functional.pad(picture, (1, 1, 1, 1))
     rows = 0.25 * padded[:, :-2] + 0.5 * padded[:, 1:-1] + 0.25 * padded[:, 2:]
     return 0.25 * rows[:, :, :-2] + 0.5 * rows[:, :, 1:-1] + 0.25 * rows[:, :, 2:]
+
+
+class _Pyramid(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, coverage: Tensor, target: Tensor, weight: Tensor, levels: int) -> Tensor:
+        from . import numba_silhouette as kernel
+
+        loss = torch.empty(len(coverage), dtype=coverage.dtype)
+        gradient = torch.empty(coverage.shape if ctx.needs_input_grad[0] else (0, 0, 0), dtype=coverage.dtype)
+        given = [t.detach().contiguous().numpy() for t in (coverage, target, weight)]
+        results = loss.numpy(), gradient.numpy()
+        over(len(loss), lambda start, stop: kernel.pyramid(*given, levels, *results, start, stop))
+        ctx.save_for_backward(gradient)
+        return loss
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
+        return ctx.saved_tensors[0] * grads[0][:, None, None], None, None, None
+
+
+class _Outside(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, points: Tensor, distance: Tensor) -> Tensor:
+        from . import numba_silhouette as kernel
+
+        loss = torch.empty(len(points), dtype=points.dtype)
+        gradient = torch.empty(points.shape if ctx.needs_input_grad[0] else (0, 0, 2), dtype=points.dtype)
+        arrays = [t.detach().contiguous().numpy() for t in (points, distance, loss, gradient)]
+        over(len(loss), lambda start, stop: kernel.outside(*arrays, start, stop))
+        ctx.save_for_backward(gradient)
+        return loss
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        return ctx.saved_tensors[0] * grads[0][:, None, None], None
