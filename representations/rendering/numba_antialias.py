@@ -127,9 +127,10 @@ def blend_forward(picture, out, records, weights, offsets, start, stop):
 
 @jit
 def blend_backward(
-    picture, vertices, edges, grad_out, records, weights, offsets, height, width, grad_picture, grad_vertices, start, stop
+    picture, vertices, edges, grad_out, records, weights, offsets, width, grad_picture, grad_vertices, start, stop
 ):
     """Adds to `grad_picture`, which holds a copy of `grad_out`, and to `grad_vertices`, which holds zeros."""
+    height = picture.shape[1] // width
     # Per receiving pixel: sums of weights sideways and upright, and the change they make to the loss undamped.
     sums = np.zeros((picture.shape[1], 3), np.float64)
     for b in range(start, stop):
