@@ -7,13 +7,13 @@ from .config import FitConfig, check_supported
 from .device import choose_device
 from .observe import Observations
 from .run_folder import visible_names
-from .stage import Stage, quick, shortened
+from .stage import Stage, full, quick, shortened
 
 
 def schedule(config: FitConfig) -> tuple[Stage, ...]:
     """The stages that the options ask for, `effort` applied."""
     check_supported(config)
-    stages = {"quick": quick}[config.preset]()
+    stages = {"quick": quick, "full": full}[config.preset]()
     return stages if config.effort == 1 else shortened(stages, config.effort)
 
 

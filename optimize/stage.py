@@ -102,6 +102,14 @@ def quick() -> tuple[Stage, ...]:
     )
 
 
+def full() -> tuple[Stage, ...]:
+    """Preset full: the same way with more steps and larger pictures at its end."""
+    sizes = {"detail": 192, "instance": 256}
+    return tuple(
+        replace(stage, iterations=2 * stage.iterations, size=sizes.get(stage.name, stage.size)) for stage in quick()
+    )
+
+
 def shortened(stages: tuple[Stage, ...], factor: float) -> tuple[Stage, ...]:
     """The same schedule with iterations scaled, at least two a stage; for tests and for looking around."""
     return tuple(replace(stage, iterations=max(2, round(stage.iterations * factor))) for stage in stages)

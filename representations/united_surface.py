@@ -86,6 +86,20 @@ class UnitedSurface(nn.Module):
         """Offsets of the photos' own shapes from `shared()`."""
         return self._symmetric(self.basis @ self.instance_coefficients.index_select(0, photos))
 
+    def normalise(self) -> tuple[float, Float[Tensor, "3"]]:
+        """Brings the shared shape's box to the origin, longest side 1, in place; returns scale and old centre."""
+        with torch.no_grad():
+            vertices = self.shared().vertices
+            low, high = vertices.amin(0), vertices.amax(0)
+            scale, centre = 1 / float((high - low).max()), (low + high) / 2
+            # The sagittal plane stays where it is.
+            centre[0] = 0
+            self.vertices = (vertices - centre) * scale
+            self.joints, self.tips = (self.joints - centre) * scale, (self.tips - centre) * scale
+            self.coefficients.zero_()
+            self.instance_coefficients.mul_(scale)
+        return scale, centre
+
     def regularizers(self) -> dict[str, Tensor]:
         """Sizes and roughness of the shared and the individual offsets."""
         shared, own = self.coefficients.square(), self.instance_coefficients.square()

@@ -59,6 +59,21 @@ class Scene(nn.Module):
         points = [(ends if skeleton.landmarks[n][1] else starts)[:, skeleton.landmarks[n][0]] for n in chosen]
         return chosen, torch.stack(points, dim=1)
 
+    def normalise(self) -> None:
+        """Moves and scales the united rest subject into its gauge: box centred, longest side 1.
+
+        Cameras follow, so that every picture stays what it was. The shared offsets become part of the mesh.
+        """
+        if not isinstance(self.surface, UnitedSurface):
+            raise ValueError("only a united subject is normalised: the parts' joints are tied to their template")
+        placement = self.placement
+        with torch.no_grad():
+            scale, centre = self.surface.normalise()
+            moved = placement.camera().rotation() @ centre
+            distance = scale * (placement.log_distance.exp() - moved[:, 2])
+            placement.offset.copy_(scale * (placement.offset - moved[:, :2]))
+            placement.log_distance.copy_(distance.log())
+
     def state(self) -> dict[str, Any]:
         """All tensors of the scene, and whether its parts are united."""
         return {

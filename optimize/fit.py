@@ -1,0 +1,122 @@
+"""The main job: a folder of photos becomes a fitted scene and the files of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..representations.camera import OrbitCamera
+from ..representations.part_surface import PartSurfaces
+from ..representations.skeleton import BodyPlan
+from ..representations.template import template
+from ..scenes.collection import Collection, load_collection
+from ..scenes.error import InputError
+from ..scenes.placement import Placement
+from ..scenes.scene import Scene
+from .checkpoint import Place, load_checkpoint, save_checkpoint
+from .config import FitConfig, check_supported
+from .descent import Descent
+from .device import choose_device
+from .journal import MetricsLog
+from .observe import Observations
+from .output import write_outputs
+from .plan import schedule
+from .progress import FitProgress, Work
+from .run_folder import RunFolder, changed_versions, open_run
+from .stage import Stage
+
+CHECKPOINT_INTERVAL = 25
+"""Steps between checkpoints; a stage's last step has one as well."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a fit leaves behind."""
+
+    folder: Path
+    scene: Scene
+    scores: dict[str, Any]
+    """Mask overlap of the fitted silhouettes, as in scores.json."""
+
+
+def fit(config: FitConfig) -> RunResult:
+    """Fits one subject to the photos of `config` and writes its run folder.
+
+    Raises InputError where photos or options cannot be used; nothing has been written then but `config.json`.
+    Raises FloatingPointError, naming the step and the term, if a loss is no longer finite.
+    """
+    check_supported(config)
+    device = choose_device(config.device)
+    collection = load_collection(config.photos, config.masks, config.cameras, show_progress=True)  # type: ignore[arg-type]
+    if collection.known_cameras:
+        raise InputError(
+            f"{config.photos} has known cameras (transforms.json), which a fit does not use yet; "
+            "add --cameras estimate to have them found from the photos"
+        )
+    observations = Observations(collection, device)
+    stages = schedule(config)
+    with open_run(config) as run:
+        descent = Descent(_first_scene(config, observations), observations, stages)
+        checkpoint = load_checkpoint(run.checkpoints, device=device) if config.resume else None
+        if checkpoint is not None:
+            descent.restore(checkpoint.state)
+        with (
+            FitProgress([_work(stage, len(observations)) for stage in stages]) as progress,
+            MetricsLog(run.root, resume_at=descent.progress.step) as log,
+        ):
+            _announce(progress, collection, run, resumed_at=descent.progress.step if checkpoint else None)
+            _descend(descent, run, progress, log)
+        scores = write_outputs(run, descent.scene, observations, collection.name)
+        return RunResult(run.root, descent.scene, scores)
+
+
+def _first_scene(config: FitConfig, observations: Observations) -> Scene:
+    plan: BodyPlan = "quadruped"
+    if config.template in ("quadruped", "biped", "bird"):
+        plan = config.template
+    start = template(plan)
+    count = len(observations)
+    zeros = torch.zeros(count)
+    camera = OrbitCamera(zeros, zeros, zeros, zeros + 1, torch.zeros(count, 2))
+    # The first stage proposes cameras of its own; these only give the placement its shape.
+    placement = Placement(torch.arange(count), camera, len(start.skeleton))
+    return Scene(PartSurfaces(start, count), placement).to(observations.device)
+
+
+def _descend(descent: Descent, run: RunFolder, progress: FitProgress, log: MetricsLog) -> None:
+    best = float("inf")
+    shown: int | None = None
+    for place in descent.steps():
+        stage = descent.stages[place.stage]
+        if shown != place.stage:
+            progress.start(stage.name, place.iteration - 1)
+            shown = place.stage
+        log.log(place.step, stage.name, place.iteration, place.losses)
+        progress.advance({name: place.losses[name] for name in ("loss", "iou")})
+        if place.step % CHECKPOINT_INTERVAL == 0 or place.iteration == stage.iterations:
+            state = descent.state()
+            here = Place(stage.name, place.iteration, place.step)
+            save_checkpoint(run.checkpoints, state, here)
+            # Losses of different stages don't compare; the best is the best of the last stage.
+            if stage is descent.stages[-1] and place.losses["loss"] < best:
+                best = place.losses["loss"]
+                save_checkpoint(run.checkpoints, state, here, name="best")
+
+
+def _work(stage: Stage, photo_count: int) -> Work:
+    entries = photo_count * (4 if stage.propose == "rivals" else stage.hypotheses)
+    return Work(stage.name, stage.iterations, cost=entries * stage.size**2)
+
+
+def _announce(progress: FitProgress, collection: Collection, run: RunFolder, resumed_at: int | None) -> None:
+    for rejected in collection.rejected:
+        progress.say(f"left out: {rejected}")
+    for note in collection.notes:
+        progress.say(f"note: {note}")
+    if resumed_at is not None:
+        progress.say(f"resumed at step {resumed_at}")
+        for change in changed_versions(run.root):
+            progress.say(f"note: since the run was started {change}; bits may differ")

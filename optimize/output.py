@@ -1,0 +1,186 @@
+"""The files of a finished run: cameras, meshes, rigged and textured GLBs, films and pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from ..eval.silhouette import mask_iou
+from ..representations.atlas import Atlas, unwrap
+from ..representations.camera import Intrinsics, OrbitCamera, project
+from ..representations.mesh import SkinnedMesh
+from ..representations.motion.clip import Clip
+from ..representations.motion.flap import flap
+from ..representations.motion.gait import walk
+from ..representations.motion.sway import sway
+from ..representations.rendering.coverage import coverage
+from ..representations.rotation import multiply, quaternion_from_vector
+from ..representations.skeleton import Skeleton
+from ..representations.united_surface import UnitedSurface
+from ..scenes.atomic import atomic_write
+from ..scenes.contact_sheet import SheetEntry, novel_camera, write_contact_sheet
+from ..scenes.deliver import write_turntables
+from ..scenes.gltf_export import write_glb
+from ..scenes.mesh_file import to_bytes, write_ply
+from ..scenes.nerfstudio import CameraFrame, write_transforms
+from ..scenes.scene import Scene
+from ..scenes.studio import photograph
+from ..scenes.subject import Subject, save_subject
+from ..scenes.turntable import fitting_distance
+from .backproject import Textures, backproject
+from .observe import Observations
+from .run_folder import RunFolder
+
+TEXTURE_SIZE = 512
+_PAINTING_SIZE = 384
+_SCORING_SIZE = 256
+_SHEET_SIZE = 176
+_SHEET_FIELD_OF_VIEW_DEG = 30.0
+_LEG_WORDS = ("shoulder", "elbow", "wrist", "paw", "hip", "knee", "hock", "leg", "foot", "arm", "hand", "wing")
+
+
+def write_outputs(run: RunFolder, scene: Scene, observations: Observations, name: str) -> dict[str, Any]:
+    """Writes everything that a run folder holds besides logs and checkpoints; returns the scores."""
+    surface = scene.surface
+    if not isinstance(surface, UnitedSurface):
+        raise ValueError("the parts are not united yet: outputs need the one watertight mesh")
+    with torch.no_grad():
+        scene.normalise()
+        skeleton = surface.skeleton().to("cpu")
+        mesh = surface.shared()
+        posed = scene.posed(mesh)
+        camera = scene.placement.camera()
+        _write_geometry(run, scene, mesh, posed, observations)
+        atlas = unwrap(mesh.vertices, mesh.faces, resolution=TEXTURE_SIZE)
+        textures = _paint(mesh, surface.mirror, atlas, posed, camera, observations)
+        worn = SkinnedMesh(**{**vars(mesh), "uv": atlas.uv, "uv_faces": atlas.uv_faces}).to("cpu")
+        subject = _subject(worn, skeleton, scene, textures)
+        save_subject(run.exact_subject, subject)
+        rest_pose = quaternion_from_vector(scene.shared_pose()).cpu()
+        write_glb(run.subject, worn, skeleton, texture=subject.texture, clips=subject.clips, pose=rest_pose, name=name)
+        _write_instances(run, scene, worn, skeleton, textures, observations)
+        _write_observations(run, observations)
+        films = [run.root / f"turntable.{ending}" for ending in ("mp4", "gif", "webp")]
+        write_turntables(subject, films, motion="walk" if _has(subject, "walk") else "interpolate")
+        return _write_sheet(run, worn, posed.cpu(), camera, textures, observations, name)
+
+
+def _write_geometry(
+    run: RunFolder, scene: Scene, mesh: SkinnedMesh, posed: Float[Tensor, "N V 3"], observations: Observations
+) -> None:
+    matrices = scene.placement.camera().world_from_camera().double().cpu().numpy()
+    frames = []
+    for k, photo in enumerate(observations.photos):
+        cx, cy = observations.principal_point(k)
+        focal = observations.focal_px[k]
+        frames.append(CameraFrame(photo.path.name, matrices[k], focal, focal, cx, cy, photo.width, photo.height))
+        write_ply(run.posed / f"{photo.stem}.ply", posed[k], mesh.faces)
+    write_transforms(run.cameras, frames)
+    write_ply(run.root / "rest.ply", mesh.vertices, mesh.faces)
+
+
+def _paint(
+    mesh: SkinnedMesh,
+    mirror: Tensor,
+    atlas: Atlas,
+    posed: Float[Tensor, "N V 3"],
+    camera: OrbitCamera,
+    observations: Observations,
+) -> Textures:
+    view = observations.at(_PAINTING_SIZE)
+    return backproject(mesh.faces, mirror, atlas, TEXTURE_SIZE, posed, camera, view.intrinsics, view.pixels, view.mask)
+
+
+def _subject(mesh: SkinnedMesh, skeleton: Skeleton, scene: Scene, textures: Textures) -> Subject:
+    shared = quaternion_from_vector(scene.shared_pose()).cpu()
+    clips = [_in_posture(flap(skeleton) if skeleton.plan == "bird" else walk(skeleton), skeleton, shared)]
+    poses = scene.rotations().cpu()
+    clips.append(sway(poses[_tour(poses)]))
+    return Subject(mesh, skeleton, torch.from_numpy(to_bytes(textures.shared.cpu())), tuple(clips))
+
+
+def _in_posture(clip: Clip, skeleton: Skeleton, shared: Float[Tensor, "J 4"]) -> Clip:
+    """The clip with neck, head, tail and ears held as the photos show them; legs and trunk move as the gait says."""
+    rotations = clip.rotations.clone()
+    for joint, name in enumerate(skeleton.names):
+        trunk = skeleton.parts[joint].startswith("trunk")
+        if not trunk and not any(word in name.lower() for word in _LEG_WORDS):
+            rotations[:, joint] = multiply(rotations[:, joint], shared[joint].expand(len(rotations), 4))
+    return Clip(clip.name, clip.times, rotations, clip.loop)
+
+
+def _tour(poses: Float[Tensor, "P J 4"]) -> list[int]:
+    """An order in which each pose is followed by the most similar one that is left, from the first."""
+    apart = 1 - torch.einsum("pjc,qjc->pqj", poses, poses).abs().mean(-1)
+    order, left = [0], set(range(1, len(poses)))
+    while left:
+        order.append(min(left, key=lambda k: (float(apart[order[-1], k]), k)))
+        left.remove(order[-1])
+    return order
+
+
+def _has(subject: Subject, motion: str) -> bool:
+    return any(clip.name == motion for clip in subject.clips)
+
+
+def _write_instances(
+    run: RunFolder, scene: Scene, mesh: SkinnedMesh, skeleton: Skeleton, textures: Textures, observations: Observations
+) -> None:
+    rotations = scene.rotations().cpu()
+    offsets = scene.surface.instance(scene.placement.photo).cpu()
+    for k, stem in enumerate(observations.stems):
+        own = mesh.with_vertices(mesh.vertices + offsets[k])
+        write_glb(
+            run.instances / f"{stem}.glb", own, skeleton, texture=textures.own[k].cpu(), pose=rotations[k], name=stem
+        )
+
+
+def _write_observations(run: RunFolder, observations: Observations) -> None:
+    view = observations.at(_SCORING_SIZE)
+    for k, stem in enumerate(observations.stems):
+        for folder, picture in (("crops", view.pixels[k]), ("masks", view.mask[k]), ("valid", view.valid[k])):
+            path = run.observations / folder / f"{stem}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_write(path) as temporary:
+                Image.fromarray(to_bytes(picture.cpu())).save(temporary, format="PNG")
+
+
+def _write_sheet(
+    run: RunFolder,
+    mesh: SkinnedMesh,
+    posed: Float[Tensor, "N V 3"],
+    camera: OrbitCamera,
+    textures: Textures,
+    observations: Observations,
+    name: str,
+) -> dict[str, Any]:
+    view, small = observations.at(_SCORING_SIZE), observations.at(_SHEET_SIZE)
+    size = _SCORING_SIZE
+    seen = coverage(
+        project(posed.to(view.mask), camera, view.intrinsics), mesh.faces.to(view.mask.device), (size, size)
+    )
+    ious = [
+        float(mask_iou((seen[k] > 0.5).cpu().numpy(), (view.mask[k] > 0.5).cpu().numpy())) for k in range(len(posed))
+    ]
+    lens = Intrinsics.from_field_of_view(_SHEET_FIELD_OF_VIEW_DEG, _SHEET_SIZE, _SHEET_SIZE)
+    entries = []
+    for k, stem in enumerate(observations.stems):
+        own = camera.select(slice(k, k + 1))
+        texture = textures.own[k].cpu()
+        body = posed[k : k + 1]
+        fit = photograph(body, mesh, own, small.intrinsics.select(slice(k, k + 1)), texture).color[0]
+        centred = body - (body.amin(1) + body.amax(1)) / 2
+        aside = novel_camera(own)
+        far = torch.full_like(aside.distance, fitting_distance(centred, aside, _SHEET_FIELD_OF_VIEW_DEG))
+        novel = photograph(centred, mesh, replace(aside, distance=far), lens, texture).color[0]
+        azimuth = float((own.azimuth_deg + 180) % 360 - 180)
+        note = f"az {azimuth:.0f}, el {float(own.elevation_deg):.0f}"
+        entries.append(SheetEntry(stem, small.pixels[k].cpu(), fit, novel, seen[k].cpu(), ious[k], note))
+    write_contact_sheet(run.root / "contact_sheet.png", entries, title=name)
+    return {"mask_iou": float(np.mean(ious)), "mask_iou_by_photo": dict(zip(observations.stems, ious, strict=True))}
