@@ -20,6 +20,27 @@ def visibility(
     vertices_clip: Tensor, faces: Tensor, size: tuple[int, int], near: float, cull: bool
 ) -> tuple[Tensor, Tensor]:
     """Nearest face (B, H, W) int32 and its depth; see `fragment.rasterize` for the rules."""
+    batch, (height, width) = vertices_clip.shape[0], size
+    step = max(1, TRIANGLES_AT_ONCE // faces.shape[0])
+    owner = torch.full((batch, height * width), -1, dtype=torch.int32, device=vertices_clip.device)
+    depth = torch.full((batch, height * width), torch.inf, dtype=vertices_clip.dtype, device=vertices_clip.device)
+    for start in range(0, batch, step):
+        corners, picture, face = visible_triangles(vertices_clip[start : start + step], faces, size, near, cull)
+        nearest, index = _nearest(corners, picture, face, len(owner[start : start + step]), size)
+        seen = nearest > 0
+        owner[start : start + step] = torch.where(seen, index, -1).int()
+        depth[start : start + step] = torch.where(seen, 1 / nearest, torch.inf).to(depth.dtype)
+    return owner.reshape(batch, height, width), depth.reshape(batch, height, width)
+
+
+def visible_triangles(
+    vertices_clip: Tensor, faces: Tensor, size: tuple[int, int], near: float, cull: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What is in front of the near plane: corners (n, 3, 3) as (column, row, 1/w), picture (n,) and face (n,).
+
+    A face that the plane cuts comes as one or two triangles, after all whole ones. With `cull` only those that wind
+    counter-clockwise as seen. Raises ValueError if a number is not finite.
+    """
     finite = torch.isfinite(vertices_clip[..., [0, 1, 3]]).all(dim=-1)
     if not finite.all():
         picture, vertex = (~finite).nonzero()[0].tolist()
@@ -27,27 +48,16 @@ def visibility(
             f"vertices_clip[{picture}, {vertex}] is {vertices_clip[picture, vertex].tolist()}; every number must be "
             "finite: look for a division by zero or a diverging step before rendering"
         )
-    batch, (height, width) = vertices_clip.shape[0], size
-    step = max(1, TRIANGLES_AT_ONCE // faces.shape[0])
-    owner = torch.full((batch, height * width), -1, dtype=torch.int32, device=vertices_clip.device)
-    depth = torch.full((batch, height * width), torch.inf, dtype=vertices_clip.dtype, device=vertices_clip.device)
-    for start in range(0, batch, step):
-        some = vertices_clip[start : start + step].double()
-        corners, picture, face = _triangles(some, faces.long(), size, near)
-        if cull:
-            x, y = corners[..., 0], corners[..., 1]
-            area = (x[:, 1] - x[:, 0]) * (y[:, 2] - y[:, 0]) - (y[:, 1] - y[:, 0]) * (x[:, 2] - x[:, 0])
-            keep = ~(area >= 0)
-            corners, picture, face = corners[keep], picture[keep], face[keep]
-        nearest, index = _nearest(corners, picture, face, len(some), size)
-        seen = nearest > 0
-        owner[start : start + step] = torch.where(seen, index, -1).int()
-        depth[start : start + step] = torch.where(seen, 1 / nearest, torch.inf).to(depth.dtype)
-    return owner.reshape(batch, height, width), depth.reshape(batch, height, width)
+    corners, picture, face = _cut(vertices_clip.double(), faces.long(), size, near)
+    if cull:
+        x, y = corners[..., 0], corners[..., 1]
+        area = (x[:, 1] - x[:, 0]) * (y[:, 2] - y[:, 0]) - (y[:, 1] - y[:, 0]) * (x[:, 2] - x[:, 0])
+        kept = ~(area >= 0)
+        corners, picture, face = corners[kept], picture[kept], face[kept]
+    return corners, picture, face
 
 
-def _triangles(vertices: Tensor, faces: Tensor, size: tuple[int, int], near: float) -> tuple[Tensor, Tensor, Tensor]:
-    """What is in front of the near plane: corners (n, 3, 3) as (column, row, 1/w), picture (n,) and face (n,)."""
+def _cut(vertices: Tensor, faces: Tensor, size: tuple[int, int], near: float) -> tuple[Tensor, Tensor, Tensor]:
     x, y, w = vertices[:, :, 0], vertices[:, :, 1], vertices[:, :, 3]
     front = w >= near
     screen = _project(x, y, torch.where(front, w, 1.0), size)

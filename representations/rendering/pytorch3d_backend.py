@@ -1,0 +1,59 @@
+"""Visibility by PyTorch3D, on CUDA or CPU (an optional extra).
+
+Its conventions and what is done about them:
+* it takes projected corners: the shared code cuts faces at the near plane first, so every corner has a positive depth;
+* x points left, and the shorter side of a picture spans [-1, 1]: corners are put there from pixels;
+* faces are numbered through the whole batch: numbers are led back to the faces the cut pieces come from;
+* it calls pixels on a common edge as rounding has it; ties in depth are not ordered.
+Depth is recomputed from the faces found, in the shared arithmetic.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .nvdiffrast_backend import metric_depth
+from .torch_backend import visible_triangles
+
+INSTALL = 'pip install --no-build-isolation "pytorch3d @ git+https://github.com/facebookresearch/pytorch3d.git@stable"'
+
+
+def visibility(
+    vertices_clip: Tensor, faces: Tensor, size: tuple[int, int], near: float, cull: bool
+) -> tuple[Tensor, Tensor]:
+    """Nearest face (B, H, W) int32 and its depth; see `fragment.rasterize` for the rules."""
+    try:
+        from pytorch3d.renderer.mesh.rasterize_meshes import rasterize_meshes
+        from pytorch3d.structures import Meshes
+    except ImportError as error:
+        raise ModuleNotFoundError(
+            f"backend pytorch3d is not installed ({error}); install it with: {INSTALL}; or use backend='torch'"
+        ) from error
+    batch, (height, width) = vertices_clip.shape[0], size
+    corners, picture, face = visible_triangles(vertices_clip, faces, size, near, cull)
+    order = torch.argsort(picture, stable=True)
+    corners, picture, face = corners[order], picture[order], face[order]
+    if len(face) == 0:
+        seen = torch.full((batch, height, width), -1, dtype=torch.int32, device=vertices_clip.device)
+        return seen, metric_depth(seen, vertices_clip, faces)
+    counts = torch.bincount(picture, minlength=batch).tolist()
+    points = ndc_corners(corners, size).split(counts)
+    meshes = Meshes(
+        verts=[block.reshape(-1, 3) for block in points],
+        faces=[torch.arange(3 * count, device=corners.device).reshape(-1, 3) for count in counts],
+    )
+    found = rasterize_meshes(
+        meshes, image_size=size, blur_radius=0.0, faces_per_pixel=1, perspective_correct=True, cull_backfaces=False
+    )[0]
+    number = found[..., 0]
+    seen = torch.where(number < 0, -1, face[number.clamp(min=0)]).int()
+    return seen, metric_depth(seen, vertices_clip, faces)
+
+
+def ndc_corners(corners: Tensor, size: tuple[int, int]) -> Tensor:
+    """Corners (n, 3, 3) of x (left), y (up) and depth, float32, from (column, row, 1/w)."""
+    height, width = size
+    half = 0.5 * min(height, width)
+    column, row, inverse = corners.unbind(-1)
+    return torch.stack([(0.5 * width - column) / half, (0.5 * height - row) / half, 1 / inverse], dim=-1).float()
