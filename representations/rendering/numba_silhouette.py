@@ -22,25 +22,30 @@ def pyramid(coverage, target, valid, levels, loss, gradient, start, stop):
     shape = (levels, height + 3, width + 3)
     difference, weight, pull = np.zeros(shape, np.float64), np.zeros(shape, np.float64), np.zeros(shape, np.float64)
     blurred, share = np.zeros(shape[1:], np.float64), np.zeros(shape[1:], np.float64)
-    row = np.empty(width + 3, np.float64)
+    row, squares, areas = np.empty(width + 3, np.float64), np.empty(width, np.float64), np.empty(width, np.float64)
     for b in range(start, stop):
+        # Sums run down the columns and then across, so that neighbours need not wait for each other.
+        squares[:], areas[:] = 0.0, 0.0
         for r in range(height):
+            for c in range(width):
+                row[c] = np.float64(coverage[b, r, c]) - target[b, r, c]
             for c in range(width):
                 known = np.float64(valid[b, r, c])
                 weight[0, r + 1, c + 1] = known
-                difference[0, r + 1, c + 1] = (np.float64(coverage[b, r, c]) - target[b, r, c]) * known
-        total = 0.0
+                difference[0, r + 1, c + 1] = row[c] * known
+            for c in range(width):
+                squares[c] += row[c] * difference[0, r + 1, c + 1]
+                areas[c] += weight[0, r + 1, c + 1]
+        area = _positive(areas.sum())
+        total = squares.sum() / area
         h, w = height, width
-        for level in range(levels):
-            if level:
-                _halve(difference[level - 1], difference[level], h, w)
-                _halve(weight[level - 1], weight[level], h, w)
-                h, w = (h + 1) // 2, (w + 1) // 2
-                _binomial(difference[level], row, blurred, h, w)
-                _binomial(weight[level], row, share, h, w)
-            total += _compare(
-                blurred if level else difference[0], share if level else weight[0], pull[level], h, w, want
-            )
+        for level in range(1, levels):
+            _halve(difference[level - 1], difference[level], h, w)
+            _halve(weight[level - 1], weight[level], h, w)
+            h, w = (h + 1) // 2, (w + 1) // 2
+            _binomial(difference[level], row, blurred, h, w)
+            _binomial(weight[level], row, share, h, w)
+            total += _compare(blurred, share, pull[level], h, w, want)
         loss[b] = total / levels
         if want:
             for level in range(levels - 1, 0, -1):
@@ -54,11 +59,15 @@ def pyramid(coverage, target, valid, levels, loss, gradient, start, stop):
                 for r in range(1, h + 1):
                     for c in range(1, w + 1):
                         pull[level, r, c] = blurred[r, c]
-            if levels > 1:
-                _spread(pull[1], pull[0], height, width)
+            scale, share_of_level = 2.0 / (area * levels), 0.25 / levels
             for r in range(height):
                 for c in range(width):
-                    gradient[b, r, c] = pull[0, r + 1, c + 1] * weight[0, r + 1, c + 1] / levels
+                    row[c] = scale * (np.float64(coverage[b, r, c]) - target[b, r, c])
+                if levels > 1:
+                    for c in range(width):
+                        row[c] += share_of_level * pull[1, r // 2 + 1, c // 2 + 1]
+                for c in range(width):
+                    gradient[b, r, c] = row[c] * valid[b, r, c]
 
 
 @jit
@@ -66,33 +75,40 @@ def outside(points, distance, loss, gradient, start, stop):
     """Fills `loss` (B,) and, unless it is empty, `gradient` (B, V, 2), the loss's derivatives by `points`."""
     count, height, width = points.shape[1], distance.shape[1], distance.shape[2]
     want = gradient.shape[0] > 0
-    right, down = min(1, width - 1), min(1, height - 1)
+    right, down, share = min(1, width - 1), min(1, height - 1), 1.0 / max(count, 1)
     for b in range(start, stop):
         total = 0.0
         for v in range(count):
             column, row = points[b, v, 0] - 0.5, points[b, v, 1] - 0.5
-            if not abs(column) + abs(row) < math.inf:
-                total += abs(column) + abs(row)
-                if want:
-                    gradient[b, v, 0], gradient[b, v, 1] = math.nan, math.nan
-                continue
-            x, y = min(max(column, 0.0), width - 1.0), min(max(row, 0.0), height - 1.0)
+            x, y, away, gx, gy = column, row, 0.0, 0.0, 0.0
+            within_x, within_y = 0.0 <= column <= width - 1.0, 0.0 <= row <= height - 1.0
+            if not (within_x and within_y):
+                if not abs(column) + abs(row) < math.inf:
+                    total += abs(column) + abs(row)
+                    if want:
+                        gradient[b, v, 0], gradient[b, v, 1] = math.nan, math.nan
+                    continue
+                x, y = min(max(column, 0.0), width - 1.0), min(max(row, 0.0), height - 1.0)
+                away = math.sqrt((column - x) * (column - x) + (row - y) * (row - y))
+                gx, gy = (column - x) / away, (row - y) / away
             left, top = min(int(x), max(width - 2, 0)), min(int(y), max(height - 2, 0))
             fx, fy = x - left, y - top
             p00, p01 = distance[b, top, left], distance[b, top, left + right]
             p10, p11 = distance[b, top + down, left], distance[b, top + down, left + right]
             upper, lower = p00 * (1.0 - fx) + p01 * fx, p10 * (1.0 - fx) + p11 * fx
-            beyond_x, beyond_y = column - x, row - y
-            away = math.sqrt(beyond_x * beyond_x + beyond_y * beyond_y)
             total += upper * (1.0 - fy) + lower * fy + away
             if want:
-                gx = (p01 - p00) * (1.0 - fy) + (p11 - p10) * fy if beyond_x == 0.0 else 0.0
-                gy = lower - upper if beyond_y == 0.0 else 0.0
-                if away > 0.0:
-                    gx += beyond_x / away
-                    gy += beyond_y / away
-                gradient[b, v, 0], gradient[b, v, 1] = gx / count, gy / count
+                if within_x:
+                    gx = (p01 - p00) * (1.0 - fy) + (p11 - p10) * fy
+                if within_y:
+                    gy = lower - upper
+                gradient[b, v, 0], gradient[b, v, 1] = gx * share, gy * share
         loss[b] = total / count
+
+
+@jit
+def _positive(number):
+    return number if number > 0.0 else 1.0
 
 
 @jit
@@ -101,13 +117,16 @@ def _compare(blurred, share, pull, h, w, want):
     square, area = 0.0, 0.0
     for r in range(1, h + 1):
         for c in range(1, w + 1):
-            square += blurred[r, c] * blurred[r, c] / (share[r, c] if share[r, c] > 0.0 else 1.0)
+            pull[r, c] = blurred[r, c] / _positive(share[r, c])
+        for c in range(1, w + 1):
+            square += blurred[r, c] * pull[r, c]
             area += share[r, c]
-    area = area if area > 0.0 else 1.0
+    area = _positive(area)
     if want:
+        scale = 2.0 / area
         for r in range(1, h + 1):
             for c in range(1, w + 1):
-                pull[r, c] = 2.0 * blurred[r, c] / ((share[r, c] if share[r, c] > 0.0 else 1.0) * area)
+                pull[r, c] *= scale
     return square / area
 
 

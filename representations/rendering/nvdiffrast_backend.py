@@ -2,8 +2,8 @@
 
 Its conventions and what is done about them:
 * rows count from the bottom, faces from 1 with 0 for nothing: turned over and shifted;
-* clip space is cut at |z| <= w: z is set here so that w = `near` (or the nearest vertex, if farther) falls on -1 and the
-  farthest vertex on +1, which spends the depth buffer's precision on what is there;
+* clip space is cut at |z| <= w: z is set here so that w = `near` (or the nearest vertex, if farther) falls on -1 and
+  the farthest vertex on +1, which spends the depth buffer's precision on what is there;
 * sides must be multiples of 8: the picture is drawn larger to the right and below, then cropped;
 * vertices snap to a fraction of a pixel, so a pixel within that fraction of an edge may go to the neighbouring face.
 Depth is recomputed from the faces found, in the shared arithmetic.
@@ -11,6 +11,7 @@ Depth is recomputed from the faces found, in the shared arithmetic.
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from .fragment import Fragments
 from .interpolate import barycentrics_torch, interpolate_torch
+from .torch_backend import check_finite
 
 INSTALL = 'pip install --no-build-isolation "nvdiffrast @ git+https://github.com/NVlabs/nvdiffrast"'
 FACE_LIMIT = 1 << 24
@@ -31,11 +33,12 @@ def visibility(
 ) -> tuple[Tensor, Tensor]:
     """Nearest face (B, H, W) int32 and its depth; see `fragment.rasterize` for the rules."""
     try:
-        import nvdiffrast.torch as library
+        library = importlib.import_module("nvdiffrast.torch")
     except ImportError as error:
         raise ModuleNotFoundError(
             f"backend nvdiffrast is not installed ({error}); install it with: {INSTALL}; or use backend='torch'"
         ) from error
+    check_finite(vertices_clip)
     batch, (height, width) = vertices_clip.shape[0], size
     padded = -(-height // 8) * 8, -(-width // 8) * 8
     positions = clip_positions(vertices_clip, size, padded, near)
@@ -63,8 +66,6 @@ def visibility(
 
 def clip_positions(vertices_clip: Tensor, size: tuple[int, int], padded: tuple[int, int], near: float) -> Tensor:
     """Clip coordinates (B, V, 4) float32 for a picture of `padded` size whose top left part is the one of `size`."""
-    if not torch.isfinite(vertices_clip).all():
-        raise ValueError("vertices_clip holds numbers that are not finite: look for a division by zero or divergence")
     x, y, _, w = vertices_clip.double().unbind(-1)
     x = (x + w) * (size[1] / padded[1]) - w
     y = w - (w - y) * (size[0] / padded[0])

@@ -10,11 +10,13 @@ Depth is recomputed from the faces found, in the shared arithmetic.
 
 from __future__ import annotations
 
+import importlib
+
 import torch
 from torch import Tensor
 
 from .nvdiffrast_backend import metric_depth
-from .torch_backend import visible_triangles
+from .torch_backend import check_finite, visible_triangles
 
 INSTALL = 'pip install --no-build-isolation "pytorch3d @ git+https://github.com/facebookresearch/pytorch3d.git@stable"'
 
@@ -24,12 +26,13 @@ def visibility(
 ) -> tuple[Tensor, Tensor]:
     """Nearest face (B, H, W) int32 and its depth; see `fragment.rasterize` for the rules."""
     try:
-        from pytorch3d.renderer.mesh.rasterize_meshes import rasterize_meshes
-        from pytorch3d.structures import Meshes
+        rasterize_meshes = importlib.import_module("pytorch3d.renderer.mesh.rasterize_meshes").rasterize_meshes
+        meshes_type = importlib.import_module("pytorch3d.structures").Meshes
     except ImportError as error:
         raise ModuleNotFoundError(
             f"backend pytorch3d is not installed ({error}); install it with: {INSTALL}; or use backend='torch'"
         ) from error
+    check_finite(vertices_clip)
     batch, (height, width) = vertices_clip.shape[0], size
     corners, picture, face = visible_triangles(vertices_clip, faces, size, near, cull)
     order = torch.argsort(picture, stable=True)
@@ -39,7 +42,7 @@ def visibility(
         return seen, metric_depth(seen, vertices_clip, faces)
     counts = torch.bincount(picture, minlength=batch).tolist()
     points = ndc_corners(corners, size).split(counts)
-    meshes = Meshes(
+    meshes = meshes_type(
         verts=[block.reshape(-1, 3) for block in points],
         faces=[torch.arange(3 * count, device=corners.device).reshape(-1, 3) for count in counts],
     )

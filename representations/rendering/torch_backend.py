@@ -20,6 +20,7 @@ def visibility(
     vertices_clip: Tensor, faces: Tensor, size: tuple[int, int], near: float, cull: bool
 ) -> tuple[Tensor, Tensor]:
     """Nearest face (B, H, W) int32 and its depth; see `fragment.rasterize` for the rules."""
+    check_finite(vertices_clip)
     batch, (height, width) = vertices_clip.shape[0], size
     step = max(1, TRIANGLES_AT_ONCE // faces.shape[0])
     owner = torch.full((batch, height * width), -1, dtype=torch.int32, device=vertices_clip.device)
@@ -39,15 +40,8 @@ def visible_triangles(
     """What is in front of the near plane: corners (n, 3, 3) as (column, row, 1/w), picture (n,) and face (n,).
 
     A face that the plane cuts comes as one or two triangles, after all whole ones. With `cull` only those that wind
-    counter-clockwise as seen. Raises ValueError if a number is not finite.
+    counter-clockwise as seen.
     """
-    finite = torch.isfinite(vertices_clip[..., [0, 1, 3]]).all(dim=-1)
-    if not finite.all():
-        picture, vertex = (~finite).nonzero()[0].tolist()
-        raise ValueError(
-            f"vertices_clip[{picture}, {vertex}] is {vertices_clip[picture, vertex].tolist()}; every number must be "
-            "finite: look for a division by zero or a diverging step before rendering"
-        )
     corners, picture, face = _cut(vertices_clip.double(), faces.long(), size, near)
     if cull:
         x, y = corners[..., 0], corners[..., 1]
@@ -55,6 +49,17 @@ def visible_triangles(
         kept = ~(area >= 0)
         corners, picture, face = corners[kept], picture[kept], face[kept]
     return corners, picture, face
+
+
+def check_finite(vertices_clip: Tensor) -> None:
+    """Raises ValueError naming the first vertex whose x, y or w is not finite."""
+    finite = torch.isfinite(vertices_clip[..., [0, 1, 3]]).all(dim=-1)
+    if not finite.all():
+        picture, vertex = (~finite).nonzero()[0].tolist()
+        raise ValueError(
+            f"vertices_clip[{picture}, {vertex}] is {vertices_clip[picture, vertex].tolist()}; every number must be "
+            "finite: look for a division by zero or a diverging step before rendering"
+        )
 
 
 def _cut(vertices: Tensor, faces: Tensor, size: tuple[int, int], near: float) -> tuple[Tensor, Tensor, Tensor]:

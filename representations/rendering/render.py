@@ -1,0 +1,202 @@
+"""Finished pictures of a mesh: visibility, colour, light, blended silhouettes, supersampling; and one layer per part.
+
+All is differentiable in positions, colours, textures and texture coordinates. Colours enter and leave sRGB-encoded;
+shading, blending and averaging happen in linear light.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from .antialias import antialias
+from .fragment import Backend, Cull, Fragments, rasterize
+from .interpolate import surface
+from .shading import Light, linear_from_srgb, normals, shade, srgb_from_linear
+from .texture import sample_texture, texel_footprint
+from .topology import Topology
+
+
+@dataclass(frozen=True)
+class Paint:
+    """What colours a surface: either `colors` per vertex, or a `texture` with its coordinates. All sRGB-encoded."""
+
+    colors: Float[Tensor, "V 3"] | Float[Tensor, "B V 3"] | None = None
+    """Colour per vertex, shared by all pictures or each their own."""
+    texture: Float[Tensor, "Ht Wt 3"] | Float[Tensor, "B Ht Wt 3"] | None = None
+    """Texture picture, row 0 on top."""
+    uv: Float[Tensor, "T 2"] | None = None
+    """Texture coordinates (see `texture.py`)."""
+    uv_faces: Int[Tensor, "F 3"] | None = None
+    """Indices into `uv` for each corner of the mesh's faces."""
+
+    def __post_init__(self) -> None:
+        if (self.colors is None) == (self.texture is None):
+            raise ValueError("Paint needs either colors or a texture with uv and uv_faces")
+        if self.texture is not None and (self.uv is None or self.uv_faces is None):
+            raise ValueError("Paint.texture needs uv and uv_faces")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a picture is made."""
+
+    size: tuple[int, int] = (256, 256)
+    """Height and width in pixels."""
+    light: Light | None = None
+    """None shows colours as they are."""
+    background: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Colour where nothing is seen, sRGB-encoded."""
+    supersample: int = 1
+    """Each pixel is the mean of this number squared."""
+    smooth: bool = True
+    """Normals interpolated from vertices; else one per face."""
+    mipmap: bool = True
+    """Blurred copies of the texture where it is seen from afar."""
+    cull: Cull = "none"
+    """"back" leaves out faces seen from behind: quicker on closed meshes."""
+    near: float = 1e-3
+    """Depth at which faces are cut."""
+    backend: Backend = "auto"
+    """Who finds visibility (see `fragment.rasterize`)."""
+
+    def __post_init__(self) -> None:
+        if self.supersample < 1:
+            raise ValueError(f"Look.supersample is {self.supersample}; it must be 1 or more")
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """Pictures and what is known of each pixel."""
+
+    color: Float[Tensor, "B H W 3"]
+    """sRGB-encoded, in front of the background."""
+    alpha: Float[Tensor, "B H W"]
+    """Share of the pixel that the subject covers, in [0, 1]."""
+    depth: Float[Tensor, "B H W"]
+    """Distance along the viewing axis of the nearest point in the pixel, inf where nothing is seen. Differentiable."""
+    normal: Float[Tensor, "B H W 3"]
+    """Unit normals on the side that is seen, zeros where nothing is seen."""
+    fragments: Fragments
+    """Visibility, at the supersampled size."""
+
+
+@dataclass(frozen=True)
+class Layers:
+    """P parts of a subject, each drawn alone."""
+
+    color: Float[Tensor, "B P H W 3"]
+    """sRGB-encoded, each part in front of the background."""
+    alpha: Float[Tensor, "B P H W"]
+    """Share of the pixel that the part would cover if it were alone."""
+    depth: Float[Tensor, "B P H W"]
+    """Distance of the part's nearest point in the pixel, inf where it is not."""
+    background: tuple[float, float, float]
+    """What all were drawn in front of, sRGB-encoded."""
+
+    def flattened(self) -> Float[Tensor, "B H W 3"]:
+        """One picture (sRGB-encoded): per pixel the nearest part over the next and so on, the background last."""
+        behind = _background(self.background, self.color)
+        # Each layer's own light is what remains without the background's share.
+        order = torch.argsort(self.depth.detach(), dim=1, descending=True, stable=True)
+        alpha = self.alpha.gather(1, order)[..., None]
+        own = linear_from_srgb(self.color).gather(1, order[..., None].expand(-1, -1, -1, -1, 3))
+        own = own - (1 - alpha) * behind
+        picture = behind.expand_as(own[:, 0])
+        for layer in range(own.shape[1]):
+            picture = own[:, layer] + (1 - alpha[:, layer]) * picture
+        return srgb_from_linear(picture)
+
+
+def render(
+    vertices_clip: Float[Tensor, "B V 4"],
+    vertices: Float[Tensor, "B V 3"],
+    faces: Int[Tensor, "F 3"],
+    paint: Paint,
+    look: Look,
+    topology: Topology | None = None,
+) -> Rendering:
+    """Pictures of a mesh, B at once.
+
+    `vertices_clip`: positions as the cameras see them (see `fragment.py`); `vertices`: the same in the world, for
+    normals and light. `topology`: `Topology.of(faces)`, made here if None; pass it when drawing more than once.
+    """
+    scale = look.supersample
+    height, width = look.size
+    fragments = rasterize(
+        vertices_clip, faces, (height * scale, width * scale), backend=look.backend, near=look.near, cull=look.cull
+    )
+    seen = fragments.face >= 0
+    normal = normals(vertices, faces, fragments, vertices_clip, look.smooth)
+    light = linear_from_srgb(_albedo(paint, fragments, vertices_clip, faces, look))
+    if look.light is not None:
+        light = shade(light, normal, look.light)
+    light = torch.where(seen[..., None], light, _background(look.background, light))
+    picture = torch.cat([light, seen[..., None].to(light.dtype)], dim=-1)
+    picture = antialias(picture, fragments, vertices_clip, faces, topology, look.near)
+    depth = surface(vertices_clip[..., 3:], faces, fragments, vertices_clip, faces)[..., 0]
+    depth = torch.where(seen, depth, torch.inf)
+    if scale > 1:
+        picture, normal = _means(picture, scale), torch.nn.functional.normalize(_means(normal, scale), dim=-1)
+        depth = depth.reshape(-1, height, scale, width, scale).amin(dim=(2, 4))
+    return Rendering(srgb_from_linear(picture[..., :3]), picture[..., 3], depth, normal, fragments)
+
+
+def render_layers(
+    vertices_clip: Float[Tensor, "B V 4"],
+    vertices: Float[Tensor, "B V 3"],
+    faces: Int[Tensor, "F 3"],
+    face_part: Int[Tensor, " F"],
+    part_count: int,
+    paint: Paint,
+    look: Look,
+) -> Layers:
+    """Every part alone, as if the others were not there.
+
+    `face_part` says which part a face belongs to (see `part_of_faces`). Parts without faces give empty layers.
+    `Layers.flattened` puts them over each other by depth.
+    """
+    drawn = []
+    for part in range(part_count):
+        some = (face_part == part).nonzero()[:, 0]
+        uv_faces = None if paint.uv_faces is None else paint.uv_faces[some]
+        drawn.append(render(vertices_clip, vertices, faces[some], replace(paint, uv_faces=uv_faces), look))
+    if not drawn:
+        raise ValueError("part_count is 0; there must be at least one part to draw")
+    return Layers(
+        torch.stack([one.color for one in drawn], dim=1),
+        torch.stack([one.alpha for one in drawn], dim=1),
+        torch.stack([one.depth for one in drawn], dim=1),
+        look.background,
+    )
+
+
+def part_of_faces(faces: Int[Tensor, "F 3"], part: Int[Tensor, " V"]) -> Int[Tensor, " F"]:
+    """The part that most of a face's corners belong to, the lowest of all if each belongs to another."""
+    return torch.mode(part[faces], dim=1).values
+
+
+def _albedo(paint: Paint, fragments: Fragments, vertices_clip: Tensor, faces: Tensor, look: Look) -> Tensor:
+    if paint.texture is None:
+        assert paint.colors is not None
+        return surface(paint.colors, faces, fragments, vertices_clip, faces)
+    assert paint.uv is not None
+    assert paint.uv_faces is not None
+    uv = surface(paint.uv, paint.uv_faces, fragments, vertices_clip, faces)
+    height, width = paint.texture.shape[-3:-1]
+    footprint = None
+    if look.mipmap:
+        footprint = texel_footprint(paint.uv, paint.uv_faces, fragments, vertices_clip, faces, (height, width))
+    return sample_texture(paint.texture, uv, fragments.face >= 0, footprint=footprint)
+
+
+def _background(color: tuple[float, float, float], like: Tensor) -> Tensor:
+    return linear_from_srgb(torch.tensor(color, dtype=like.dtype, device=like.device))
+
+
+def _means(picture: Tensor, scale: int) -> Tensor:
+    batch, height, width, channels = picture.shape
+    return picture.reshape(batch, height // scale, scale, width // scale, scale, channels).mean(dim=(2, 4))
