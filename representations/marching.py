@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 import torch
@@ -160,7 +159,7 @@ def _contours(case: int, rings: list[list[int]]) -> list[list[int]]:
     return loops
 
 
-def _triangulate(loop: list[int], coplanar: np.ndarray[Any, Any]) -> list[tuple[int, int, int]] | None:
+def _triangulate(loop: list[int], coplanar: np.ndarray) -> list[tuple[int, int, int]] | None:
     """Triangles of a polygon without diagonals between two edges of one cube face; None if there are none."""
     if len(loop) < 3:
         return []

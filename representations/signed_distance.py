@@ -143,7 +143,7 @@ def closest_on_triangle(px, py, pz, a, b, c):
             if square < best:
                 best, v, w = square, ev, ew
     x, y, z = apx - v * abx - w * acx, apy - v * aby - w * acy, apz - v * abz - w * acz
-    return 1 - v - w, v, w, x * x + y * y + z * z
+    return max(1 - v - w, 0.0), v, w, x * x + y * y + z * z
 
 
 @njit(cache=True)
