@@ -245,10 +245,11 @@ class Descent:
         regularizers["rest_pose"] = weights.rest_pose * scene.rest_pose.square().sum(-1).mean()
         shared = torch.stack(list(regularizers.values())).sum()
         with torch.no_grad():
-            overlap = (seen * mask).sum((1, 2)) / (torch.maximum(seen * valid, mask).sum((1, 2))).clamp_min(1e-6)
             logged = {name: float(value.mean()) for name, value in (terms | regularizers).items()}
             kept = best(photo, entries, placement.azimuth, 1)
-            logged["iou"] = float(overlap[kept].mean())
+            seen, mask, valid = seen[kept], mask[kept], valid[kept]
+            overlap = (seen * mask).sum((1, 2)) / torch.maximum(seen * valid, mask).sum((1, 2)).clamp_min(1e-6)
+            logged["iou"] = float(overlap.mean())
         return entries, shared, logged
 
     def state(self) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def pixels_backward(points, half_width, half_height, grad, grad_points, start, s
     """Fills `grad_points` (B, V, 4)."""
     for b in range(start, stop):
         for v in range(points.shape[1]):
-            w = points[b, v, 3]
-            gx, gy = grad[b, v, 0] * half_width / w, -grad[b, v, 1] * half_height / w
+            inverse = 1.0 / points[b, v, 3]
+            gx, gy = grad[b, v, 0] * (half_width * inverse), -grad[b, v, 1] * (half_height * inverse)
             grad_points[b, v, 0], grad_points[b, v, 1], grad_points[b, v, 2] = gx, gy, 0.0
-            grad_points[b, v, 3] = -(gx * points[b, v, 0] + gy * points[b, v, 1]) / w
+            grad_points[b, v, 3] = -(gx * points[b, v, 0] + gy * points[b, v, 1]) * inverse
