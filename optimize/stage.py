@@ -19,7 +19,7 @@ class Weights:
     color: float = 1.0
     """Mean squared distance of an account's colours to what the other photos put in the same place. It has no gradient;
     it decides between the accounts of a photo."""
-    pose: float = 0.004
+    pose: float = 0.016
     """Squared rotation of each joint away from the shared rest pose, in standard deviations of its range."""
     pose_limit: float = 1.0
     """Squared rotation beyond the joint limits (radians)."""
@@ -84,6 +84,7 @@ class Stage:
 _CAMERA: frozenset[Free] = frozenset({"camera"})
 _PROPORTIONS: frozenset[Free] = _CAMERA | {"rest_pose", "length", "girth", "attachment"}
 _BODY: frozenset[Free] = _PROPORTIONS | {"pose"}
+_OWN: frozenset[Free] = _CAMERA | {"pose", "deformation", "instance"}
 
 
 def quick() -> tuple[Stage, ...]:
@@ -98,7 +99,7 @@ def quick() -> tuple[Stage, ...]:
         Stage("shape", 120, 64, shape, hypotheses=3, level=2, cutoff=(1.0, 4.0)),
         Stage("rivals again", 80, 64, shape, propose="rivals", level=2, cutoff=(4.0, 4.0)),
         Stage("detail", 150, 128, shape, hypotheses=1, level=2, cutoff=(4.0, 6.0)),
-        Stage("instance", 150, 128, frozenset({"camera", "pose", "deformation", "instance"}), united=True),
+        Stage("instance", 120, 128, _OWN, united=True, weights=Weights(instance=3.0, deformation=0.3, laplacian=0.003)),
     )
 
 
