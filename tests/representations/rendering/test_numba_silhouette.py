@@ -46,10 +46,10 @@ def test_pyramid_agrees_with_the_reference(
     assert torch.equal(a[1], torch.zeros(size, dtype=dtype))
 
 
-@pytest.mark.parametrize("size", [(9, 6), (4, 4)])
+@pytest.mark.parametrize("size", [(7, 5), (4, 4)])
 def test_pyramid_gradcheck(size: tuple[int, int]) -> None:
-    coverage, target, valid = pictures(size, torch.float64)
-    assert torch.autograd.gradcheck(lambda c: blur_pyramid_loss(c, target, valid, 4), (coverage,))
+    coverage, target, valid = (picture.detach()[1:3] for picture in pictures(size, torch.float64))
+    assert torch.autograd.gradcheck(lambda c: blur_pyramid_loss(c, target, valid, 4), (coverage.requires_grad_(),))
 
 
 def test_pyramid_without_validity_counts_every_pixel() -> None:
@@ -61,11 +61,8 @@ def test_pyramid_without_validity_counts_every_pixel() -> None:
 
 
 def test_pyramid_has_a_gradient_for_the_target_too() -> None:
-    coverage, target, valid = pictures((6, 5), torch.float64)
-    valid[1, 0, 0] = 0.3
-    assert torch.autograd.gradcheck(
-        lambda t: blur_pyramid_loss(coverage.detach(), t, valid), (target.requires_grad_(),)
-    )
+    coverage, target, valid = (picture.detach()[2:4] for picture in pictures((4, 3), torch.float64))
+    assert torch.autograd.gradcheck(lambda t: blur_pyramid_loss(coverage, t, valid, 3), (target.requires_grad_(),))
 
 
 def scattered(size: tuple[int, int], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
