@@ -149,7 +149,7 @@ def _cotangent_laplacian(vertices: np.ndarray, faces: np.ndarray) -> tuple[spars
         rows += [i, j, i, j]
         columns += [j, i, i, j]
         values += [-cotangent, -cotangent, cotangent, cotangent]
-    matrix = sparse.coo_matrix(
+    matrix = sparse.coo_array(
         (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(count, count)
     )
     vertex_area = np.bincount(faces.ravel(), weights=np.repeat(area / 3, 3), minlength=count)
