@@ -16,7 +16,7 @@ class Weights:
     """Squared difference of blurred silhouettes over several scales."""
     outside: float = 0.2
     """Distance of projected vertices beyond the mask, in parts of the picture's side."""
-    color: float = 1.0
+    color: float = 2.0
     """Mean squared distance of an account's colours to what the other photos put in the same place. It has no gradient;
     it decides between the accounts of a photo."""
     pose: float = 0.016
