@@ -47,7 +47,7 @@ def circle(
         offset=torch.zeros(len(photo), 2, device=boxes.device),
     )
     vertices = mesh.vertices.detach().expand(len(photo), -1, 3)
-    for _ in range(4):
+    for _ in range(12):
         clip = project(vertices, camera, lens)
         points = to_pixels(clip, lens.width, lens.height)
         low, high = points.amin(1), points.amax(1)
