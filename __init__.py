@@ -1,9 +1,8 @@
 """zoetrope: a handful of photos of an animal or a character becomes a textured, rigged, animated 3D subject.
 
     from pathlib import Path
-    from zoetrope import FitConfig, load_collection
-    photos = load_collection("photos/fox")
-    config = FitConfig(photos=Path("photos/fox"), out=Path("runs/fox"))
+    from zoetrope import FitConfig, fit
+    fit(FitConfig(photos=Path("photos/fox"), out=Path("runs/fox")))
 
 The names of this face are loaded on first use; `import zoetrope` by itself imports no PyTorch.
 
@@ -28,6 +27,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .optimize.config import FitConfig as FitConfig
+    from .optimize.fit import RunResult as RunResult
+    from .optimize.fit import fit as fit
     from .scenes.collection import Collection as Collection
     from .scenes.collection import load_collection as load_collection
     from .scenes.error import InputError as InputError
@@ -35,13 +36,17 @@ if TYPE_CHECKING:
     from .scenes.subject import Subject as Subject
     from .scenes.subject import load_subject as load_subject
 
+    __version__: str
+
 # Public name -> the module that defines it.
 _FACE = {
     "Collection": ".scenes.collection",
     "FitConfig": ".optimize.config",
     "InputError": ".scenes.error",
+    "RunResult": ".optimize.fit",
     "Scene": ".scenes.scene",
     "Subject": ".scenes.subject",
+    "fit": ".optimize.fit",
     "load_collection": ".scenes.collection",
     "load_subject": ".scenes.subject",
 }
@@ -50,9 +55,11 @@ __all__ = [
     "Collection",
     "FitConfig",
     "InputError",
+    "RunResult",
     "Scene",
     "Subject",
     "__version__",
+    "fit",
     "load_collection",
     "load_subject",
 ]

@@ -176,6 +176,20 @@ class Eval:
 
 
 @dataclass(frozen=True)
+class Bench:
+    """Speed, as ratios measured in one run."""
+
+    device: str = "cpu"
+    """auto, cpu, cuda, cuda:N or mps."""
+
+    def run(self) -> None:
+        from .optimize.bench import bench
+        from .optimize.device import choose_device
+
+        print("\n".join(map(str, bench(choose_device(self.device)))))
+
+
+@dataclass(frozen=True)
 class Doctor:
     """What this machine has, and what a fit makes of it."""
 
@@ -194,6 +208,7 @@ _Command = (
     | Annotated[Turntable, tyro.conf.subcommand("turntable")]
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Eval, tyro.conf.subcommand("eval")]
+    | Annotated[Bench, tyro.conf.subcommand("bench")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
 )
 

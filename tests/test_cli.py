@@ -99,7 +99,6 @@ def test_wrong_words_end_with_2(arguments: list[str], capsys: pytest.CaptureFixt
         (["--init", "a.glb"], "not implemented yet: --init a.glb"),
         (["--semantic", "timm:x"], "not implemented yet: --semantic timm:x"),
         (["--diffusion", "embedded"], "not implemented yet: --diffusion embedded"),
-        (["--resume"], "--resume finds no run"),
         (["--device", "gpu"], "--device gpu is not on this machine"),
         ([], "does not exist; expected a folder of photos"),
     ],
