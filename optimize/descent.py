@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -48,6 +48,7 @@ class Sight:
     placement: Placement
 
 
+@runtime_checkable
 class Term(Protocol):
     """An additional loss, such as a semantic one: a name, and a value for every entry."""
 
