@@ -89,12 +89,14 @@ class Observations:
             for k, focal in enumerate(self.focal_px)
         ]
         fx, fy, cx, cy = (torch.tensor(values, dtype=torch.float32) for values in zip(*lenses, strict=True))
+        # A subject thinner than a crop's pixels covers no pixel by half: it is where it covers most.
+        subject = mask >= mask.amax((1, 2), keepdim=True).clamp_max(0.5)
         view = View(
             pixels=pixels,
             mask=mask * valid,
             valid=valid,
-            outside=distance_maps((mask >= 0.5) | (valid <= 0.5))[0],
-            boxes=torch.tensor([_box(m) for m in mask.numpy()], dtype=torch.float32),
+            outside=distance_maps(subject | (valid <= 0.5))[0],
+            boxes=torch.tensor([_box(m) for m in subject.numpy()], dtype=torch.float32),
             intrinsics=Intrinsics(fx, fy, cx, cy, size, size),
         )
         return view.to(self.device)
@@ -108,8 +110,6 @@ def _focal(photo: Photo) -> float:
     return max(photo.width, photo.height) / 2 / float(np.tan(np.radians(DEFAULT_FIELD_OF_VIEW_DEG / 2)))
 
 
-def _box(mask: np.ndarray) -> tuple[float, float, float, float]:
-    rows, columns = np.nonzero(mask >= 0.5)
-    if len(rows) == 0:
-        rows, columns = np.nonzero(mask == mask.max())
+def _box(subject: np.ndarray) -> tuple[float, float, float, float]:
+    rows, columns = np.nonzero(subject)
     return float(columns.min()), float(rows.min()), float(columns.max() + 1), float(rows.max() + 1)

@@ -1,0 +1,59 @@
+"""Schedules: complete, in a workable order, and shortened without losing a stage."""
+
+import dataclasses
+import itertools
+from typing import get_args
+
+import pytest
+
+from zoetrope.optimize.stage import Free, Stage, full, quick, shortened
+
+
+@pytest.fixture(params=[quick, full], ids=["quick", "full"])
+def stages(request: pytest.FixtureRequest) -> tuple[Stage, ...]:
+    return request.param()
+
+
+def test_a_schedule_begins_all_round_and_ends_in_one_body(stages: tuple[Stage, ...]) -> None:
+    assert stages[0].propose == "circle"
+    assert stages[0].hypotheses > 1
+    assert all(stage.propose != "circle" for stage in stages[1:])
+    assert stages[-1].united
+    assert stages[-1].hypotheses == 1
+    assert stages[-1].propose == "keep"
+    united = [stage.united for stage in stages]
+    assert united == sorted(united), "a united body does not fall apart again"
+    assert len({stage.name for stage in stages}) == len(stages), "the journal tells stages apart by name"
+    assert set().union(*(stage.free for stage in stages)) == set(get_args(Free))
+
+
+def test_every_stage_can_be_run(stages: tuple[Stage, ...]) -> None:
+    for stage in stages:
+        assert stage.iterations > 0
+        assert stage.size >= 16
+        assert stage.free
+        assert stage.cutoff[0] <= stage.cutoff[1]
+        assert all(value >= 0 for value in dataclasses.asdict(stage.weights).values())
+        assert all(value > 0 for value in dataclasses.asdict(stage.rates).values())
+        if stage.united:
+            assert not stage.free & {"length", "girth", "attachment"}, "these belong to parts"
+
+
+def test_bands_open_without_a_jump(stages: tuple[Stage, ...]) -> None:
+    shaped = [stage for stage in stages if "deformation" in stage.free and not stage.united]
+    for before, after in itertools.pairwise(shaped):
+        assert after.cutoff[0] == before.cutoff[1]
+
+
+@pytest.mark.parametrize("factor", [1e-6, 0.1, 2.5])
+def test_shortening_scales_iterations_and_nothing_else(factor: float) -> None:
+    for before, after in zip(quick(), shortened(quick(), factor), strict=True):
+        assert after.iterations == max(2, round(factor * before.iterations))
+        assert dataclasses.replace(after, iterations=before.iterations) == before
+
+
+def test_full_is_no_less_than_quick() -> None:
+    for small, large in zip(quick(), full(), strict=True):
+        assert (small.name, small.free) == (large.name, large.free)
+        assert large.iterations > small.iterations
+        assert large.size >= small.size
