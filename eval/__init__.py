@@ -1,1 +1,1 @@
-"""eval."""
+"""How good a fit is: `silhouette`, `thickness`, `novel_view` (with `alignment`), and all of a run's scores, `run_score`."""
