@@ -1,0 +1,241 @@
+"""The whole way: what a run folder holds, that it fits together, and that nothing but the photos decides it."""
+
+import contextlib
+import io
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from pygltflib import GLTF2
+from safetensors.torch import load_file
+
+from zoetrope.cli import main
+from zoetrope.optimize import fit as fitting
+from zoetrope.optimize.config import FitConfig
+from zoetrope.optimize.fit import fit
+from zoetrope.optimize.journal import read_metrics
+from zoetrope.representations.camera import Intrinsics, OrbitCamera, project
+from zoetrope.representations.rendering.coverage import coverage
+from zoetrope.scenes.collection import load_collection
+from zoetrope.scenes.error import InputError
+from zoetrope.scenes.mesh_file import read_ply
+from zoetrope.scenes.nerfstudio import read_transforms
+from zoetrope.scenes.subject import load_subject
+from zoetrope.scenes.turntable import TurntableConfig
+
+STEMS = [f"{k:03d}" for k in range(4)]
+BAD = ("broken.jpg", "notes.jpg", "shot.cr2", "twin.png", "unmasked_size.png")
+"""Files of the shared collection that no fit can use."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A fit that went through, as a user sees it."""
+
+    photos: Path
+    out: Path
+    code: int
+    said: str
+
+
+@dataclass(frozen=True)
+class Thumbnail(TurntableConfig):
+    """Films take half the time of a small fit at their full size."""
+
+    size: int = 48
+    seconds: float = 0.5
+
+
+@pytest.fixture(scope="module")
+def mixed_photos(good_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same photos between files that are broken, no photos, or spoilt by their mask, and with keypoints."""
+    folder = tmp_path_factory.mktemp("mixed") / "photos"
+    shutil.copytree(good_photos, folder)
+    whole = (folder / "000.png").read_bytes()
+    (folder / "broken.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "notes.jpg").write_text("a zebra, seen on Sunday")
+    (folder / "shot.cr2").write_bytes(b"II*\0" + bytes(100))
+    (folder / "twin.png").write_bytes(whole)
+    Image.open(folder / "001.png").rotate(180).save(folder / "unmasked_size.png")
+    Image.new("L", (32, 32), 255).save(folder / "masks" / "unmasked_size.png")
+    (folder / "keypoints.json").write_text(json.dumps({"images": [], "annotations": [], "categories": []}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tiny_run(mixed_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The command line's own fit of that folder, with a twentieth of the effort and a small film."""
+    out = tmp_path_factory.mktemp("run") / "out"
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(io.StringIO()) as said:
+        patch.setattr("zoetrope.scenes.deliver.TurntableConfig", Thumbnail)
+        code = main(["fit", str(mixed_photos), "--out", str(out), "--effort", "0.05", "--device", "cpu"])
+    return Finished(mixed_photos, out, code, said.getvalue())
+
+
+def test_bad_files_are_named_and_do_not_stop_the_others(tiny_run: Finished) -> None:
+    assert tiny_run.code == 0, tiny_run.said
+    for name in BAD:
+        (line,) = [line for line in tiny_run.said.splitlines() if line.startswith(f"left out: {name} ")]
+        assert len(line) > len(f"left out: {name} ") + 10
+    assert "Traceback" not in tiny_run.said
+    assert sorted(path.stem for path in (tiny_run.out / "posed").iterdir()) == STEMS
+
+
+def test_the_folder_holds_what_the_design_says(tiny_run: Finished) -> None:
+    found = {str(path.relative_to(tiny_run.out)) for path in tiny_run.out.rglob("*") if path.is_file()}
+    wanted = {"config.json", "metrics.jsonl", "transforms.json", "rest.ply", "subject.glb", "contact_sheet.png"}
+    wanted |= {"turntable.mp4", "turntable.gif", "turntable.webp"}
+    wanted |= {"checkpoints/last.safetensors", "checkpoints/best.safetensors", "checkpoints/journal.json"}
+    wanted |= {f"posed/{stem}.ply" for stem in STEMS} | {f"instances/{stem}.glb" for stem in STEMS}
+    wanted |= {f"observations/{kind}/{stem}.png" for kind in ("crops", "masks", "valid") for stem in STEMS}
+    assert wanted <= found
+    assert all((tiny_run.out / name).stat().st_size > 0 for name in wanted)
+    # Nothing half-written is left behind.
+    visible = {name for name in found if not Path(name).name.startswith(".")}
+    assert visible - wanted <= {name for name in visible if "tfevents" in name} | {
+        "checkpoints/subject.safetensors",
+        "scores.json",
+    }
+
+
+def test_paths_are_relative_so_that_the_run_can_move(tiny_run: Finished) -> None:
+    root = str(tiny_run.out.parents[1])
+    for name in ("config.json", "transforms.json", "checkpoints/journal.json", "metrics.jsonl"):
+        assert root not in (tiny_run.out / name).read_text(), name
+
+
+def test_all_meshes_have_one_topology(tiny_run: Finished) -> None:
+    rest, faces = read_ply(tiny_run.out / "rest.ply")
+    low, high = rest.amin(0), rest.amax(0)
+    assert float((high - low).max()) == pytest.approx(1, abs=1e-4)
+    assert float((high + low).abs().max()) < 1e-4
+    half_edges = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    key, twin = half_edges @ torch.tensor([len(rest), 1]), half_edges @ torch.tensor([1, len(rest)])
+    assert torch.equal(key.sort().values, twin.sort().values), "watertight"
+    for stem in STEMS:
+        posed, own = read_ply(tiny_run.out / "posed" / f"{stem}.ply")
+        assert torch.equal(own, faces)
+        assert posed.shape == rest.shape
+
+
+def test_cameras_and_meshes_give_the_masks_of_the_original_photos(tiny_run: Finished) -> None:
+    """transforms.json and posed/ alone, drawn by hand, overlap the masks as well as the fit said they do."""
+    collection = {photo.stem: photo for photo in load_collection(tiny_run.photos).photos}
+    frames = read_transforms(tiny_run.out / "transforms.json")
+    assert [frame.stem for frame in frames] == STEMS
+    overlaps = []
+    for frame in frames:
+        photo = collection[frame.stem]
+        assert (frame.width, frame.height) == (photo.width, photo.height)
+        vertices, faces = read_ply(tiny_run.out / "posed" / f"{frame.stem}.ply")
+        camera = OrbitCamera.from_matrix(torch.from_numpy(frame.camera_to_world)[None].float())
+        fx, fy, cx, cy = (torch.tensor([value]).float() for value in (frame.fx, frame.fy, frame.cx, frame.cy))
+        lens = Intrinsics(fx, fy, cx, cy, frame.width, frame.height)
+        seen = coverage(project(vertices[None], camera, lens), faces, (frame.height, frame.width))[0].numpy() > 0.5
+        assert photo.mask is not None
+        mask = photo.mask > 127
+        overlaps.append((seen & mask).sum() / (seen | mask).sum())
+    last = read_metrics(tiny_run.out / "metrics.jsonl")[-1]
+    assert float(np.mean(overlaps)) == pytest.approx(last["iou"], abs=0.06)
+    assert min(overlaps) > 0.3
+
+
+def test_the_rig_is_skinned_textured_and_moves(tiny_run: Finished) -> None:
+    rest, faces = read_ply(tiny_run.out / "rest.ply")
+    subject = load_subject(tiny_run.out / "checkpoints" / "subject.safetensors")
+    assert torch.equal(subject.mesh.faces, faces)
+    torch.testing.assert_close(subject.mesh.vertices, rest, atol=1e-6, rtol=0)
+    assert {"hips", "muzzle", "left_elbow"} <= set(subject.skeleton.names)
+    for name, clips in [("subject.glb", {clip.name for clip in subject.clips}), ("instances/002.glb", None)]:
+        glb = GLTF2().load(str(tiny_run.out / name))
+        assert glb is not None
+        assert len(glb.skins) == 1
+        assert len(glb.skins[0].joints) == len(subject.skeleton)
+        assert len(glb.images) == 1
+        assert all(getattr(image, "uri", None) is None for image in glb.images), "textures lie inside the file"
+        names = {node.name for node in glb.nodes}
+        assert set(subject.skeleton.names) <= names
+        if clips is not None:
+            assert {animation.name for animation in glb.animations} == clips
+            assert "walk" in clips
+    assert subject.texture is not None
+    assert float(subject.texture.float().std()) > 5, "the texture shows something"
+
+
+def test_every_step_is_logged_and_finite(tiny_run: Finished) -> None:
+    lines = read_metrics(tiny_run.out / "metrics.jsonl")
+    assert [line["step"] for line in lines] == list(range(1, len(lines) + 1))
+    assert all(np.isfinite(line["loss"]) for line in lines)
+    stages = list(dict.fromkeys(line["stage"] for line in lines))
+    journal = json.loads((tiny_run.out / "checkpoints" / "journal.json").read_text())
+    assert [row["stage"] for row in journal] == stages
+    assert journal[-1]["step"] == len(lines)
+
+
+def test_neither_truth_nor_keypoints_nor_bad_files_nor_the_place_decide_the_result(
+    tiny_run: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same photos without all that: the same losses and the same last checkpoint, bit for bit."""
+    photos = tmp_path / "elsewhere"
+    shutil.copytree(tiny_run.photos, photos, ignore=shutil.ignore_patterns("truth", "keypoints.json", *BAD))
+    assert sorted(path.name for path in photos.iterdir()) == [*(f"{stem}.png" for stem in STEMS), "masks"]
+    # Files are written from the last state alone; what they cost is spared here.
+    monkeypatch.setattr(fitting, "write_outputs", lambda *_: {})
+    fit(FitConfig(photos=photos, out=tmp_path / "out", effort=0.05, device="cpu"))
+
+    def lines(out: Path) -> list[dict[str, object]]:
+        return [{k: v for k, v in line.items() if k != "time"} for line in read_metrics(out / "metrics.jsonl")]
+
+    assert lines(tmp_path / "out") == lines(tiny_run.out)
+    ours, theirs = (load_file(out / "checkpoints" / "last.safetensors") for out in (tmp_path / "out", tiny_run.out))
+    assert sorted(ours) == sorted(theirs)
+    for name, value in ours.items():
+        assert torch.equal(value, theirs[name]), name
+
+
+def test_photos_are_left_as_they_were(tiny_run: Finished, good_photos: Path) -> None:
+    for path in good_photos.rglob("*"):
+        if path.is_file():
+            assert (tiny_run.photos / path.relative_to(good_photos)).read_bytes() == path.read_bytes()
+    extra = {path.name for path in tiny_run.photos.iterdir()} - {path.name for path in good_photos.iterdir()}
+    assert extra == {*BAD, "keypoints.json"}
+
+
+def test_known_cameras_are_refused_before_anything_is_written(good_photos: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    shutil.copytree(good_photos, photos)
+    known = (photos / "truth" / "transforms.json").read_text().replace("../", "")
+    (photos / "transforms.json").write_text(known)
+    with pytest.raises(InputError, match=r"known cameras.*--cameras estimate"):
+        fit(FitConfig(photos=photos, out=tmp_path / "out", device="cpu"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_photos_without_masks_end_with_2_and_are_named(
+    good_photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = tmp_path / "photos"
+    shutil.copytree(good_photos, photos)
+    (photos / "masks" / "002.png").unlink()
+    assert main(["fit", str(photos), "--out", str(tmp_path / "out"), "--device", "cpu"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("zoetrope: 002.png: no mask")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_nothing_but_bad_files_ends_with_2(
+    mixed_photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("broken.jpg", "notes.jpg", "shot.cr2", "000.png"):
+        shutil.copy(mixed_photos / name, photos / name)
+    assert main(["fit", str(photos), "--out", str(tmp_path / "out"), "--device", "cpu"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "1 usable photo " in line
+    assert all(name in line for name in ("broken.jpg", "notes.jpg", "shot.cr2"))
