@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoetrope.representations.chart import PARTS, bone_frame, part_index, reference_point
+from zoetrope.representations.chart import PARTS, VERSION, bone_frame, part_index, reference_point
 
+GOLDEN = [0.0000000, -0.2837931, 0.1198276, -0.0100238, -0.2420599, -0.1235763]
+"""Means over a grid on all parts, plain and weighted by the position in it."""
 FLIP = torch.tensor([-1.0, 1.0, 1.0])
 
 
@@ -105,3 +107,12 @@ def test_unknown_parts_are_named() -> None:
     assert len(set(PARTS)) == len(PARTS) == 29
     with pytest.raises(KeyError, match="no body part 'wing'; there are trunk_rear"):
         part_index("wing")
+
+
+def test_the_chart_changes_only_with_its_version() -> None:
+    """Weights trained on a chart know its version alone: whoever moves a point must raise it and renew this list."""
+    points = torch.stack([grid(name, rings=5, turns=8) for name in PARTS]).double()
+    probe = torch.linspace(-1, 1, points.numel(), dtype=torch.float64).reshape(points.shape)
+    found = [*points.mean((0, 1, 2)).tolist(), *(points * probe).mean((0, 1, 2)).tolist()]
+    assert VERSION == 1
+    assert found == pytest.approx(GOLDEN, abs=1e-6)

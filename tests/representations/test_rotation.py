@@ -111,11 +111,11 @@ def test_gradcheck_of_the_exponential_down_to_zero(length: float) -> None:
     assert torch.autograd.gradcheck(quaternion_from_vector, (vector,), atol=1e-6)
 
 
-def test_the_series_meets_the_formula_where_they_change_over() -> None:
-    # 1e-3 is the length below which the series is used.
-    direction = torch.tensor([0.48, -0.6, 0.64], dtype=torch.float64)
-    below, above = (quaternion_from_vector(direction * length) for length in (1e-3 * (1 - 1e-7), 1e-3 * (1 + 1e-7)))
-    same(below, above, 2e-10)
+@pytest.mark.parametrize("length", [1e-8, 2e-4, 9.9e-4, 1.01e-3])
+def test_the_series_near_zero_is_as_exact_as_the_formula(length: float) -> None:
+    vector = torch.tensor([0.48, -0.6, 0.64], dtype=torch.float64) * length
+    x, y, z, w = Rotation.from_rotvec(vector.numpy()).as_quat().tolist()
+    same(quaternion_from_vector(vector), torch.tensor([w, x, y, z], dtype=torch.float64), 1e-14)
 
 
 def test_the_logarithm_has_finite_gradients_at_the_identity() -> None:
