@@ -61,7 +61,7 @@ class _Coverage(torch.autograd.Function):
 
         batch = vertices_clip.shape[0]
         covered = torch.empty((batch, *size), dtype=vertices_clip.dtype)
-        layer = torch.empty((batch, *size), dtype=torch.uint8)
+        layer = torch.zeros((batch, *size), dtype=torch.uint8)
         vertices = vertices_clip.detach().contiguous().numpy()
         mesh = [t.numpy() for t in (topology.faces, topology.edges, topology.edge_faces, topology.edge_sides)]
         arrays = covered.numpy(), layer.numpy()
@@ -77,7 +77,7 @@ class _Coverage(torch.autograd.Function):
                 f"vertices_clip[{picture}, {vertex}] is {vertices[picture, vertex].tolist()}; every number must be "
                 "finite: look for a division by zero or a diverging step before rendering"
             )
-        ctx.save_for_backward(vertices_clip, covered, layer)
+        ctx.save_for_backward(vertices_clip, layer)
         return covered
 
     @staticmethod

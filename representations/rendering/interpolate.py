@@ -57,10 +57,10 @@ def interpolate(
 
 
 def surface(
-    attributes: Float[Tensor, "V C"] | Float[Tensor, "B V C"],
+    attributes: Float[Tensor, "T C"] | Float[Tensor, "B T C"],
     attribute_faces: Int[Tensor, "F 3"],
     fragments: Fragments,
-    vertices_clip: Float[Tensor, "B W 4"],
+    vertices_clip: Float[Tensor, "B V 4"],
     faces: Int[Tensor, "F 3"],
 ) -> Float[Tensor, "B H W C"]:
     """`interpolate` with `barycentrics` in one step, which is quicker and needs less memory when the weights themselves

@@ -88,10 +88,13 @@ def crossings(vertices, faces, edges, edge_faces, edge_sides, face, depth, near,
                         if t > slot_place[slot]:
                             slot_edge[slot], slot_place[slot], slot_before[slot] = e, t, before
                 line += 1
-        while total + count > capacity:
-            capacity *= 2
+        if total + count > capacity:
+            capacity = 2 * (total + count)
             grown, grown_weights = np.empty((capacity, 4), np.int32), np.empty(capacity, np.float64)
-            grown[:total], grown_weights[:total] = records[:total], weights[:total]
+            for n in range(total):
+                for item in range(4):
+                    grown[n, item] = records[n, item]
+                grown_weights[n] = weights[n]
             records, weights = grown, grown_weights
         for n in range(count):
             slot = used[n]

@@ -153,7 +153,7 @@ def _cut(vertices, screen, i, j, k, near, height, width, polygon):
         b = j if side == 0 else (k if side == 1 else i)
         front_a, front_b = screen[a, 2] > 0.0, screen[b, 2] > 0.0
         if front_a:
-            polygon[corners] = screen[a]
+            polygon[corners, 0], polygon[corners, 1], polygon[corners, 2] = screen[a, 0], screen[a, 1], screen[a, 2]
             corners += 1
         if front_a != front_b:
             # Always from the vertex in front to the one behind: both faces at the edge get the same point.

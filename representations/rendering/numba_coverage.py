@@ -12,10 +12,14 @@ import numpy as np
 
 from ..parallel import jit
 
+FULL = 1.0 + 1e-9
+"""A mean number of faces above this is cut off at one, and has no gradient."""
+
 
 @jit
 def forward(vertices, faces, edges, edge_faces, edge_sides, near, closed, coverage, layer, start, stop):
-    """Fills `coverage` and, for pictures with two layers, `layer` (which of them gave the value).
+    """Fills `coverage` and, where a boundary runs, `layer`, which holds zeros: 1 if the second layer gave the value,
+    and 2 more if it was over one.
 
     Returns the boundary for the backward pass: segments (n, 4), jumps (n,), layers (n,), the pictures' offsets into
     them, the number of layers per picture, and the flat index of a vertex that is not finite, or -1.
@@ -42,15 +46,20 @@ def forward(vertices, faces, edges, edge_faces, edge_sides, near, closed, covera
         number = _boundary(
             positions, faces, edges, edge_faces, edge_sides, near, double, behind, front, found, found_jump, found_layer
         )
-        while total + number > capacity:
-            capacity *= 2
+        if total + number > capacity:
+            capacity = 2 * (total + number)
             grown, grown_jump = np.empty((capacity, 4), np.int32), np.empty(capacity, np.int8)
             grown_layer = np.empty(capacity, np.int8)
-            grown[:total], grown_jump[:total], grown_layer[:total] = segments[:total], jumps[:total], layers[:total]
+            for n in range(total):
+                for end in range(4):
+                    grown[n, end] = segments[n, end]
+                grown_jump[n], grown_layer[n] = jumps[n], layers[n]
             segments, jumps, layers = grown, grown_jump, grown_layer
         first, last, left, right = height, 0, width, 0  # the box of pixels that any segment reaches
         for n in range(number):
-            segments[total + n], jumps[total + n], layers[total + n] = found[n], found_jump[n], found_layer[n]
+            for end in range(4):
+                segments[total + n, end] = found[n, end]
+            jumps[total + n], layers[total + n] = found_jump[n], found_layer[n]
             xa, ya = _place(positions, found[n, 0], found[n, 1], near, width, height)
             xb, yb = _place(positions, found[n, 2], found[n, 3], near, width, height)
             if min(ya, yb) < height and max(ya, yb) > 0.0:
@@ -71,8 +80,9 @@ def forward(vertices, faces, edges, edge_faces, edge_sides, near, closed, covera
                 if double:
                     n1 += sums[1, r, c]
                     sums[1, r, c] = 0.0
-                    layer[b, r, c] = 1 if n1 > n0 else 0
-                coverage[b, r, c] = min(max(n0, n1, 0.0), 1.0)
+                most = max(n0, n1, 0.0)
+                coverage[b, r, c] = min(most, 1.0)
+                layer[b, r, c] = (1 if n1 > n0 else 0) + (2 if most > FULL else 0)
             for c in range(right, min(right + 2, width + 2)):
                 sums[0, r, c], sums[1, r, c] = 0.0, 0.0
     return segments[:total], jumps[:total], layers[:total], offsets, counts, -1
@@ -80,10 +90,10 @@ def forward(vertices, faces, edges, edge_faces, edge_sides, near, closed, covera
 
 @jit
 def backward(
-    vertices, coverage, layer, grad_coverage, near, segments, jumps, layers, offsets, counts, grad_vertices, start, stop
+    vertices, layer, grad_coverage, near, segments, jumps, layers, offsets, counts, grad_vertices, start, stop
 ):
     """Adds to `grad_vertices`, which holds zeros; the boundary is that which `forward` found for the same slice."""
-    height, width = coverage.shape[1], coverage.shape[2]
+    height, width = layer.shape[1], layer.shape[2]
     pull = np.empty(4, np.float64)
     for b in range(start, stop):
         positions = vertices[b]
@@ -92,7 +102,7 @@ def backward(
             xa, ya = _place(positions, m, p, near, width, height)
             xb, yb = _place(positions, q, s, near, width, height)
             which = layers[n] if counts[b - start] == 2 else -1
-            if _gather(coverage[b], layer[b], which, grad_coverage[b], xa, ya, xb, yb, jumps[n] * 1.0, pull):
+            if _gather(layer[b], which, grad_coverage[b], xa, ya, xb, yb, jumps[n] * 1.0, pull):
                 _spread(positions, m, p, near, width, height, pull[0], pull[1], grad_vertices[b])
                 _spread(positions, q, s, near, width, height, pull[2], pull[3], grad_vertices[b])
 
@@ -233,9 +243,9 @@ def _deposit(sums, xa, ya, xb, yb, jump):
 
 
 @jit
-def _gather(coverage, layer, which, grad, xa, ya, xb, yb, jump, pull):
+def _gather(layer, which, grad, xa, ya, xb, yb, jump, pull):
     """Sets `pull` to the gradient at the segment's ends (xa, ya, xb, yb); returns False where it has none."""
-    height, width = coverage.shape
+    height, width = layer.shape
     dx, dy = xb - xa, yb - ya
     begin, end = 0.0, 1.0
     for axis in range(2):
@@ -257,7 +267,7 @@ def _gather(coverage, layer, which, grad, xa, ya, xb, yb, jump, pull):
         next_x = ((c + 1 if dx > 0.0 else c) - xa) / dx if dx != 0.0 else math.inf
         next_y = ((r + 1 if dy > 0.0 else r) - ya) / dy if dy != 0.0 else math.inf
         s_next = min(next_x, next_y, end)
-        if coverage[r, c] < 1.0 and (which < 0 or layer[r, c] == which) and s_next > s:
+        if layer[r, c] < 2 and (which < 0 or layer[r, c] == which) and s_next > s:
             second = 0.5 * (s_next * s_next - s * s)
             at_a += grad[r, c] * (s_next - s - second)
             at_b += grad[r, c] * second

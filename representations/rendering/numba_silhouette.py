@@ -21,53 +21,39 @@ def pyramid(coverage, target, valid, levels, loss, gradient, start, stop):
     # A frame of zeros round every level saves all looks for borders; a picture writes only within.
     shape = (levels, height + 3, width + 3)
     difference, weight, pull = np.zeros(shape, np.float64), np.zeros(shape, np.float64), np.zeros(shape, np.float64)
-    blurred, share = np.zeros(shape[1:], np.float64), np.zeros(shape[1:], np.float64)
-    row, squares, areas = np.empty(width + 3, np.float64), np.empty(width, np.float64), np.empty(width, np.float64)
+    blurred, spread = np.zeros(shape[1:], np.float64), np.zeros(shape[1:], np.float64)
+    row = np.empty(width + 3, np.float64)
     for b in range(start, stop):
-        # Sums run down the columns and then across, so that neighbours need not wait for each other.
-        squares[:], areas[:] = 0.0, 0.0
         for r in range(height):
-            for c in range(width):
-                row[c] = np.float64(coverage[b, r, c]) - target[b, r, c]
             for c in range(width):
                 known = np.float64(valid[b, r, c])
                 weight[0, r + 1, c + 1] = known
-                difference[0, r + 1, c + 1] = row[c] * known
-            for c in range(width):
-                squares[c] += row[c] * difference[0, r + 1, c + 1]
-                areas[c] += weight[0, r + 1, c + 1]
-        area = _positive(areas.sum())
-        total = squares.sum() / area
+                difference[0, r + 1, c + 1] = (np.float64(coverage[b, r, c]) - target[b, r, c]) * known
+        total = 0.0
         h, w = height, width
-        for level in range(1, levels):
-            _halve(difference[level - 1], difference[level], h, w)
-            _halve(weight[level - 1], weight[level], h, w)
-            h, w = (h + 1) // 2, (w + 1) // 2
-            _binomial(difference[level], row, blurred, h, w)
-            _binomial(weight[level], row, share, h, w)
-            total += _compare(blurred, share, pull[level], h, w, want)
+        for level in range(levels):
+            if level:
+                _blur(difference[level - 1], row, blurred, h, w)
+                _halve(blurred, difference[level], h, w)
+                _blur(weight[level - 1], row, blurred, h, w)
+                _halve(blurred, weight[level], h, w)
+                h, w = (h + 1) // 2, (w + 1) // 2
+            total += _compare(difference[level], weight[level], pull[level], h, w, want)
         loss[b] = total / levels
         if want:
             for level in range(levels - 1, 0, -1):
                 h, w = height, width
-                for _ in range(level):
+                for _ in range(level - 1):
                     h, w = (h + 1) // 2, (w + 1) // 2
                 # The kernel is symmetric and zeros lie round the picture: the transpose of a blur is a blur.
-                _binomial(pull[level], row, blurred, h, w)
-                if level + 1 < levels:
-                    _spread(pull[level + 1], blurred, h, w)
+                _spread(pull[level], spread, h, w)
+                _blur(spread, row, blurred, h, w)
                 for r in range(1, h + 1):
                     for c in range(1, w + 1):
-                        pull[level, r, c] = blurred[r, c]
-            scale, share_of_level = 2.0 / (area * levels), 0.25 / levels
+                        pull[level - 1, r, c] += blurred[r, c]
             for r in range(height):
                 for c in range(width):
-                    row[c] = scale * (np.float64(coverage[b, r, c]) - target[b, r, c])
-                if levels > 1:
-                    for c in range(width):
-                        row[c] += share_of_level * pull[1, r // 2 + 1, c // 2 + 1]
-                for c in range(width):
-                    gradient[b, r, c] = row[c] * valid[b, r, c]
+                    gradient[b, r, c] = pull[0, r + 1, c + 1] * weight[0, r + 1, c + 1] / levels
 
 
 @jit
@@ -112,14 +98,14 @@ def _positive(number):
 
 
 @jit
-def _compare(blurred, share, pull, h, w, want):
-    """Mean of (blurred / share)^2 over the valid area; sets `pull` to its derivatives by `blurred`."""
+def _compare(difference, share, pull, h, w, want):
+    """Mean of (difference / share)^2 over the valid area; sets `pull` to its derivatives by `difference`."""
     square, area = 0.0, 0.0
     for r in range(1, h + 1):
         for c in range(1, w + 1):
-            pull[r, c] = blurred[r, c] / _positive(share[r, c])
+            pull[r, c] = difference[r, c] / _positive(share[r, c])
         for c in range(1, w + 1):
-            square += blurred[r, c] * pull[r, c]
+            square += difference[r, c] * pull[r, c]
             area += share[r, c]
     area = _positive(area)
     if want:
@@ -142,17 +128,28 @@ def _halve(source, out, h, w):
 
 @jit
 def _spread(pull, out, h, w):
-    """Adds the transpose of `_halve` to `out` (h, w)."""
+    """The transpose of `_halve`, into `out` (h, w)."""
     for r in range(h):
         for c in range(w):
-            out[r + 1, c + 1] += 0.25 * pull[r // 2 + 1, c // 2 + 1]
+            out[r + 1, c + 1] = 0.25 * pull[r // 2 + 1, c // 2 + 1]
+    _frame(out, h, w)
 
 
 @jit
-def _binomial(source, row, out, h, w):
+def _blur(source, row, out, h, w):
     """Blur with (1, 2, 1)/4 both ways, within a frame of zeros."""
     for r in range(1, h + 1):
         for c in range(w + 2):
             row[c] = 0.25 * source[r - 1, c] + 0.5 * source[r, c] + 0.25 * source[r + 1, c]
         for c in range(1, w + 1):
             out[r, c] = 0.25 * row[c - 1] + 0.5 * row[c] + 0.25 * row[c + 1]
+    _frame(out, h, w)
+
+
+@jit
+def _frame(out, h, w):
+    """Zeros beyond the last row and column, where a larger level may have stood before."""
+    for c in range(w + 2):
+        out[h + 1, c] = 0.0
+    for r in range(h + 2):
+        out[r, w + 1] = 0.0

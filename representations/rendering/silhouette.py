@@ -29,10 +29,11 @@ def blur_pyramid_loss(
 ) -> Float[Tensor, " B"]:
     """Mean squared difference of coverage and target per picture, averaged over `levels` scales.
 
-    Level 0 is the pictures as they are; each further level halves them by 2x2 means (odd sizes are filled up with
-    pixels that do not count) and then blurs with a binomial 3x3 kernel, so that blocks do not hide small shifts.
-    `valid` in [0, 1] weights pixels (0 where the target is unknown); at each level a cell weighs as much as it holds
-    valid area. A picture without valid pixels has loss 0.
+    Level 0 is the pictures as they are; each further level blurs the last with a binomial 3x3 kernel and halves it by
+    2x2 means. Blurred first, a level changes smoothly with every shift, however large its pixels; means alone would be
+    blind to what moves within one of them. `valid` in [0, 1] weights pixels (0 where the target is unknown, as is all
+    beyond the picture); at each level a pixel weighs as much as it holds valid area. A picture without valid pixels
+    has loss 0.
     """
     if coverage.shape != target.shape or (valid is not None and valid.shape != target.shape):
         shapes = [tuple(t.shape) for t in (coverage, target, valid) if t is not None]
@@ -50,13 +51,12 @@ def _pyramid_torch(coverage: Tensor, target: Tensor, weight: Tensor, levels: int
     difference = (coverage - target) * weight
     loss = coverage.new_zeros(coverage.shape[0])
     for level in range(levels):
-        blurred, share = (difference, weight) if level == 0 else (_binomial(difference), _binomial(weight))
+        if level:
+            difference, weight = _halve(_binomial(difference)), _halve(_binomial(weight))
         # (mean difference over the valid area)^2, weighted with that area
-        square = blurred.square() / torch.where(share > 0, share, 1)
-        total = share.sum(dim=(1, 2))
+        square = difference.square() / torch.where(weight > 0, weight, 1)
+        total = weight.sum(dim=(1, 2))
         loss = loss + square.sum(dim=(1, 2)) / torch.where(total > 0, total, 1)
-        if level + 1 < levels:
-            difference, weight = _halve(difference), _halve(weight)
     return loss / levels
 
 
