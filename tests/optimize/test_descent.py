@@ -66,7 +66,8 @@ def test_any_step_goes_on_to_the_bit(observations: Observations, stages: tuple[S
         here = Place(whole.stages[place.stage].name, place.iteration, place.step)
         save_checkpoint(tmp_path, whole.state(), here, name=str(place.step))
     assert len(losses) == sum(stage.iterations for stage in stages)
-    for step in range(1, len(losses)):
+    # A stage's last step, one inside a stage of several accounts, and one whose bands are opening.
+    for step in (2, 3, 5) if stages is STAGES else (1, 2):
         checkpoint = load_checkpoint(tmp_path, name=str(step))
         assert checkpoint is not None
         again = begun(observations, stages)
@@ -79,14 +80,10 @@ def test_any_step_goes_on_to_the_bit(observations: Observations, stages: tuple[S
             assert torch.equal(ours, theirs), f"{name} differs when resumed after step {step}"
 
 
-def test_a_second_run_has_the_same_bits(observations: Observations) -> None:
-    assert told(begun(observations, STAGES[:2])) == told(begun(observations, STAGES[:2]))
-
-
 def test_the_loss_goes_down_and_the_overlap_up(observations: Observations) -> None:
     stages = (
         Stage("camera", 2, 32, frozenset({"camera"}), hypotheses=5, propose="circle", level=1),
-        Stage("body", 25, 32, BODY, hypotheses=1, level=1),
+        Stage("body", 20, 32, BODY, hypotheses=1, level=1),
     )
     losses = told(begun(observations, stages))[2:]
     assert losses[-1]["loss"] < 0.7 * losses[0]["loss"]

@@ -69,11 +69,11 @@ def mixed_photos(good_photos: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module")
 def tiny_run(mixed_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """The command line's own fit of that folder, with a twentieth of the effort and a small film."""
+    """The command line's own fit of that folder, with a fiftieth of the effort and a small film."""
     out = tmp_path_factory.mktemp("run") / "out"
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(io.StringIO()) as said:
         patch.setattr("zoetrope.scenes.deliver.TurntableConfig", Thumbnail)
-        code = main(["fit", str(mixed_photos), "--out", str(out), "--effort", "0.05", "--device", "cpu"])
+        code = main(["fit", str(mixed_photos), "--out", str(out), "--effort", "0.02", "--device", "cpu"])
     return Finished(mixed_photos, out, code, said.getvalue())
 
 
@@ -141,7 +141,8 @@ def test_cameras_and_meshes_give_the_masks_of_the_original_photos(tiny_run: Fini
         mask = photo.mask > 127
         overlaps.append((seen & mask).sum() / (seen | mask).sum())
     last = read_metrics(tiny_run.out / "metrics.jsonl")[-1]
-    assert float(np.mean(overlaps)) == pytest.approx(last["iou"], abs=0.06)
+    # Logged before the last step, which makes it better.
+    assert float(np.mean(overlaps)) > last["iou"] - 0.05
     assert min(overlaps) > 0.3
 
 
@@ -186,7 +187,7 @@ def test_neither_truth_nor_keypoints_nor_bad_files_nor_the_place_decide_the_resu
     assert sorted(path.name for path in photos.iterdir()) == [*(f"{stem}.png" for stem in STEMS), "masks"]
     # Files are written from the last state alone; what they cost is spared here.
     monkeypatch.setattr(fitting, "write_outputs", lambda *_: {})
-    fit(FitConfig(photos=photos, out=tmp_path / "out", effort=0.05, device="cpu"))
+    fit(FitConfig(photos=photos, out=tmp_path / "out", effort=0.02, device="cpu"))
 
     def lines(out: Path) -> list[dict[str, object]]:
         return [{k: v for k, v in line.items() if k != "time"} for line in read_metrics(out / "metrics.jsonl")]
