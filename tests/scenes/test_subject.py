@@ -11,7 +11,7 @@ import torch
 import trimesh
 from PIL import Image
 
-from zoetrope.representations.atlas import unwrap
+from zoetrope.representations.atlas import dilate, texel_positions, unwrap
 from zoetrope.representations.mesh import SkinnedMesh, icosphere
 from zoetrope.representations.motion.clip import Clip
 from zoetrope.representations.skeleton import Skeleton
@@ -40,9 +40,9 @@ def subject() -> Subject:
     rotations[..., 0] = 1
     rotations[1, 5] = torch.tensor([0.8, 0.6, 0.0, 0.0])
     clip = Clip("nod", torch.tensor([0.0, 0.25, 0.5]), rotations)
-    left = torch.zeros(64, 64, dtype=torch.bool)
-    texels = (atlas.uv * 64).long().clamp(0, 63)
-    left[texels[:, 1], texels[:, 0]] = vertices[atlas.vertex_of_uv, 0] > 0
+    face, _ = texel_positions(atlas.uv, atlas.uv_faces, 64)
+    across = torch.where(face >= 0, vertices[faces].mean(1)[face.clamp_min(0), 0], 0)
+    left = dilate(across[..., None], face >= 0)[..., 0] > 0
     texture = torch.where(left[..., None], torch.tensor([220, 30, 30]), torch.tensor([30, 160, 30]))
     return Subject(mesh, skeleton, texture.to(torch.uint8), (clip,))
 
