@@ -14,13 +14,16 @@ from ..parallel import jit
 
 
 @jit
-def pyramid(coverage, target, valid, levels, loss, gradient, start, stop):
+def pyramid(coverage, target, valid, levels, growth, loss, gradient, start, stop):
     """Fills `loss` (B,) and, unless it is empty, `gradient` (B, H, W), the loss's derivatives by `coverage`."""
     height, width = coverage.shape[1], coverage.shape[2]
     want = gradient.shape[0] > 0
     # A frame of zeros round every level saves all looks for borders; a picture writes only within.
     shape = (levels, height + 3, width + 3)
     difference, weight, pull = np.zeros(shape, np.float64), np.zeros(shape, np.float64), np.zeros(shape, np.float64)
+    whole = 0.0
+    for level in range(levels):
+        whole += growth**level
     blurred, spread = np.zeros(shape[1:], np.float64), np.zeros(shape[1:], np.float64)
     row = np.empty(width + 3, np.float64)
     for b in range(start, stop):
@@ -38,8 +41,10 @@ def pyramid(coverage, target, valid, levels, loss, gradient, start, stop):
                 _blur(weight[level - 1], row, blurred, h, w)
                 _halve(blurred, weight[level], h, w)
                 h, w = (h + 1) // 2, (w + 1) // 2
-            total += _compare(difference[level], weight[level], pull[level], h, w, want)
-        loss[b] = total / levels
+            total += growth**level * _compare(
+                difference[level], weight[level], pull[level], h, w, growth**level if want else 0.0
+            )
+        loss[b] = total / whole
         if want:
             for level in range(levels - 1, 0, -1):
                 h, w = height, width
@@ -53,7 +58,7 @@ def pyramid(coverage, target, valid, levels, loss, gradient, start, stop):
                         pull[level - 1, r, c] += blurred[r, c]
             for r in range(height):
                 for c in range(width):
-                    gradient[b, r, c] = pull[0, r + 1, c + 1] * weight[0, r + 1, c + 1] / levels
+                    gradient[b, r, c] = pull[0, r + 1, c + 1] * weight[0, r + 1, c + 1] / whole
 
 
 @jit
@@ -98,8 +103,8 @@ def _positive(number):
 
 
 @jit
-def _compare(difference, share, pull, h, w, want):
-    """Mean of (difference / share)^2 over the valid area; sets `pull` to its derivatives by `difference`."""
+def _compare(difference, share, pull, h, w, scale):
+    """Mean of (difference / share)^2 over the valid area; sets `pull` to `scale` its derivatives by `difference`."""
     square, area = 0.0, 0.0
     for r in range(1, h + 1):
         for c in range(1, w + 1):
@@ -108,8 +113,8 @@ def _compare(difference, share, pull, h, w, want):
             square += difference[r, c] * pull[r, c]
             area += share[r, c]
     area = _positive(area)
-    if want:
-        scale = 2.0 / area
+    if scale > 0.0:
+        scale *= 2.0 / area
         for r in range(1, h + 1):
             for c in range(1, w + 1):
                 pull[r, c] *= scale

@@ -26,6 +26,7 @@ def blur_pyramid_loss(
     target: Float[Tensor, "B H W"],
     valid: Float[Tensor, "B H W"] | None = None,
     levels: int = 5,
+    growth: float = 1.0,
 ) -> Float[Tensor, " B"]:
     """Mean squared difference of coverage and target per picture, averaged over `levels` scales.
 
@@ -34,19 +35,23 @@ def blur_pyramid_loss(
     blind to what moves within one of them. `valid` in [0, 1] weights pixels (0 where the target is unknown, as is all
     beyond the picture); at each level a pixel weighs as much as it holds valid area. A picture without valid pixels
     has loss 0.
+
+    `growth`: how much more each level counts than the one before it. The square of what is blurred falls with every
+    level, so with 1 a small part far from its place feels little but its own edges; 2 to 4 draws it over any distance,
+    and where all is near its place already the fine levels still decide, since coarse ones then hardly differ.
     """
     if coverage.shape != target.shape or (valid is not None and valid.shape != target.shape):
         shapes = [tuple(t.shape) for t in (coverage, target, valid) if t is not None]
         raise ValueError(f"coverage, target and valid have shapes {shapes}; they must be the same")
-    if levels < 1:
-        raise ValueError(f"levels is {levels}; it must be 1 or more")
+    if levels < 1 or not growth > 0:
+        raise ValueError(f"levels is {levels} and growth {growth}; there must be 1 level or more, and growth above 0")
     weight = torch.ones_like(target) if valid is None else valid.to(coverage.dtype)
     if compiled(coverage, target, weight) and not (target.requires_grad or weight.requires_grad):
-        return _Pyramid.apply(coverage, target, weight, levels)  # type: ignore[return-value]
-    return _pyramid_torch(coverage, target, weight, levels)
+        return _Pyramid.apply(coverage, target, weight, levels, growth)  # type: ignore[return-value]
+    return _pyramid_torch(coverage, target, weight, levels, growth)
 
 
-def _pyramid_torch(coverage: Tensor, target: Tensor, weight: Tensor, levels: int) -> Tensor:
+def _pyramid_torch(coverage: Tensor, target: Tensor, weight: Tensor, levels: int, growth: float = 1.0) -> Tensor:
     """In plain torch, on any device, differentiable in all three: the reference."""
     difference = (coverage - target) * weight
     loss = coverage.new_zeros(coverage.shape[0])
@@ -56,8 +61,8 @@ def _pyramid_torch(coverage: Tensor, target: Tensor, weight: Tensor, levels: int
         # (mean difference over the valid area)^2, weighted with that area
         square = difference.square() / torch.where(weight > 0, weight, 1)
         total = weight.sum(dim=(1, 2))
-        loss = loss + square.sum(dim=(1, 2)) / torch.where(total > 0, total, 1)
-    return loss / levels
+        loss = loss + growth**level * square.sum(dim=(1, 2)) / torch.where(total > 0, total, 1)
+    return loss / sum(growth**level for level in range(levels))
 
 
 def distance_maps(mask: Bool[Tensor, "B H W"]) -> tuple[Float[Tensor, "B H W"], Float[Tensor, "B H W"]]:
@@ -131,21 +136,21 @@ def _binomial(picture: Tensor) -> Tensor:
 
 class _Pyramid(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, coverage: Tensor, target: Tensor, weight: Tensor, levels: int) -> Tensor:
+    def forward(ctx: Any, coverage: Tensor, target: Tensor, weight: Tensor, levels: int, growth: float) -> Tensor:
         from . import numba_silhouette as kernel
 
         loss = torch.empty(len(coverage), dtype=coverage.dtype)
         gradient = torch.empty(coverage.shape if ctx.needs_input_grad[0] else (0, 0, 0), dtype=coverage.dtype)
         given = [t.detach().contiguous().numpy() for t in (coverage, target, weight)]
         results = loss.numpy(), gradient.numpy()
-        over(len(loss), lambda start, stop: kernel.pyramid(*given, levels, *results, start, stop))
+        over(len(loss), lambda start, stop: kernel.pyramid(*given, levels, growth, *results, start, stop))
         ctx.save_for_backward(gradient)
         return loss
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
-        return ctx.saved_tensors[0] * grads[0][:, None, None], None, None, None
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None, None]:
+        return ctx.saved_tensors[0] * grads[0][:, None, None], None, None, None, None
 
 
 class _Outside(torch.autograd.Function):

@@ -27,16 +27,16 @@ def pictures(size: tuple[int, int], dtype: torch.dtype) -> tuple[Tensor, Tensor,
     return coverage.requires_grad_(), target, valid
 
 
-@pytest.mark.parametrize("levels", [1, 2, 5])
+@pytest.mark.parametrize(("levels", "growth"), [(1, 1.0), (2, 1.0), (5, 1.0), (4, 2.5)])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-12)])
 def test_pyramid_agrees_with_the_reference(
-    size: tuple[int, int], levels: int, dtype: torch.dtype, tolerance: float
+    size: tuple[int, int], levels: int, growth: float, dtype: torch.dtype, tolerance: float
 ) -> None:
     coverage, target, valid = pictures(size, dtype)
     ours, reference = (
-        blur_pyramid_loss(coverage, target, valid, levels),
-        _pyramid_torch(coverage, target, valid, levels),
+        blur_pyramid_loss(coverage, target, valid, levels, growth),
+        _pyramid_torch(coverage, target, valid, levels, growth),
     )
     torch.testing.assert_close(ours, reference, atol=tolerance, rtol=tolerance)
     assert ours[1] == 0
