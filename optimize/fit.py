@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ..eval.run_score import score_run
 from ..representations.camera import OrbitCamera
 from ..representations.part_surface import PartSurfaces
 from ..representations.skeleton import BodyPlan
@@ -39,7 +40,7 @@ class RunResult:
     folder: Path
     scene: Scene
     scores: dict[str, Any]
-    """Mask overlap of the fitted silhouettes, as in scores.json."""
+    """What scores.json says: mask overlap, thickness, whether the mesh is closed."""
 
 
 def fit(config: FitConfig) -> RunResult:
@@ -69,8 +70,8 @@ def fit(config: FitConfig) -> RunResult:
         ):
             _announce(progress, collection, run, resumed_at=descent.progress.step if checkpoint else None)
             _descend(descent, run, progress, log)
-        scores = write_outputs(run, descent.scene, observations, collection.name)
-        return RunResult(run.root, descent.scene, scores)
+        write_outputs(run, descent.scene, observations, collection.name)
+        return RunResult(run.root, descent.scene, score_run(run.root, collection))
 
 
 def _first_scene(config: FitConfig, observations: Observations) -> Scene:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from PIL import Image
@@ -45,8 +43,8 @@ _SHEET_FIELD_OF_VIEW_DEG = 30.0
 _LEG_WORDS = ("shoulder", "elbow", "wrist", "paw", "hip", "knee", "hock", "leg", "foot", "arm", "hand", "wing")
 
 
-def write_outputs(run: RunFolder, scene: Scene, observations: Observations, name: str) -> dict[str, Any]:
-    """Writes everything that a run folder holds besides logs and checkpoints; returns the scores."""
+def write_outputs(run: RunFolder, scene: Scene, observations: Observations, name: str) -> None:
+    """Writes everything that a run folder holds besides logs, checkpoints and scores."""
     surface = scene.surface
     if not isinstance(surface, UnitedSurface):
         raise ValueError("the parts are not united yet: outputs need the one watertight mesh")
@@ -68,7 +66,7 @@ def write_outputs(run: RunFolder, scene: Scene, observations: Observations, name
         _write_observations(run, observations)
         films = [run.root / f"turntable.{ending}" for ending in ("mp4", "gif", "webp")]
         write_turntables(subject, films, motion="walk" if _has(subject, "walk") else "interpolate")
-        return _write_sheet(run, worn, posed.cpu(), camera, textures, observations, name)
+        _write_sheet(run, worn, posed.cpu(), camera, textures, observations, name)
 
 
 def _write_geometry(
@@ -159,7 +157,7 @@ def _write_sheet(
     textures: Textures,
     observations: Observations,
     name: str,
-) -> dict[str, Any]:
+) -> None:
     view, small = observations.at(_SCORING_SIZE), observations.at(_SHEET_SIZE)
     size = _SCORING_SIZE
     seen = coverage(
@@ -183,4 +181,3 @@ def _write_sheet(
         note = f"az {azimuth:.0f}, el {float(own.elevation_deg):.0f}"
         entries.append(SheetEntry(stem, small.pixels[k].cpu(), fit, novel, seen[k].cpu(), ious[k], note))
     write_contact_sheet(run.root / "contact_sheet.png", entries, title=name)
-    return {"mask_iou": float(np.mean(ious)), "mask_iou_by_photo": dict(zip(observations.stems, ious, strict=True))}
