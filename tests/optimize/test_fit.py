@@ -187,6 +187,7 @@ def test_neither_truth_nor_keypoints_nor_bad_files_nor_the_place_decide_the_resu
     assert sorted(path.name for path in photos.iterdir()) == [*(f"{stem}.png" for stem in STEMS), "masks"]
     # Files are written from the last state alone; what they cost is spared here.
     monkeypatch.setattr(fitting, "write_outputs", lambda *_: {})
+    monkeypatch.setattr(fitting, "score_run", lambda *_: {})
     fit(FitConfig(photos=photos, out=tmp_path / "out", effort=0.02, device="cpu"))
 
     def lines(out: Path) -> list[dict[str, object]]:
