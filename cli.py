@@ -7,6 +7,7 @@ traceback. Everything heavy is imported inside `run`, so that help and refusals 
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -215,6 +216,9 @@ _Command = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line (without the program's name; None takes the process's own) and returns its exit code."""
+    # OpenMP threads spin while they wait for each other. A fit is thousands of short parallel loops: with anything else
+    # running on the machine they would spin away the time of the thread that is to finish (measured: ten times slower).
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         if arguments == ["--version"]:

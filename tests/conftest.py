@@ -5,10 +5,14 @@ or Triton are left as they are written: their compilers read the source, and a w
 """
 
 import ast
+import os
 import sys
 
 import jaxtyping
 from jaxtyping import _import_hook
+
+# As the command line does it, see cli.main; before PyTorch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 _COMPILED = {"njit", "jit", "vectorize", "guvectorize", "cfunc", "overload", "register_jitable"}
 # `float` accepts int, as the typing rules say (PEP 484); beartype refuses that unless told.
