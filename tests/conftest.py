@@ -1,7 +1,7 @@
 """Shapes and types are checked while the tests run: every function of the package goes through jaxtyping and beartype.
 
-The hook must stand before the first import of `zoetrope`, so this file imports nothing of it. Functions compiled by numba
-or Triton are left as they are written: their compilers read the source, and a wrapper around it would not compile.
+The hook must stand before the first import of `zoetrope`, so this file imports nothing of it. Functions compiled by
+numba or Triton are left as they are written: their compilers read the source, and a wrapper would not compile.
 """
 
 import ast
@@ -31,6 +31,6 @@ def _opts_out_or_compiled(decorator: ast.AST) -> bool:
 
 if "zoetrope" in sys.modules:
     raise RuntimeError("zoetrope was imported before the shape-checking hook; import it in tests, not in plugins")
-# jaxtyping offers no list of decorators to leave alone, only @no_type_check in the source; this adds the compilers to it.
+# jaxtyping has no list of decorators to leave alone, only @no_type_check in the source; this adds the compilers to it.
 _import_hook._is_no_type_check = _opts_out_or_compiled
 jaxtyping.install_import_hook("zoetrope", _TYPECHECKER)
