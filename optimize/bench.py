@@ -26,6 +26,7 @@ from ..scenes.turntable import fitting_distance, orbit_cameras
 
 _PICTURES, _SIDE, _FACES = 20, 192, 20_000
 _FIELD_OF_VIEW_DEG = 30.0
+_TURN_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -113,16 +114,22 @@ def _network(device: torch.device) -> Callable[[], None]:
 
 
 def _in_turns(*jobs: Callable[[], object], repeats: int) -> list[float]:
-    """Median seconds of each job; the first round (compiling, warming up) does not count."""
+    """Median seconds of each job. A turn goes on for a while, since a fit's steps follow one another as well; what comes
+    first in a turn, with the other job's data in the caches, does not count, nor does compiling."""
     times: list[list[float]] = [[] for _ in jobs]
-    for turn in range(repeats + 1):
+    for job in jobs:
+        job()
+    for _ in range(repeats):
         for job, spent in zip(jobs, times, strict=True):
+            job()
+            runs = 0
             _wait()
             start = time.perf_counter()
-            job()
-            _wait()
-            if turn:
-                spent.append(time.perf_counter() - start)
+            while time.perf_counter() - start < _TURN_SECONDS:
+                job()
+                _wait()
+                runs += 1
+            spent.append((time.perf_counter() - start) / runs)
     return [statistics.median(spent) for spent in times]
 
 

@@ -56,7 +56,7 @@ def over(count: int, task: Callable[[int, int], Result]) -> list[Result]:
     threads = min(torch.get_num_threads(), count)
     if threads <= 1:
         return [task(0, count)] if count else []
-    pieces = min(count, 4 * threads)
+    pieces = min(count, 16 * threads)
     bounds = [count * piece // pieces for piece in range(pieces + 1)]
     results: list[Any] = [None] * pieces
     # Taking the next number from one shared iterator is atomic under the GIL.

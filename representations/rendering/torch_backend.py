@@ -97,7 +97,8 @@ def _cut(vertices: Tensor, faces: Tensor, size: tuple[int, int], near: float) ->
 
 def _project(x: Tensor, y: Tensor, w: Tensor, size: tuple[int, int]) -> Tensor:
     height, width = size
-    return torch.stack([(x / w + 1.0) * (0.5 * width), (1.0 - y / w) * (0.5 * height), 1.0 / w], dim=-1)
+    inverse = 1.0 / w
+    return torch.stack([(x * inverse + 1.0) * (0.5 * width), (1.0 - y * inverse) * (0.5 * height), inverse], dim=-1)
 
 
 def _nearest(
