@@ -114,8 +114,10 @@ def _network(device: torch.device) -> Callable[[], None]:
 
 
 def _in_turns(*jobs: Callable[[], object], repeats: int) -> list[float]:
-    """Median seconds of each job. A turn goes on for a while, since a fit's steps follow one another as well; what comes
-    first in a turn, with the other job's data in the caches, does not count, nor does compiling."""
+    """Median seconds of each job. A turn goes on for a while, since a fit's steps follow one another as well.
+
+    What comes first in a turn, with the other job's data in the caches, does not count, nor does compiling.
+    """
     times: list[list[float]] = [[] for _ in jobs]
     for job in jobs:
         job()

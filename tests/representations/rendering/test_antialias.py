@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from zoetrope.representations.rendering import Topology, antialias, coverage, rasterize
 from zoetrope.representations.rendering.torch_antialias import antialias_torch
 
