@@ -160,8 +160,8 @@ def _list(faces, x, y, z, cells, behind, cull, listed):
 def _corner_pixels(faces, x, y, z, listed, last, width, top, bottom, records, larger):
     """Tests each listed face at the first (`last` 0) or the last pixel (1) of its box; `larger` gets those with more.
 
-    Records (1/w, pixel, face) of hits. Nothing here branches on how a face lies: there is no foretelling small ones, and
-    a wrong guess of the processor's costs as much as a test. Returns how many hits and how many larger faces there are.
+    Records (1/w, pixel, face) of hits. Nothing here branches on how a face lies: there is no foretelling small ones,
+    and a wrong guess of the processor's costs as much as a test. Returns how many hits and larger faces there are.
     """
     inverses, pixels, owners = records
     hits, more = 0, 0
