@@ -20,6 +20,8 @@ from torch import Tensor
 
 from ..parallel import jit, over
 
+_AT_ONCE = 256
+
 
 def visibility(
     vertices_clip: Tensor, faces: Tensor, size: tuple[int, int], near: float, cull: bool
@@ -58,7 +60,6 @@ def _draw(vertices, faces, face_out, depth_out, height, width, near, cull, bands
     cells = np.empty(count, np.uint64)
     nearest = np.empty(height * width, np.float64)  # 1/w of the nearest face so far
     listed, large, huge = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint32)
-    records = np.empty(room, np.float64), np.empty(room, np.uint32), np.empty(room, np.int32)
     polygon = np.empty((4, 3), np.float64)
     for item in range(start, stop):
         picture, band = item // bands, item % bands
@@ -72,10 +73,8 @@ def _draw(vertices, faces, face_out, depth_out, height, width, near, cull, bands
         _first_centres(x, y, width, top, bottom, cells)
         found = _list(faces, x, y, z, cells, behind, cull, listed)
         # Most boxes have one pixel, most others two: their first and their last.
-        hits, larger = _corner_pixels(faces, x, y, z, listed[:found], 0, width, top, bottom, records, large)
-        _merge(records, hits, nearest, owner)
-        hits, larger = _corner_pixels(faces, x, y, z, large[:larger], 1, width, top, bottom, records, huge)
-        _merge(records, hits, nearest, owner)
+        larger = _corner_pixels(faces, x, y, z, listed[:found], 0, width, top, bottom, nearest, owner, large)
+        larger = _corner_pixels(faces, x, y, z, large[:larger], 1, width, top, bottom, nearest, owner, huge)
         for n in range(larger):
             f = huge[n]
             i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
@@ -157,39 +156,52 @@ def _list(faces, x, y, z, cells, behind, cull, listed):
 
 
 @jit
-def _corner_pixels(faces, x, y, z, listed, last, width, top, bottom, records, larger):
-    """Tests each listed face at the first (`last` 0) or the last pixel (1) of its box; `larger` gets those with more.
+def _corner_pixels(faces, x, y, z, listed, last, width, top, bottom, nearest, owner, larger):
+    """Draws each listed face at the first (`last` 0) or the last pixel (1) of its box; returns how many have more
+    pixels, which `larger` gets.
 
-    Records (1/w, pixel, face) of hits. Nothing here branches on how a face lies: there is no foretelling small ones,
-    and a wrong guess of the processor's costs as much as a test. Returns how many hits and larger faces there are.
+    Nothing here branches on how a face lies: there is no foretelling small ones, and a wrong guess of the processor's
+    costs as much as a test. Corners are brought together so that several faces are tested at once.
     """
-    inverses, pixels, owners = records
-    hits, more = 0, 0
-    for n in range(listed.shape[0]):
-        f = listed[n]
-        i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-        x0, y0, z0, x1, y1, z1, x2, y2, z2 = x[i], y[i], z[i], x[j], y[j], z[j], x[k], y[k], z[k]
-        left, right, upper, lower = _box(x0, y0, x1, y1, x2, y2, width, top, bottom)
-        across, down = right - left - 1.0, lower - upper - 1.0
-        larger[more] = f
-        more += across + down > last
-        c, r = left + last * across, upper + last * down
-        hit, inverse = _test(x0, y0, z0, x1, y1, z1, x2, y2, z2, c, r)
-        inverses[hits], pixels[hits], owners[hits] = inverse, int(r * width + c), f
-        hits += hit
-    return hits, more
-
-
-@jit
-def _merge(records, hits, nearest, owner):
-    inverses, pixels, owners = records
-    for n in range(hits):
-        inverse, cell, index = inverses[n], pixels[n], owners[n]
-        old, before = nearest[cell], owner[cell]
-        wins = (inverse > old) | ((inverse == old) & (index < before))
-        # Stored either way, without a branch.
-        nearest[cell] = inverse if wins else old
-        owner[cell] = before + wins * (index - before)
+    corners = np.empty(9 * _AT_ONCE, np.float64)
+    inverses, pixels = np.empty(_AT_ONCE, np.float64), np.empty(_AT_ONCE, np.int32)
+    extents, on_edge = np.empty(_AT_ONCE, np.int32), np.empty(_AT_ONCE, np.int32)
+    more = 0
+    for begin in range(0, listed.shape[0], _AT_ONCE):
+        count = min(listed.shape[0] - begin, _AT_ONCE)
+        for n in range(count):
+            f = listed[begin + n]
+            i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
+            corners[n], corners[_AT_ONCE + n], corners[2 * _AT_ONCE + n] = x[i], y[i], z[i]
+            corners[3 * _AT_ONCE + n], corners[4 * _AT_ONCE + n], corners[5 * _AT_ONCE + n] = x[j], y[j], z[j]
+            corners[6 * _AT_ONCE + n], corners[7 * _AT_ONCE + n], corners[8 * _AT_ONCE + n] = x[k], y[k], z[k]
+        for n in range(count):
+            x0, y0, z0 = corners[n], corners[_AT_ONCE + n], corners[2 * _AT_ONCE + n]
+            x1, y1, z1 = corners[3 * _AT_ONCE + n], corners[4 * _AT_ONCE + n], corners[5 * _AT_ONCE + n]
+            x2, y2, z2 = corners[6 * _AT_ONCE + n], corners[7 * _AT_ONCE + n], corners[8 * _AT_ONCE + n]
+            left, right, upper, lower = _box(x0, y0, x1, y1, x2, y2, width, top, bottom)
+            across, down = right - left - 1.0, lower - upper - 1.0
+            c, r = left + last * across, upper + last * down
+            e0, e1, e2 = _edges(x0, y0, x1, y1, x2, y2, c, r)
+            least, most = min(e0, e1, e2), max(e0, e1, e2)
+            inverse = (e0 * z0 + e1 * z1 + e2 * z2) / (e0 + e1 + e2)
+            inverses[n] = inverse if (least >= 0.0) | (most <= 0.0) else 0.0
+            on_edge[n] = (least == 0.0) | (most == 0.0)
+            pixels[n] = np.int32(r * width + c)
+            extents[n] = np.int32(across + down)
+        for n in range(count):
+            f, cell, inverse = listed[begin + n], np.uint32(pixels[n]), inverses[n]
+            if on_edge[n]:
+                i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
+                r, c = cell // width, cell % width
+                inverse *= _test(x[i], y[i], z[i], x[j], y[j], z[j], x[k], y[k], z[k], c, r)[0]
+            old, before, index = nearest[cell], owner[cell], np.int32(f)
+            wins = (inverse > old) | ((inverse == old) & (index < before))
+            nearest[cell] = inverse if wins else old
+            owner[cell] = before + wins * (index - before)
+            larger[more] = f
+            more += extents[n] > last
+    return more
 
 
 @jit
@@ -213,7 +225,7 @@ def _invert(nearest, depth):
         depth[cell] = 1.0 / inverse if inverse > 0.0 else math.inf
 
 
-# Pasted into its callers, as is _test: a call per pixel would cost as much as the test.
+# Pasted into its callers, as are _edges and _test: a call per pixel would cost as much as the test.
 @numba.njit(inline="always", error_model="numpy")
 def _box(x0, y0, x1, y1, x2, y2, width, top, bottom):
     """Columns left..right and rows upper..lower, without the last, whose centres lie in the box of three corners.
@@ -226,13 +238,17 @@ def _box(x0, y0, x1, y1, x2, y2, width, top, bottom):
 
 
 @numba.njit(inline="always", error_model="numpy")
-def _test(x0, y0, z0, x1, y1, z1, x2, y2, z2, c, r):
-    """Whether a projected triangle owns pixel (r, c), and its 1/w there."""
+def _edges(x0, y0, x1, y1, x2, y2, c, r):
+    """The three edge functions at the centre of pixel (r, c)."""
     px, py = c + 0.5, r + 0.5
     a0, b0, a1, b1, a2, b2 = x0 - px, y0 - py, x1 - px, y1 - py, x2 - px, y2 - py
-    e0 = a1 * b2 - b1 * a2
-    e1 = a2 * b0 - b2 * a0
-    e2 = a0 * b1 - b0 * a1
+    return a1 * b2 - b1 * a2, a2 * b0 - b2 * a0, a0 * b1 - b0 * a1
+
+
+@numba.njit(inline="always", error_model="numpy")
+def _test(x0, y0, z0, x1, y1, z1, x2, y2, z2, c, r):
+    """Whether a projected triangle owns pixel (r, c), and its 1/w there."""
+    e0, e1, e2 = _edges(x0, y0, x1, y1, x2, y2, c, r)
     least, most = min(e0, e1, e2), max(e0, e1, e2)
     inverse = (e0 * z0 + e1 * z1 + e2 * z2) / (e0 + e1 + e2)
     hit = (least >= 0.0) | (most <= 0.0)
