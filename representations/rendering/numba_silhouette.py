@@ -30,22 +30,21 @@ def pyramid(coverage, target, valid, levels, growth, loss, gradient, start, stop
         whole += growth**level
         h, w = (h + 1) // 2, (w + 1) // 2
     difference, pull = np.zeros(begin[levels], np.float64), np.zeros(begin[levels], np.float64)
-    inverse = np.zeros(begin[levels], np.float64)  # of the weights
+    weight, inverse = np.zeros(begin[levels], np.float64), np.empty(begin[levels], np.float64)
     blurred, spread = np.zeros((height + 3, width + 3), np.float64), np.zeros((height + 3, width + 3), np.float64)
     row, area = np.empty(width + 3, np.float64), np.empty(levels, np.float64)
-    unlike = _level(difference, begin, rows, columns, 0)
+    known, unlike = _level(weight, begin, rows, columns, 0), _level(difference, begin, rows, columns, 0)
     for b in range(start, stop):
         v = b if valid.shape[0] > 1 else 0
         if b == start or v > 0:
-            known = _level(inverse, begin, rows, columns, 0)
             for r in range(height):
                 for c in range(width):
                     known[r + 1, c + 1] = valid[v, r, c]
-            _reduce(inverse, begin, rows, columns, row, blurred)
+            _reduce(weight, begin, rows, columns, row, blurred)
             for level in range(levels):
-                area[level] = _positive(_level(inverse, begin, rows, columns, level).sum())
-            for cell in range(inverse.shape[0]):
-                inverse[cell] = 1.0 / _positive(inverse[cell])
+                area[level] = _positive(_level(weight, begin, rows, columns, level).sum())
+            for cell in range(weight.shape[0]):
+                inverse[cell] = 1.0 / _positive(weight[cell])
         for r in range(height):
             for c in range(width):
                 unlike[r + 1, c + 1] = (np.float64(coverage[b, r, c]) - target[b, r, c]) * valid[v, r, c]
