@@ -93,7 +93,8 @@ def _render_step(clip: Tensor, mesh: SkinnedMesh) -> Callable[[], None]:
         painted = torch.cat([colours, torch.ones_like(colours[:, :1])], dim=1)
         seen = surface(painted, mesh.faces, fragments, clip, mesh.faces)
         picture = antialias(seen, fragments, clip, mesh.faces, topology)
-        loss = blur_pyramid_loss(picture[..., 3], mask).sum() + (picture[..., :3] - photo).square().mean()
+        colour, coverage = picture.split([3, 1], dim=-1)
+        loss = blur_pyramid_loss(coverage[..., 0], mask).sum() + torch.nn.functional.mse_loss(colour, photo)
         loss.backward()
 
     return step
