@@ -20,10 +20,11 @@ from ..representations.rendering.silhouette import blur_pyramid_loss, outside_lo
 from ..representations.rendering.topology import Topology
 from ..representations.unite import unite
 from ..representations.united_surface import UnitedSurface
-from ..scenes.placement import Placement
+from ..scenes.known_placement import KnownPlacement
+from ..scenes.placement import Accounts, Placement
 from ..scenes.scene import Scene
-from .appearance import opponent_colors, sample, settle
-from .hypothesis import best, circle, responsibilities, rivals
+from .account import believe, confront, propose, survivors, witness
+from .appearance import opponent_colors, sample
 from .observe import Observations, View
 from .silhouette_loss import camera_prior, pose_prior
 from .stage import Free, Rates, Stage
@@ -45,7 +46,7 @@ class Sight:
     clip: Float[Tensor, "B V 4"]
     coverage: Float[Tensor, "B S S"]
     view: View
-    placement: Placement
+    placement: Accounts
 
 
 @runtime_checkable
@@ -125,18 +126,16 @@ class Descent:
                 raise ValueError(f"stage {stage.name!r} proposes views, which needs parts that are not yet united")
             scene.surface.set_level(stage.level)
             view = self.observations.at(stage.size)
-            scene.placement = circle(
-                scene.surface.shared(), placement.pose.shape[1], view.intrinsics, view.boxes, stage.hypotheses
-            )
+            scene.placement = propose(placement, scene.surface.shared(), view, stage.hypotheses)
         else:
             if self.scores is None:
                 self.score()
             assert self.scores is not None
             count = 1 if stage.propose == "rivals" else stage.hypotheses
-            scene.keep(best(placement.photo, self.judge(), placement.azimuth.detach(), count))
+            scene.keep(survivors(placement, self.judge(), count))
             if stage.propose == "rivals":
                 mirror = torch.tensor(scene.surface.skeleton().mirror, device=placement.photo.device)
-                scene.placement = rivals(scene.placement, mirror)
+                scene.placement = confront(scene.placement, mirror)
         if stage.united and isinstance(scene.surface, PartSurfaces):
             scene.surface = united(scene.surface)
         self.scores = self.credit = None
@@ -180,7 +179,7 @@ class Descent:
             )
             mirror = scene.surface.mirror
             fold = torch.minimum(mirror, torch.arange(len(mirror), device=mirror.device))
-            return settle(samples, fold, photo, self.scores, weight)
+            return witness(placement, samples, fold, self.scores, weight)
 
     def _set_cutoff(self) -> None:
         if isinstance(self.scene.surface, PartSurfaces):
@@ -202,7 +201,7 @@ class Descent:
         # a gradient for its own camera and pose, whose scale Adam ignores.
         if self.credit is None or self.progress.iteration % _JUDGING_INTERVAL == 0:
             self.scores = entries.detach()
-            self.credit = responsibilities(self.scene.placement.photo, self.judge())
+            self.credit = believe(self.scene.placement, self.judge())
         weight = self.credit.clamp_min(1e-3)
         total = (entries * weight).sum() / len(self.observations) + shared
         if not bool(torch.isfinite(total)):
@@ -247,7 +246,7 @@ class Descent:
         shared = torch.stack(list(regularizers.values())).sum()
         with torch.no_grad():
             logged = {name: float(value.mean()) for name, value in (terms | regularizers).items()}
-            kept = best(photo, entries, placement.azimuth, 1)
+            kept = survivors(placement, entries, 1)
             seen, mask, valid = seen[kept], mask[kept], valid[kept]
             overlap = (seen * mask).sum((1, 2)) / torch.maximum(seen * valid, mask).sum((1, 2)).clamp_min(1e-6)
             logged["iou"] = float(overlap.mean())
@@ -290,18 +289,28 @@ def parameter_groups(scene: Scene, free: frozenset[Free], rates: Rates) -> list[
     """Adam's parameter groups of what is free; everything else gets no gradient."""
     placement, surface = scene.placement, scene.surface
     owned: dict[Free, list[tuple[torch.nn.Parameter, float]]] = {
-        "camera": [
-            (placement.azimuth, rates.angle),
-            (placement.elevation, rates.angle),
-            (placement.roll, rates.angle),
-            (placement.log_distance, rates.distance),
-            (placement.offset, rates.offset),
-        ],
         "pose": [(placement.pose, rates.pose)],
         "rest_pose": [(scene.rest_pose, rates.rest_pose)],
         "deformation": [(surface.coefficients, rates.deformation)],
         "instance": [(surface.instance_coefficients, rates.instance)],
     }
+    if isinstance(placement, Placement):
+        owned["camera"] = [
+            (placement.azimuth, rates.angle),
+            (placement.elevation, rates.angle),
+            (placement.roll, rates.angle),
+            (placement.log_distance, rates.distance),
+            (placement.offset, rates.offset),
+        ]
+    if isinstance(placement, KnownPlacement):
+        # Known cameras stay; what is free is where the subject stands, and each body's own motion with its pose.
+        owned["camera"] = [
+            (placement.yaw, rates.angle),
+            (placement.tilt, rates.angle),
+            (placement.log_scale, rates.distance),
+            (placement.shift, rates.offset),
+        ]
+        owned["pose"] += [(placement.turn, rates.angle), (placement.step, rates.offset)]
     if isinstance(surface, PartSurfaces):
         owned["length"] = [(surface.log_length, rates.length)]
         owned["girth"] = [(surface.log_girth, rates.girth)]
