@@ -311,14 +311,18 @@ def parameter_groups(scene: Scene, free: frozenset[Free], rates: Rates) -> list[
             (placement.shift, rates.offset),
         ]
         owned["pose"] += [(placement.turn, rates.angle), (placement.step, rates.offset)]
+        if placement.still:
+            owned["pose"], owned["instance"] = [(placement.common_pose, rates.pose)], []
     if isinstance(surface, PartSurfaces):
         owned["length"] = [(surface.log_length, rates.length)]
         owned["girth"] = [(surface.log_girth, rates.girth)]
         owned["attachment"] = [(surface.shift, rates.attachment)]
+    for parameter in scene.parameters():
+        parameter.requires_grad_(False)
     groups = []
-    for name, parameters in owned.items():
-        for parameter, rate in parameters:
-            parameter.requires_grad_(name in free)
-            if name in free:
+    for name in owned:
+        if name in free:
+            for parameter, rate in owned[name]:
+                parameter.requires_grad_(True)
                 groups.append({"params": [parameter], "lr": rate, "base": rate})
     return groups

@@ -7,6 +7,8 @@ people hold cameras level, so that right axes lie in the ground plane and up axe
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from jaxtyping import Float64
@@ -14,9 +16,11 @@ from scipy.spatial.transform import Rotation
 
 from ..scenes.error import InputError
 from ..scenes.known_placement import GivenCameras, KnownPlacement, Worlds
+from .hull import STILL_SHARE, filled_share
 from .observe import Observations
 
 _BOX_SIZE = 128
+_HULL_SIZE = 96
 _LEVEL = 0.5
 """An axis is taken for the vertical if cameras agree with it as far: mean of up . axis - |right . axis|, at most 1."""
 _PARALLEL = 1e-3
@@ -52,8 +56,10 @@ def first_placement(observations: Observations, joint_count: int) -> KnownPlacem
     world_from_guess[:3, :3] = float(np.median(extent)) * turn.as_matrix()
     world_from_guess[:3, 3] = centre
     photo = torch.arange(len(cameras))
-    worlds = Worlds.facing(torch.zeros(1))
-    return KnownPlacement(GivenCameras.of(poses, world_from_guess), photo, torch.zeros_like(photo), worlds, joint_count)
+    given = GivenCameras.of(poses, world_from_guess)
+    filled = filled_share(observations.at(_HULL_SIZE).to("cpu"), given)
+    given = replace(given, still=float(filled.mean()) >= STILL_SHARE)
+    return KnownPlacement(given, photo, torch.zeros_like(photo), Worlds.facing(torch.zeros(1), joint_count))
 
 
 def nearest_point(

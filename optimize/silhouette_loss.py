@@ -41,9 +41,10 @@ def pose_prior(
 ) -> Float[Tensor, " B"]:
     """Penalty of rotations away from the shared rest pose and beyond the joint limits, mean over the joints."""
     limits = skeleton.limits_deg.to(placement.pose) * (math.pi / 180)
-    total = placement.pose + shared
+    pose = placement.own_pose()
+    total = pose + shared
     excess = (limits[..., 0] - total).clamp_min(0) + (total - limits[..., 1]).clamp_min(0)
     # A joint that hardly moves about an axis pays more for it: two standard deviations reach the limits.
     deviation = ((limits[1:, :, 1] - limits[1:, :, 0]) / 4).clamp_min(1e-2)
-    own = (placement.pose[:, 1:] / deviation).square().sum(-1).mean(-1)
+    own = (pose[:, 1:] / deviation).square().sum(-1).mean(-1)
     return weights.pose * own + weights.pose_limit * excess[:, 1:].square().sum(-1).mean(-1)

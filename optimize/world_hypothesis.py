@@ -7,6 +7,7 @@ together, by the mean of their losses, so that a photo which cannot tell front f
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float, Int
@@ -40,7 +41,8 @@ def circle_of_worlds(
     size = torch.stack([box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]], dim=1)
     middle = torch.stack([box[:, 0] + box[:, 2], box[:, 1] + box[:, 3]], dim=1) / 2
     given = start.given
-    worlds = Worlds.facing(torch.arange(count, device=boxes.device) * (2 * math.pi / count))
+    headings = torch.arange(count, device=boxes.device) * (2 * math.pi / count)
+    worlds = Worlds.facing(headings, start.pose.shape[1])
     vertices = mesh.vertices.detach().expand(len(photo), -1, 3)
     # Where the picture plane's axes point; shifts along them move the body in the pictures.
     plane = given.rotations[:, :2].repeat(count, 1, 1)
@@ -49,8 +51,7 @@ def circle_of_worlds(
     normal = normal + 1e-3 * photo_count * torch.eye(3, device=boxes.device)
     with torch.no_grad():
         for _ in range(_ROUNDS):
-            placement = KnownPlacement(given, photo, world, worlds, start.pose.shape[1])
-            camera = placement.camera()
+            camera = KnownPlacement(given, photo, world, worlds).camera()
             points = to_pixels(project(vertices, camera, lens), lens.width, lens.height)
             low, high = points.amin(1), points.amax(1)
             depth = -camera.translation()[:, 2] * worlds.log_scale.exp()[world]
@@ -61,8 +62,8 @@ def circle_of_worlds(
             shift = worlds.shift - torch.linalg.solve(normal, pull)
             nearest = depth.reshape(count, photo_count).amin(1).clamp_min(1e-3)
             log_scale = torch.minimum(worlds.log_scale - ratio.median(1).values, (nearest / _NEAREST).log())
-            worlds = Worlds(worlds.yaw, worlds.tilt, log_scale, shift)
-    return KnownPlacement(given, photo, world, worlds, start.pose.shape[1])
+            worlds = replace(worlds, log_scale=log_scale, shift=shift)
+    return KnownPlacement(given, photo, world, worlds)
 
 
 def world_rivals(placement: KnownPlacement, mirror: Int[Tensor, " J"]) -> KnownPlacement:
@@ -77,20 +78,24 @@ def world_rivals(placement: KnownPlacement, mirror: Int[Tensor, " J"]) -> KnownP
     straight = azimuth.new_tensor(math.pi)
     across = torch.where(all_round, straight / 2, 2 * azimuth)
     turns = torch.stack([torch.zeros_like(azimuth), across - straight, straight.expand_as(azimuth), across], dim=1)
-    worlds = placement.worlds()
-    four = worlds.select(torch.arange(count, device=azimuth.device).repeat_interleave(4))
-    worlds = Worlds(four.yaw + turns.reshape(-1), four.tilt, four.log_scale, four.shift)
+    worlds = placement.worlds().select(torch.arange(count, device=azimuth.device).repeat_interleave(4))
+    swap = torch.arange(4 * count, device=azimuth.device) % 4 >= 2
+    common = torch.where(swap[:, None, None], _other_side(worlds.pose, mirror), worlds.pose)
+    worlds = replace(worlds, yaw=worlds.yaw + turns.reshape(-1), pose=common)
     members = [(placement.world == k).nonzero()[:, 0] for k in range(count)]
     order = torch.cat([mine.repeat(4) for mine in members])
     four_each = torch.arange(4, device=order.device)
     world = torch.cat([(4 * k + four_each).repeat_interleave(len(mine)) for k, mine in enumerate(members)])
     rival = (world % 4)[:, None]
     pose = placement.pose.detach()
-    swapped = pose.index_select(1, mirror) * pose.new_tensor([1.0, -1.0, -1.0])
-    pose = torch.where(rival[..., None] >= 2, swapped[order], pose[order])
+    pose = torch.where(swap[world, None, None], _other_side(pose, mirror)[order], pose[order])
     # A motion of its own belongs to the heading it was found with.
     motion = placement.turn.detach()[order] * (rival == 0), placement.step.detach()[order] * (rival == 0)
-    return KnownPlacement(placement.given, placement.photo[order], world, worlds, pose.shape[1], pose, motion)
+    return KnownPlacement(placement.given, placement.photo[order], world, worlds, pose, motion)
+
+
+def _other_side(pose: Float[Tensor, "K J 3"], mirror: Int[Tensor, " J"]) -> Float[Tensor, "K J 3"]:
+    return pose.index_select(1, mirror) * pose.new_tensor([1.0, -1.0, -1.0])
 
 
 def mean_azimuth(placement: KnownPlacement) -> tuple[Float[Tensor, " H"], Tensor]:

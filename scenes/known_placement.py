@@ -7,6 +7,9 @@ A world hypothesis is one similarity for all photos. It takes points p of the bo
 where W is a fixed first guess, which makes s, R and t numbers of ordinary size whatever the given world's units are,
 and Q, d a small motion of the whole body that a photo may have of its own (a gallop's bounce). Cameras stay as they
 were given; divided by the scale, they are rigid cameras in the body's frame, which is all that the renderer needs.
+
+Photos of one moment, such as a turnaround, share one pose and one shape in each world (`GivenCameras.still`); of an
+animal that moved between the photos, every photo has its own.
 """
 
 from __future__ import annotations
@@ -34,6 +37,8 @@ class GivenCameras:
     """`p_camera = rotation @ p + translation`, in units of the guess."""
     world_from_guess: Float64[np.ndarray, "4 4"]
     """Similarity W of the guess: scale, rotation (+Y is up) and the subject's centre."""
+    still: bool = False
+    """True: all photos show the subject in one pose."""
 
     @staticmethod
     def of(camera_to_world: Float64[np.ndarray, "N 4 4"], world_from_guess: Float64[np.ndarray, "4 4"]) -> GivenCameras:
@@ -55,12 +60,15 @@ class Worlds:
     """Rotation vector (x, z) after the yaw, radians: how far the given world's up is off the subject's."""
     log_scale: Float[Tensor, " H"]
     shift: Float[Tensor, "H 3"]
+    pose: Float[Tensor, "H J 3"]
+    """Rotation vectors that all photos of a world share on top of the rest pose, which unlike this one is mirror
+    symmetric. Zero unless the subject is still."""
 
     @staticmethod
-    def facing(yaw: Float[Tensor, " H"]) -> Worlds:
-        """Upright at the guess's place and size, in the given headings."""
-        zero = torch.zeros_like(yaw)
-        return Worlds(yaw, torch.stack([zero, zero], 1), zero, torch.stack([zero, zero, zero], 1))
+    def facing(yaw: Float[Tensor, " H"], joint_count: int) -> Worlds:
+        """Upright at the guess's place and size, unposed, in the given headings."""
+        none = yaw.new_zeros(len(yaw), joint_count, 3)
+        return Worlds(yaw, none[:, 0, :2], none[:, 0, 0], none[:, 0], none)
 
     def rotations(self) -> Float[Tensor, "H 3 3"]:
         """R: body to guess."""
@@ -83,23 +91,23 @@ class KnownPlacement(Accounts):
         photo: Int[Tensor, " B"],
         world: Int[Tensor, " B"],
         worlds: Worlds,
-        joint_count: int,
         pose: Float[Tensor, "B J 3"] | None = None,
         motion: tuple[Float[Tensor, "B 3"], Float[Tensor, "B 3"]] | None = None,
     ) -> None:
         """`motion` is each account's own (turn, step), none by default."""
-        super().__init__(photo, joint_count, pose)
+        super().__init__(photo, worlds.pose.shape[1], pose)
         self.world: Tensor
         self.register_buffer("world", world)
         self.given_rotations: Tensor
         self.register_buffer("given_rotations", given.rotations.clone())
         self.given_translations: Tensor
         self.register_buffer("given_translations", given.translations.clone())
-        self.world_from_guess = given.world_from_guess
+        self.world_from_guess, self.still = given.world_from_guess, given.still
         self.yaw = nn.Parameter(worlds.yaw.detach().clone())
         self.tilt = nn.Parameter(worlds.tilt.detach().clone())
         self.log_scale = nn.Parameter(worlds.log_scale.detach().clone())
         self.shift = nn.Parameter(worlds.shift.detach().clone())
+        self.common_pose = nn.Parameter(worlds.pose.detach().clone())
         none = torch.zeros(len(photo), 3, device=photo.device)
         turn, step = (none, none) if motion is None else motion
         self.turn = nn.Parameter(turn.detach().clone())
@@ -110,11 +118,15 @@ class KnownPlacement(Accounts):
     @property
     def given(self) -> GivenCameras:
         """The known cameras."""
-        return GivenCameras(self.given_rotations, self.given_translations, self.world_from_guess)
+        return GivenCameras(self.given_rotations, self.given_translations, self.world_from_guess, self.still)
 
     def worlds(self) -> Worlds:
         """The hypotheses as they stand (differentiable)."""
-        return Worlds(self.yaw, self.tilt, self.log_scale, self.shift)
+        return Worlds(self.yaw, self.tilt, self.log_scale, self.shift, self.common_pose)
+
+    def own_pose(self) -> Float[Tensor, "B J 3"]:
+        """Each photo's own pose and its world's, of which one is zero (differentiable)."""
+        return self.pose + self.common_pose.index_select(0, self.world)
 
     def camera(self) -> RigidCamera:
         """The known cameras as each account's body sees them (differentiable)."""
@@ -130,7 +142,7 @@ class KnownPlacement(Accounts):
         left, world = torch.unique(self.world[index], return_inverse=True)
         motion = self.turn.detach()[index], self.step.detach()[index]
         worlds, pose = self.worlds().select(left), self.pose.detach()[index]
-        return KnownPlacement(self.given, self.photo[index], world, worlds, self.pose.shape[1], pose, motion)
+        return KnownPlacement(self.given, self.photo[index], world, worlds, pose, motion)
 
     def follow(self, scale: float, centre: Float[Tensor, " 3"]) -> None:
         """Keeps every picture what it was when body points p become `scale * (p - centre)`."""
@@ -142,11 +154,10 @@ class KnownPlacement(Accounts):
 
     def restored(self, state: dict[str, Any]) -> KnownPlacement:
         """The placement whose `state_dict` this is; the guess is this placement's."""
-        worlds = Worlds(state["yaw"], state["tilt"], state["log_scale"], state["shift"])
+        worlds = Worlds(state["yaw"], state["tilt"], state["log_scale"], state["shift"], state["common_pose"])
         motion = state["turn"], state["step"]
-        given = GivenCameras(state["given_rotations"], state["given_translations"], self.world_from_guess)
-        pose = state["pose"]
-        return KnownPlacement(given, state["photo"], state["world"], worlds, pose.shape[1], pose, motion)
+        given = GivenCameras(state["given_rotations"], state["given_translations"], self.world_from_guess, self.still)
+        return KnownPlacement(given, state["photo"], state["world"], worlds, state["pose"], motion)
 
     def world_from_rest(self) -> Float64[np.ndarray, "4 4"]:
         """The similarity from the body's frame to the given world. Raises ValueError while several are in question."""

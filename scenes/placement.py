@@ -27,9 +27,13 @@ class Accounts(nn.Module, ABC):
     def __len__(self) -> int:
         return self.photo.shape[0]
 
+    def own_pose(self) -> Float[Tensor, "B J 3"]:
+        """Rotation vectors of the joints on top of the shared rest pose, as they count (differentiable)."""
+        return self.pose
+
     def rotations(self, shared: Float[Tensor, "J 3"]) -> Float[Tensor, "B J 4"]:
         """Joint rotations as quaternions: each photo's own pose added to the shared one; the root stays still."""
-        vector = self.pose + shared
+        vector = self.own_pose() + shared
         return quaternion_from_vector(torch.cat([torch.zeros_like(vector[:, :1]), vector[:, 1:]], dim=1))
 
     @abstractmethod
