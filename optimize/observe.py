@@ -13,7 +13,7 @@ from torch import Tensor
 from ..representations.camera import Intrinsics
 from ..representations.rendering.silhouette import distance_maps
 from ..scenes.collection import Collection
-from ..scenes.crop import Crop, crop_for_photo, crop_intrinsics, cut
+from ..scenes.crop import Crop, crop_for_photo, crop_intrinsics, cut, known_share
 from ..scenes.error import InputError
 from ..scenes.photo import Photo
 
@@ -32,7 +32,7 @@ class View:
     mask: Float[Tensor, "N S S"]
     """Share of each pixel that shows the subject."""
     valid: Float[Tensor, "N S S"]
-    """0 beyond the photo's frame, where nothing is known."""
+    """0 beyond the photo's frame where the subject may go on unseen, see `crop.known_share`."""
     outside: Float[Tensor, "N S S"]
     """Distance in pixels to the nearest subject or unknown pixel; 0 there."""
     boxes: Float[Tensor, "N 4"]
@@ -85,7 +85,9 @@ class Observations:
 
     def _at(self, size: int) -> View:
         cuts = [cut(photo, crop, size) for photo, crop in zip(self.photos, self.crops, strict=True)]
-        pixels, mask, valid = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*cuts, strict=True))
+        pixels, mask, _ = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*cuts, strict=True))
+        shares = [known_share(photo, crop, size) for photo, crop in zip(self.photos, self.crops, strict=True)]
+        valid = torch.from_numpy(np.stack(shares))
         lenses = [crop_intrinsics(*self.lens(k), crop, size) for k, crop in enumerate(self.crops)]
         fx, fy, cx, cy = (torch.tensor(values, dtype=torch.float32) for values in zip(*lenses, strict=True))
         # A subject thinner than a crop's pixels covers no pixel by half: it is where it covers most.

@@ -81,7 +81,9 @@ def test_without_its_own_motion_a_body_stands_where_the_world_says() -> None:
     np.testing.assert_allclose(placement.to_world(points), expected, atol=1e-4)
     # A similarity: the guess's size times the fitted one.
     gram = matrix[:3, :3].T @ matrix[:3, :3]
-    np.testing.assert_allclose(gram, (4 * float(placement.log_scale.detach().exp())) ** 2 * np.eye(3), rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(
+        gram, (4 * float(placement.log_scale.detach().exp())) ** 2 * np.eye(3), rtol=1e-5, atol=1e-4
+    )
 
 
 def test_headings_turn_the_front_towards_the_left() -> None:
