@@ -14,7 +14,8 @@ from ..representations.part_surface import PartSurfaces
 from ..representations.skeleton import BodyPlan
 from ..representations.template import template
 from ..scenes.collection import Collection, load_collection
-from ..scenes.placement import Placement
+from ..scenes.known_placement import KnownPlacement
+from ..scenes.placement import Accounts, Placement
 from ..scenes.scene import Scene
 from .checkpoint import Place, load_checkpoint, save_checkpoint
 from .config import FitConfig, check_supported
@@ -64,7 +65,8 @@ def fit(config: FitConfig) -> RunResult:
             FitProgress([_work(stage, len(observations)) for stage in stages]) as progress,
             MetricsLog(run.root, resume_at=descent.progress.step) as log,
         ):
-            _announce(progress, collection, run, resumed_at=descent.progress.step if checkpoint else None)
+            resumed_at = descent.progress.step if checkpoint else None
+            _announce(progress, collection, scene.placement, run, resumed_at)
             _descend(descent, run, progress, log)
         write_outputs(run, descent.scene, observations, collection.name)
         return RunResult(run.root, descent.scene, score_run(run.root, collection))
@@ -115,11 +117,16 @@ def _work(stage: Stage, photo_count: int) -> Work:
     return Work(stage.name, stage.iterations, cost=entries * stage.size**2)
 
 
-def _announce(progress: FitProgress, collection: Collection, run: RunFolder, resumed_at: int | None) -> None:
+def _announce(
+    progress: FitProgress, collection: Collection, placement: Accounts, run: RunFolder, resumed_at: int | None
+) -> None:
     for rejected in collection.rejected:
         progress.say(f"left out: {rejected}")
     for note in collection.notes:
         progress.say(f"note: {note}")
+    if isinstance(placement, KnownPlacement):
+        kind = "one still subject, one pose for all" if placement.still else "a subject that moves, a pose for each"
+        progress.say(f"note: known cameras, which are kept; the outlines are those of {kind}")
     if resumed_at is not None:
         progress.say(f"resumed at step {resumed_at}")
         for change in changed_versions(run.root):

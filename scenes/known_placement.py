@@ -164,7 +164,9 @@ class KnownPlacement(Accounts):
         if len(self.yaw) != 1:
             raise ValueError(f"{len(self.yaw)} world hypotheses are left; keep one before going back to the world")
         matrix = np.eye(4)
-        matrix[:3, :3] = float(self.log_scale.detach().exp()) * self.worlds().rotations()[0].detach().cpu().double().numpy()
+        matrix[:3, :3] = (
+            float(self.log_scale.detach().exp()) * self.worlds().rotations()[0].detach().cpu().double().numpy()
+        )
         matrix[:3, 3] = self.shift[0].detach().cpu().double().numpy()
         return self.world_from_guess @ matrix
 

@@ -31,7 +31,7 @@ class Turnaround:
     """Of the true subject, at rest, which is how all photos show it."""
 
 
-def similarity(scale: float, yaw_deg: float, shift: Sequence[float], *, up_z: bool = False) -> np.ndarray:
+def _similarity(scale: float, yaw_deg: float, shift: Sequence[float], up_z: bool) -> np.ndarray:
     """Scale, heading and place of a subject in a world whose up is +Y, or +Z."""
     turn = np.radians(yaw_deg)
     rotation = np.array([[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]])
@@ -44,7 +44,7 @@ def similarity(scale: float, yaw_deg: float, shift: Sequence[float], *, up_z: bo
 
 @pytest.fixture(scope="session")
 def turnaround(good_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Turnaround]:
-    """Writes such folders: azimuths of the cameras round the subject, and the subject's place in their world."""
+    """Writes such folders: azimuths of the cameras round the subject; its size, heading and place in their world."""
     from zoetrope.representations.camera import Intrinsics, OrbitCamera, project
     from zoetrope.representations.rendering.coverage import coverage
     from zoetrope.scenes.mesh_file import read_ply
@@ -53,7 +53,14 @@ def turnaround(good_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> C
     vertices, faces = read_ply(good_photos / "truth" / "rest.ply")
     size, focal, middle = 64, (120.0, 126.0), (29.0, 36.0)
 
-    def write(azimuths_deg: Sequence[float], world_from_rest: np.ndarray) -> Turnaround:
+    def write(
+        azimuths_deg: Sequence[float],
+        scale: float = 1.0,
+        yaw_deg: float = 0.0,
+        shift: Sequence[float] = (0.0, 0.0, 0.0),
+        up_z: bool = False,
+    ) -> Turnaround:
+        world_from_rest = _similarity(scale, yaw_deg, shift, up_z)
         folder = tmp_path_factory.mktemp("known") / "turnaround"
         (folder / "masks").mkdir(parents=True)
         count = len(azimuths_deg)
@@ -66,7 +73,7 @@ def turnaround(good_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> C
         clip = project(vertices.expand(count, -1, -1), camera, lens)
         seen = (255 * coverage(clip, faces, (size, size))).round().byte().numpy()
         matrices = camera.world_from_camera().double().numpy()
-        scale, frames = np.cbrt(np.linalg.det(world_from_rest[:3, :3])), []
+        frames = []
         for k in range(count):
             noise = np.random.default_rng(k).integers(0, 120, (size, size, 3), dtype=np.uint8)
             Image.fromarray(np.maximum(noise, seen[k, ..., None])).save(folder / f"{k}.png")
