@@ -119,11 +119,9 @@ def known_share(photo: Photo, crop: Crop, size: int) -> Float32[np.ndarray, "{si
     if photo.mask is None:
         raise ValueError(f"{photo.path.name} has no mask to tell its subject by; add masks/{photo.stem}.png")
     subject = photo.mask >= SUBJECT_LEVEL
+    rows, columns = np.asarray(subject.any(axis=1)), np.asarray(subject.any(axis=0))
     shares = []
-    for start, length, line in (
-        (crop.y0, photo.height, subject.any(axis=1)),
-        (crop.x0, photo.width, subject.any(axis=0)),
-    ):
+    for start, length, line in ((crop.y0, photo.height, rows), (crop.x0, photo.width, columns)):
         edges = start + np.arange(size + 1) * (crop.side / size)
         low, high = 0.0 if line[0] else -np.inf, float(length) if line[-1] else np.inf
         shares.append(np.diff(edges.clip(low, high)) / (crop.side / size))

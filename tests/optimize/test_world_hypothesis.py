@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,11 @@ import pytest
 import torch
 
 from zoetrope.optimize.appearance import Sample
-from zoetrope.optimize.descent import Descent
+from zoetrope.optimize.checkpoint import Place, load_checkpoint, save_checkpoint
+from zoetrope.optimize.descent import Descent, parameter_groups
 from zoetrope.optimize.known_start import first_placement
 from zoetrope.optimize.observe import Observations
-from zoetrope.optimize.stage import Free, Stage
+from zoetrope.optimize.stage import Free, Rates, Stage
 from zoetrope.optimize.world_hypothesis import (
     best_worlds,
     circle_of_worlds,
@@ -103,7 +105,7 @@ def test_colours_are_compared_within_a_world_only() -> None:
     assert float(lossy[0]) > float(lossy[2])
 
 
-def started(folder: Any) -> tuple[Observations, Scene]:
+def started(folder: Path) -> tuple[Observations, Scene]:
     observations = Observations(load_collection(folder))
     surface = PartSurfaces(template("quadruped"), len(observations), level=1)
     return observations, Scene(surface, first_placement(observations, JOINTS))
@@ -157,3 +159,41 @@ def test_the_subjects_place_in_the_given_world_is_found(turnaround: Callable[...
     assert not bool(placement.pose.any())
     assert not bool(placement.step.any())
     assert torch.equal(placement.given_rotations, first_placement(observations, JOINTS).given_rotations)
+
+
+def test_any_step_goes_on_to_the_bit(turnaround: Callable[..., Any], tmp_path: Path) -> None:
+    made = turnaround([20, 140], scale=3.0)
+    body: frozenset[Free] = frozenset({"camera", "pose", "rest_pose"})
+    stages = (
+        Stage("camera", 2, 32, frozenset({"camera"}), hypotheses=4, propose="circle", level=1),
+        Stage("rivals", 3, 32, body, propose="rivals", level=1),
+        Stage("body", 2, 32, body, level=1),
+    )
+    whole = Descent(started(made.folder)[1], started(made.folder)[0], stages)
+    losses = []
+    for place in whole.steps():
+        losses.append(dict(place.losses))
+        here = Place(whole.stages[place.stage].name, place.iteration, place.step)
+        save_checkpoint(tmp_path, whole.state(), here, name=str(place.step))
+    for step in (1, 2, 4):
+        checkpoint = load_checkpoint(tmp_path, name=str(step))
+        assert checkpoint is not None
+        observations, scene = started(made.folder)
+        again = Descent(scene, observations, stages)
+        again.restore(checkpoint.state)
+        assert [dict(place.losses) for place in again.steps()] == losses[step:], f"differs after step {step}"
+        for name, value in whole.scene.state_dict().items():
+            assert torch.equal(value, again.scene.state_dict()[name]), f"{name} differs after step {step}"
+
+
+@pytest.mark.parametrize("still", [True, False])
+def test_poses_are_free_together_or_each_with_a_motion_of_its_own(still: bool) -> None:
+    placement = worlds_of([0, 90], [0])
+    placement.still = still
+    scene = Scene(PartSurfaces(template("quadruped"), 2, level=1), placement)
+    groups = parameter_groups(scene, frozenset({"pose", "instance"}), Rates())
+    held = {id(parameter) for group in groups for parameter in group["params"]}
+    names = {name for name, parameter in scene.named_parameters() if id(parameter) in held}
+    each = {"placement.pose", "placement.turn", "placement.step", "surface.instance_coefficients"}
+    assert names == ({"placement.common_pose"} if still else each)
+    assert {name for name, parameter in scene.named_parameters() if parameter.requires_grad} == names
