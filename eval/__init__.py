@@ -1,1 +1,1 @@
-"""How good a fit is: `silhouette`, `thickness`, `novel_view` (with `alignment`), and all of a run's scores, `run_score`."""
+"""How good a fit is: `silhouette`, `thickness`, `novel_view` (with `alignment`), and a run's scores, `run_score`."""

@@ -9,12 +9,13 @@ from ..representations.mesh import SkinnedMesh
 from ..scenes.known_placement import KnownPlacement
 from ..scenes.placement import Accounts, Placement
 from .appearance import Sample, settle
-from .hypothesis import best, circle, responsibilities, rivals
+from .hypothesis import best, circle, neighbours, responsibilities, rivals
 from .observe import View
 from .world_hypothesis import (
     best_worlds,
     circle_of_worlds,
     settle_worlds,
+    world_neighbours,
     world_responsibilities,
     world_rivals,
 )
@@ -30,6 +31,11 @@ def propose(accounts: Accounts, mesh: SkinnedMesh, view: View, count: int) -> Ac
 def confront(accounts: Accounts, mirror: Int[Tensor, " J"]) -> Accounts:
     """Each account followed by the three that it is most easily mistaken for."""
     return world_rivals(accounts, mirror) if isinstance(accounts, KnownPlacement) else rivals(_free(accounts), mirror)
+
+
+def beside(accounts: Accounts) -> Accounts:
+    """Each account followed by views to either side of it, which start from the shared pose again."""
+    return world_neighbours(accounts) if isinstance(accounts, KnownPlacement) else neighbours(_free(accounts))
 
 
 def survivors(accounts: Accounts, loss: Float[Tensor, " B"], count: int) -> Int[Tensor, " K"]:

@@ -78,18 +78,23 @@ def visible_vertices(fragments: Fragments, faces: Int[Tensor, "F 3"], vertex_cou
     return seen
 
 
-def disagreement(
+def folded(mirror: Int[Tensor, " V"]) -> Int[Tensor, " V"]:
+    """The lower index of each vertex and its mirror image: left and right share a place."""
+    return torch.minimum(mirror, torch.arange(len(mirror), device=mirror.device))
+
+
+def others(
     samples: Sample,
     fold: Int[Tensor, " V"],
     photo: Int[Tensor, " B"],
     credit: Float[Tensor, " B"],
     prior_strength: float = 0.5,
-) -> Float[Tensor, " B"]:
-    """Mean squared feature distance of each account to what the OTHER photos put in the same place.
+) -> Float[Tensor, "N V C"]:
+    """For each photo, the mean feature that all OTHER photos put onto each vertex.
 
-    `fold` maps each vertex to the lower index of itself and its mirror image, so that left and right share colours;
-    `credit` says how far each account is believed (sums to one over a photo). Places that the other photos hardly show
-    are judged by the mean feature over the whole body, which `prior_strength` photos' worth of evidence stands for.
+    `fold` is `folded(mirror)`; `credit` says how far each account is believed (sums to one over a photo). Places that
+    the other photos hardly show get the mean feature over the whole body, which `prior_strength` photos' worth of
+    evidence stands for.
     """
     batch, vertex_count, channels = samples.feature.shape
     photo_count = int(photo.max()) + 1
@@ -104,7 +109,18 @@ def disagreement(
     mean = total.sum(0) / total_weight.sum().clamp_min(1e-6)
     other_weight = (total_weight - believed).clamp_min(0)
     other = (total - painted + prior_strength * mean) / (other_weight + prior_strength)[..., None]
-    expected = other.index_select(0, photo).index_select(1, fold)
+    return other.index_select(1, fold)
+
+
+def disagreement(
+    samples: Sample,
+    fold: Int[Tensor, " V"],
+    photo: Int[Tensor, " B"],
+    credit: Float[Tensor, " B"],
+    prior_strength: float = 0.5,
+) -> Float[Tensor, " B"]:
+    """Mean squared feature distance of each account to what the other photos put in the same place; see `others`."""
+    expected = others(samples, fold, photo, credit, prior_strength).index_select(0, photo)
     distance = (samples.feature - expected).square().sum(-1)
     return (distance * samples.weight).sum(1) / samples.weight.sum(1).clamp_min(1e-6)
 

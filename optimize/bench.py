@@ -93,7 +93,8 @@ def _render_step(clip: Tensor, mesh: SkinnedMesh) -> Callable[[], None]:
         painted = torch.cat([colours, torch.ones_like(colours[:, :1])], dim=1)
         seen = surface(painted, mesh.faces, fragments, clip, mesh.faces)
         picture = antialias(seen, fragments, clip, mesh.faces, topology)
-        loss = blur_pyramid_loss(picture[..., 3], mask).sum() + (picture[..., :3] - photo).square().mean()
+        colour, coverage = picture.split([3, 1], dim=-1)
+        loss = blur_pyramid_loss(coverage[..., 0], mask).sum() + torch.nn.functional.mse_loss(colour, photo)
         loss.backward()
 
     return step
@@ -114,8 +115,10 @@ def _network(device: torch.device) -> Callable[[], None]:
 
 
 def _in_turns(*jobs: Callable[[], object], repeats: int) -> list[float]:
-    """Median seconds of each job. A turn goes on for a while, since a fit's steps follow one another as well; what comes
-    first in a turn, with the other job's data in the caches, does not count, nor does compiling."""
+    """Median seconds of each job. A turn goes on for a while, since a fit's steps follow one another as well.
+
+    What comes first in a turn, with the other job's data in the caches, does not count, nor does compiling.
+    """
     times: list[list[float]] = [[] for _ in jobs]
     for job in jobs:
         job()

@@ -23,17 +23,22 @@ from ..representations.united_surface import UnitedSurface
 from ..scenes.known_placement import KnownPlacement
 from ..scenes.placement import Accounts, Placement
 from ..scenes.scene import Scene
-from .account import believe, confront, propose, survivors, witness
-from .appearance import opponent_colors, sample
+from .account import beside, believe, confront, propose, survivors, witness
+from .appearance import Sample, folded, others, sample
 from .observe import Observations, View
 from .silhouette_loss import camera_prior, pose_prior
 from .stage import Free, Rates, Stage
+from .texture_loss import texture_loss
 
 _UNITING_LEVEL = 3
 _FACES = 10_000
 _JUDGING_INTERVAL = 20
 _JUDGING_SIZE = 96
 """Side in pixels at which colours are compared: coarse enough to forgive a pose that is a little off."""
+_PAINTING_INTERVAL = 10
+_WARM_UP = 15
+"""Steps over which learning rates grow to their full size: Adam's first steps go full length into every direction, the
+useless ones too, before it has seen which gradients are noise."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,8 @@ class Descent:
         """Loss of each entry at the last step."""
         self.credit: Tensor | None = None
         """How far each entry is believed, from its loss and the colours; renewed every few steps."""
+        self.paint: Tensor | None = None
+        """Colours that each photo expects on the surface from all others, (N, V, 3); renewed every few steps."""
         self.optimizer: torch.optim.Adam | None = None
         self._topology: Topology | None = None
 
@@ -131,14 +138,16 @@ class Descent:
             if self.scores is None:
                 self.score()
             assert self.scores is not None
-            count = 1 if stage.propose == "rivals" else stage.hypotheses
+            count = stage.hypotheses if stage.propose == "keep" else 1
             scene.keep(survivors(placement, self.judge(), count))
             if stage.propose == "rivals":
                 mirror = torch.tensor(scene.surface.skeleton().mirror, device=placement.photo.device)
                 scene.placement = confront(scene.placement, mirror)
+            elif stage.propose == "neighbours":
+                scene.placement = beside(scene.placement)
         if stage.united and isinstance(scene.surface, PartSurfaces):
             scene.surface = united(scene.surface)
-        self.scores = self.credit = None
+        self.scores = self.credit = self.paint = None
         self.attach()
 
     def attach(self) -> None:
@@ -165,21 +174,33 @@ class Descent:
         weight = self.stage.weights.color
         if weight == 0 or len(placement) == len(self.observations):
             return self.scores
-        view = self.observations.at(_JUDGING_SIZE)
-        photo = placement.photo
         with torch.no_grad():
-            mesh = scene.surface.shared()
-            samples = sample(
-                scene.posed(mesh, own_shape=False),
-                mesh.faces,
-                placement.camera(),
-                view.intrinsics.select(photo),
-                opponent_colors(view.pixels).index_select(0, photo),
-                view.mask.index_select(0, photo),
-            )
-            mirror = scene.surface.mirror
-            fold = torch.minimum(mirror, torch.arange(len(mirror), device=mirror.device))
-            return witness(placement, samples, fold, self.scores, weight)
+            samples = self._sample(scene.surface.shared(), _JUDGING_SIZE, own_shape=False)
+            return witness(placement, samples, folded(scene.surface.mirror), self.scores, weight)
+
+    def _sample(self, mesh: SkinnedMesh, size: int, *, own_shape: bool) -> Sample:
+        """Colours that every account puts onto the surface, looked up in crops of `size` pixels."""
+        scene, view = self.scene, self.observations.at(size)
+        photo = scene.placement.photo
+        return sample(
+            scene.posed(mesh, own_shape=own_shape),
+            mesh.faces,
+            scene.placement.camera(),
+            view.intrinsics.select(photo),
+            view.opponent.index_select(0, photo),
+            view.mask.index_select(0, photo),
+        )
+
+    def _repaint(self) -> None:
+        scene, photo = self.scene, self.scene.placement.photo
+        assert self.credit is not None
+        with torch.no_grad():
+            samples = self._sample(scene.surface.shared(), self.stage.size, own_shape=self._own_shapes)
+            self.paint = others(samples, folded(scene.surface.mirror), photo, self.credit)
+
+    @property
+    def _own_shapes(self) -> bool:
+        return "instance" in self.stage.free or isinstance(self.scene.surface, UnitedSurface)
 
     def _set_cutoff(self) -> None:
         if isinstance(self.scene.surface, PartSurfaces):
@@ -190,18 +211,24 @@ class Descent:
     def _step(self, stage: Stage) -> None:
         assert self.optimizer is not None
         self._set_cutoff()
+        iteration = self.progress.iteration
         # A cosine to a tenth: bold first, exact at the end.
-        share = self.progress.iteration / max(stage.iterations, 1)
-        decay = 0.55 + 0.45 * math.cos(math.pi * share)
+        decay = 0.55 + 0.45 * math.cos(math.pi * iteration / max(stage.iterations, 1))
+        decay *= min(1.0, (iteration + 1) / _WARM_UP)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base"] * decay
+        if iteration % _JUDGING_INTERVAL == 0:
+            if self.scores is None:
+                self.score()
+            self.credit = believe(self.scene.placement, self.judge())
+        # One photo has no other to expect colours from.
+        if stage.weights.texture > 0 and iteration % _PAINTING_INTERVAL == 0 and len(self.observations) > 1:
+            self._repaint()
+        assert self.credit is not None
         self.optimizer.zero_grad(set_to_none=True)
         entries, shared, logged = self._losses(stage)
         # The shared shape listens to the accounts by how well they explain their photo. The floor leaves every account
         # a gradient for its own camera and pose, whose scale Adam ignores.
-        if self.credit is None or self.progress.iteration % _JUDGING_INTERVAL == 0:
-            self.scores = entries.detach()
-            self.credit = believe(self.scene.placement, self.judge())
         weight = self.credit.clamp_min(1e-3)
         total = (entries * weight).sum() / len(self.observations) + shared
         if not bool(torch.isfinite(total)):
@@ -219,8 +246,7 @@ class Descent:
         view = self.observations.at(stage.size)
         photo = placement.photo
         mesh = scene.surface.shared()
-        own = "instance" in stage.free
-        vertices = scene.posed(mesh, own_shape=own or isinstance(scene.surface, UnitedSurface))
+        vertices = scene.posed(mesh, own_shape=self._own_shapes)
         clip = project(vertices, placement.camera(), view.intrinsics.select(photo))
         assert self._topology is not None
         seen = coverage(clip, mesh.faces, (view.size, view.size), self._topology)
@@ -233,6 +259,9 @@ class Descent:
             "camera": camera_prior(placement, weights),
             "pose": pose_prior(placement, scene.shared_pose(), scene.surface.skeleton(), weights),
         }
+        if weights.texture > 0 and self.paint is not None:
+            expected, colors = self.paint.index_select(0, photo), view.opponent.index_select(0, photo)
+            terms["texture"] = weights.texture * texture_loss(clip, mesh.faces, self._topology, expected, colors, mask)
         sight = Sight(mesh, vertices, clip, seen, view, placement)
         for term in self.terms:
             terms[term.name] = term.weight * term(sight)
@@ -261,6 +290,7 @@ class Descent:
             "optimizer": self.optimizer.state_dict(),
             "scores": self.scores,
             "credit": self.credit,
+            "paint": self.paint,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -270,7 +300,7 @@ class Descent:
         self.attach()
         assert self.optimizer is not None
         self.optimizer.load_state_dict(state["optimizer"])
-        self.scores, self.credit = state["scores"], state["credit"]
+        self.scores, self.credit, self.paint = state["scores"], state["credit"], state["paint"]
 
 
 def united(parts: PartSurfaces) -> UnitedSurface:

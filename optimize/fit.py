@@ -113,8 +113,7 @@ def _descend(descent: Descent, run: RunFolder, progress: FitProgress, log: Metri
 
 
 def _work(stage: Stage, photo_count: int) -> Work:
-    entries = photo_count * (4 if stage.propose == "rivals" else stage.hypotheses)
-    return Work(stage.name, stage.iterations, cost=entries * stage.size**2)
+    return Work(stage.name, stage.iterations, cost=photo_count * stage.accounts * stage.size**2)
 
 
 def _announce(

@@ -8,7 +8,6 @@ all round, the rear included, and even the best account is confronted with its m
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -76,6 +75,23 @@ def rivals(placement: Placement, mirror: Int[Tensor, " J"]) -> Placement:
     return Placement(placement.photo[again], camera, poses.shape[1], poses)
 
 
+def neighbours(placement: Placement, offsets_deg: tuple[float, ...] = (-40, -20, 20, 40)) -> Placement:
+    """Each entry followed by copies turned by `offsets_deg` of azimuth that start from the shared pose again.
+
+    A view that is a little off has bent its pose until the outline fits, and sits in a minimum of its own; from the
+    shared pose the right view is reached.
+    """
+    count = 1 + len(offsets_deg)
+    again = torch.arange(len(placement), device=placement.photo.device).repeat_interleave(count)
+    camera = placement.camera().select(again)
+    turn = camera.azimuth_deg.new_tensor([0.0, *offsets_deg]).repeat(len(placement))
+    camera = OrbitCamera(
+        camera.azimuth_deg + turn, camera.elevation_deg, camera.roll_deg, camera.distance, camera.offset
+    )
+    pose = placement.pose[again] * (turn == 0)[:, None, None]
+    return Placement(placement.photo[again], camera, pose.shape[1], pose)
+
+
 def best(
     photo: Int[Tensor, " B"],
     loss: Float[Tensor, " B"],
@@ -112,6 +128,3 @@ def responsibilities(
     weight = torch.exp(-(loss - least) / (softness * least).clamp_min(1e-6))
     total = torch.zeros(count, device=loss.device).index_add(0, photo, weight)[photo]
     return weight / total
-
-
-Proposal = Literal["keep", "circle", "rivals"]

@@ -16,6 +16,7 @@ from ..scenes.collection import Collection
 from ..scenes.crop import Crop, crop_for_photo, crop_intrinsics, cut, known_share
 from ..scenes.error import InputError
 from ..scenes.photo import Photo
+from .appearance import opponent_colors
 
 CROP_MARGIN = 0.2
 """Room round the subject on each side, in parts of the longer side of its box."""
@@ -29,6 +30,8 @@ class View:
 
     pixels: Float[Tensor, "N S S 3"]
     """sRGB-encoded, [0, 1]."""
+    opponent: Float[Tensor, "N S S 3"]
+    """The same as lightness (scaled down), red-green and yellow-blue; see `appearance.opponent_colors`."""
     mask: Float[Tensor, "N S S"]
     """Share of each pixel that shows the subject."""
     valid: Float[Tensor, "N S S"]
@@ -94,6 +97,7 @@ class Observations:
         subject = mask >= mask.amax((1, 2), keepdim=True).clamp_max(0.5)
         view = View(
             pixels=pixels,
+            opponent=opponent_colors(pixels),
             mask=mask * valid,
             valid=valid,
             outside=distance_maps(subject | (valid <= 0.5))[0],

@@ -36,7 +36,7 @@ def plan(config: FitConfig) -> list[str]:
     width = max(len(stage.name) for stage in stages)
     for stage in stages:
         what = "headings of the subject" if photos.known_cameras else "accounts of each photo"
-        accounts = f", {stage.hypotheses} {what}" if stage.hypotheses > 1 else ""
+        accounts = f", {stage.accounts} {what}" if stage.accounts > 1 else ""
         free = ", ".join(sorted(name.replace("_", " ") for name in stage.free))
         crops = f"{stage.iterations:4} iterations at {stage.size}x{stage.size}"
         lines.append(f"  {stage.name:<{width}} {crops}{accounts}; free: {free}")

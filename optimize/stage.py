@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Free = Literal["camera", "pose", "rest_pose", "length", "girth", "attachment", "deformation", "instance"]
+Proposal = Literal["keep", "circle", "rivals", "neighbours"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class Weights:
     color: float = 2.0
     """Mean squared distance of an account's colours to what the other photos put in the same place. It has no gradient;
     it decides between the accounts of a photo."""
+    texture: float = 0.0
+    """Squared difference of rendered colours, put there by the other photos, and the photo's own."""
     pose: float = 0.016
     """Squared rotation of each joint away from the shared rest pose, in standard deviations of its range."""
     pose_limit: float = 1.0
@@ -69,8 +72,9 @@ class Stage:
     free: frozenset[Free]
     hypotheses: int = 1
     """Accounts of each photo that enter this stage, the best ones of the stage before."""
-    propose: Literal["keep", "circle", "rivals"] = "keep"
-    """New accounts added before the stage: azimuths round the whole circle, or the kept account's mirror images."""
+    propose: Proposal = "keep"
+    """New accounts added before the stage: azimuths round the whole circle, the kept account's mirror images, or views
+    to either side of it."""
     level: int = 2
     """Icosphere level of the parts."""
     cutoff: tuple[float, float] = (0.0, 0.0)
@@ -80,32 +84,54 @@ class Stage:
     weights: Weights = field(default_factory=Weights)
     rates: Rates = field(default_factory=Rates)
 
+    @property
+    def accounts(self) -> int:
+        """Accounts of each photo in this stage, new ones included; fewer where those kept are too alike."""
+        return {"rivals": 4, "neighbours": 5}.get(self.propose, self.hypotheses)
 
-_CAMERA: frozenset[Free] = frozenset({"camera"})
-_PROPORTIONS: frozenset[Free] = _CAMERA | {"rest_pose", "length", "girth", "attachment"}
-_BODY: frozenset[Free] = _PROPORTIONS | {"pose"}
-_OWN: frozenset[Free] = _CAMERA | {"pose", "deformation", "instance"}
+
+def _free(*names: Free) -> frozenset[Free]:
+    return frozenset(names)
+
+
+_CAMERA = _free("camera")
+_PROPORTIONS = _CAMERA | _free("rest_pose", "length", "girth", "attachment")
+_STANCE = _CAMERA | _free("pose")
+_BODY = _PROPORTIONS | _STANCE
+_SHAPE = _BODY | _free("deformation")
+_OWN = _STANCE | _free("deformation", "instance")
 
 
 def quick() -> tuple[Stage, ...]:
     """Preset quick: a CPU, minutes."""
-    shape = _BODY | {"deformation"}
+    # Where the shape is known, elevations no longer need to be held, and colours say more than their prior.
+    known = Weights(elevation=1e-4, texture=0.5)
     return (
         Stage("camera", 30, 64, _CAMERA, hypotheses=16, propose="circle", level=1),
         Stage("proportions", 60, 64, _PROPORTIONS, hypotheses=8, level=1),
         Stage("pose", 60, 64, _BODY, hypotheses=8, level=1),
         Stage("body", 60, 64, _BODY, hypotheses=6, level=1),
         Stage("rivals", 80, 64, _BODY, propose="rivals", level=1),
-        Stage("shape", 120, 64, shape, hypotheses=3, level=2, cutoff=(1.0, 4.0)),
-        Stage("rivals again", 80, 64, shape, propose="rivals", level=2, cutoff=(4.0, 4.0)),
-        Stage("detail", 150, 128, shape, hypotheses=1, level=2, cutoff=(4.0, 6.0)),
-        Stage("instance", 120, 128, _OWN, united=True, weights=Weights(instance=3.0, deformation=0.3, laplacian=0.003)),
+        Stage("shape", 120, 64, _SHAPE, hypotheses=3, level=2, cutoff=(1.0, 4.0)),
+        Stage("rivals again", 80, 64, _SHAPE, propose="rivals", level=2, cutoff=(4.0, 4.0)),
+        Stage("detail", 80, 128, _SHAPE, level=2, cutoff=(4.0, 6.0), weights=known),
+        Stage("neighbours", 60, 64, _STANCE, propose="neighbours", level=2, cutoff=(6.0, 6.0), weights=known),
+        Stage("settled", 100, 128, _SHAPE, level=2, cutoff=(6.0, 6.0), weights=known),
+        Stage(
+            "instance",
+            120,
+            128,
+            _OWN,
+            united=True,
+            weights=replace(known, texture=0.3, instance=10.0, deformation=0.1, laplacian=0.003),
+            rates=Rates(deformation=0.003, instance=0.003),
+        ),
     )
 
 
 def full() -> tuple[Stage, ...]:
     """Preset full: the same way with more steps and larger pictures at its end."""
-    sizes = {"detail": 192, "instance": 256}
+    sizes = {"settled": 192, "instance": 256}
     return tuple(
         replace(stage, iterations=2 * stage.iterations, size=sizes.get(stage.name, stage.size)) for stage in quick()
     )

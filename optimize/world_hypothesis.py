@@ -82,16 +82,35 @@ def world_rivals(placement: KnownPlacement, mirror: Int[Tensor, " J"]) -> KnownP
     swap = torch.arange(4 * count, device=azimuth.device) % 4 >= 2
     common = torch.where(swap[:, None, None], _other_side(worlds.pose, mirror), worlds.pose)
     worlds = replace(worlds, yaw=worlds.yaw + turns.reshape(-1), pose=common)
-    members = [(placement.world == k).nonzero()[:, 0] for k in range(count)]
-    order = torch.cat([mine.repeat(4) for mine in members])
-    four_each = torch.arange(4, device=order.device)
-    world = torch.cat([(4 * k + four_each).repeat_interleave(len(mine)) for k, mine in enumerate(members)])
+    order, world = _copies(placement, 4)
     rival = (world % 4)[:, None]
     pose = placement.pose.detach()
     pose = torch.where(swap[world, None, None], _other_side(pose, mirror)[order], pose[order])
     # A motion of its own belongs to the heading it was found with.
     motion = placement.turn.detach()[order] * (rival == 0), placement.step.detach()[order] * (rival == 0)
     return KnownPlacement(placement.given, placement.photo[order], world, worlds, pose, motion)
+
+
+def world_neighbours(placement: KnownPlacement, offsets_deg: tuple[float, ...] = (-40, -20, 20, 40)) -> KnownPlacement:
+    """Each world followed by copies whose subject is turned by `offsets_deg`, unposed; see `hypothesis.neighbours`."""
+    number = 1 + len(offsets_deg)
+    order, world = _copies(placement, number)
+    worlds = placement.worlds().select(torch.arange(len(placement.yaw), device=order.device).repeat_interleave(number))
+    turn = torch.deg2rad(worlds.yaw.new_tensor([0.0, *offsets_deg])).repeat(len(placement.yaw))
+    same = (turn == 0).to(worlds.yaw)
+    worlds = replace(worlds, yaw=worlds.yaw + turn, pose=worlds.pose * same[:, None, None])
+    kept = same[world][:, None]
+    pose = placement.pose.detach()[order] * kept[..., None]
+    motion = placement.turn.detach()[order] * kept, placement.step.detach()[order] * kept
+    return KnownPlacement(placement.given, placement.photo[order], world, worlds, pose, motion)
+
+
+def _copies(placement: KnownPlacement, number: int) -> tuple[Int[Tensor, " K"], Int[Tensor, " K"]]:
+    """Every world's entries `number` times, and the worlds that the copies make up, `number` for each in its order."""
+    members = [(placement.world == k).nonzero()[:, 0] for k in range(len(placement.yaw))]
+    which = torch.arange(number, device=placement.photo.device)
+    world = [(number * k + which).repeat_interleave(len(mine)) for k, mine in enumerate(members)]
+    return torch.cat([mine.repeat(number) for mine in members]), torch.cat(world)
 
 
 def _other_side(pose: Float[Tensor, "K J 3"], mirror: Int[Tensor, " J"]) -> Float[Tensor, "K J 3"]:

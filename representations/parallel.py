@@ -48,15 +48,16 @@ def compiled(*tensors: torch.Tensor) -> bool:
     return kinds in ({("cpu", torch.float32)}, {("cpu", torch.float64)})
 
 
-def over(count: int, task: Callable[[int, int], Result]) -> list[Result]:
+def over(count: int, task: Callable[[int, int], Result], slices_per_thread: int = 16) -> list[Result]:
     """Results of `task(start, stop)` on slices that cover `range(count)`, in order, on as many threads as torch uses.
 
-    Slices are finer than the threads are many, so that pictures of unequal cost even out.
+    Slices are finer than the threads are many, so that pictures of unequal cost even out; few of them suit kernels that
+    have much to set up.
     """
     threads = min(torch.get_num_threads(), count)
     if threads <= 1:
         return [task(0, count)] if count else []
-    pieces = min(count, 16 * threads)
+    pieces = min(count, slices_per_thread * threads)
     bounds = [count * piece // pieces for piece in range(pieces + 1)]
     results: list[Any] = [None] * pieces
     # Taking the next number from one shared iterator is atomic under the GIL.

@@ -86,7 +86,7 @@ class UnitedSurface(nn.Module):
         """Offsets of the photos' own shapes from `shared()`."""
         return self._symmetric(self.basis @ self.instance_coefficients.index_select(0, photos))
 
-    def normalise(self) -> tuple[float, Float[Tensor, "3"]]:
+    def normalise(self) -> tuple[float, Float[Tensor, 3]]:
         """Brings the shared shape's box to the origin, longest side 1, in place; returns scale and old centre."""
         with torch.no_grad():
             vertices = self.shared().vertices

@@ -1,4 +1,4 @@
-"""Every example in a docstring runs. The modules are the installed ones: pytest's own --doctest-modules would import copies."""
+"""Every example in a docstring runs. Modules as installed: pytest's --doctest-modules would import copies."""
 
 import doctest
 import importlib

@@ -67,16 +67,16 @@ class _Antialias(torch.autograd.Function):
         vertices = vertices_clip.detach().contiguous().numpy()
         mesh = [t.numpy() for t in (topology.faces, topology.edges, topology.edge_faces, topology.edge_sides)]
         seen = fragments.face.contiguous().numpy(), fragments.depth.to(picture.dtype).contiguous().numpy()
-        source = picture.detach().reshape(batch, height * width, channels).contiguous()
+        source = picture.detach().reshape(batch, height * width * channels).contiguous()
         out = torch.empty_like(source)
+        pictures, blended = source.numpy(), out.numpy()
 
         def task(start: int, stop: int) -> tuple[int, int, Any]:
             found = kernel.crossings(vertices, *mesh, *seen, near, start, stop)
-            out[start:stop] = source[start:stop]
-            kernel.blend_forward(source.numpy(), out.numpy(), *found, start, stop)
+            kernel.blend_forward(pictures, channels, *found, blended, start, stop)
             return start, stop, found
 
-        ctx.blends = over(batch, task)
+        ctx.blends = over(batch, task, 4)
         ctx.save_for_backward(source, vertices_clip, topology.edges)
         return out.reshape(picture.shape)
 
@@ -87,17 +87,20 @@ class _Antialias(torch.autograd.Function):
         from . import numba_antialias as kernel
 
         source, vertices_clip, edges = ctx.saved_tensors
-        width = grads[0].shape[2]
+        height, width, channels = grads[0].shape[1:]
         grad_out = grads[0].reshape(source.shape).contiguous()
         grad_picture = torch.empty_like(source)
         grad_vertices = torch.zeros_like(vertices_clip, memory_format=torch.contiguous_format)
-        inputs = [t.detach().contiguous().numpy() for t in (source, vertices_clip, edges, grad_out)]
-        pieces = ctx.blends
+        pictures, vertices, sides, given = (
+            t.detach().contiguous().numpy() for t in (source, vertices_clip, edges, grad_out)
+        )
+        results, pieces = (grad_picture.numpy(), grad_vertices.numpy()), ctx.blends
 
         def task(first: int, last: int) -> None:
             for start, stop, found in pieces[first:last]:
-                grad_picture[start:stop] = grad_out[start:stop]
-                kernel.blend_backward(*inputs, *found, width, grad_picture.numpy(), grad_vertices.numpy(), start, stop)
+                kernel.blend_backward(
+                    pictures, channels, vertices, sides, given, *found, height, width, *results, start, stop
+                )
 
         over(len(pieces), task)
         return grad_picture.reshape(grads[0].shape), grad_vertices, None, None, None

@@ -22,7 +22,8 @@ def crossings(vertices, faces, edges, edge_faces, edge_sides, face, depth, near,
     """
     height, width = face.shape[1], face.shape[2]
     pixels = height * width
-    front = np.empty(faces.shape[0], np.int8)
+    front = np.zeros(faces.shape[0] + 1, np.int8)  # 1 or -1, and 0 for the face -1, which is none
+    outline = np.empty(edges.shape[0] + 1, np.int32)
     # Slots are pairs of pixels: 2 * pixel for the pair with the pixel to its right, one more for that below.
     slot_edge, slot_place = np.full(2 * pixels, -1, np.int32), np.empty(2 * pixels, np.float64)
     slot_before = np.empty(2 * pixels, np.bool_)
@@ -32,23 +33,11 @@ def crossings(vertices, faces, edges, edge_faces, edge_sides, face, depth, near,
     offsets = np.zeros(stop - start + 1, np.int64)
     for b in range(start, stop):
         positions, seen, far = vertices[b], face[b].reshape(-1), depth[b].reshape(-1)
-        for f in range(faces.shape[0]):
-            i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-            x0, y0, w0 = np.float64(positions[i, 0]), np.float64(positions[i, 1]), np.float64(positions[i, 3])
-            x1, y1, w1 = np.float64(positions[j, 0]), np.float64(positions[j, 1]), np.float64(positions[j, 3])
-            x2, y2, w2 = np.float64(positions[k, 0]), np.float64(positions[k, 1]), np.float64(positions[k, 3])
-            front[f] = 1 if x0 * (y1 * w2 - w1 * y2) - y0 * (x1 * w2 - w1 * x2) + w0 * (x1 * y2 - y1 * x2) > 0 else -1
+        _fronts(positions, faces, front)
         count = 0
-        for e in range(edges.shape[0]):
+        for n in range(_outline(front, edge_faces, edge_sides, outline)):
+            e = outline[n]
             side = front[edge_faces[e, 0]] * edge_sides[e, 0]
-            silhouette = True
-            for n in range(1, edge_faces.shape[1]):
-                f = edge_faces[e, n]
-                if f >= 0 and front[f] * edge_sides[e, n] != side:
-                    silhouette = False
-                    break
-            if not silhouette:
-                continue
             xa, ya, wa = _pixel(positions, edges[e, 0], width, height)
             xb, yb, wb = _pixel(positions, edges[e, 1], width, height)
             if wa < near and wb < near:
@@ -79,7 +68,7 @@ def crossings(vertices, faces, edges, edge_faces, edge_sides, face, depth, near,
                     inner, outer = (pixel, pixel + stride) if before else (pixel + stride, pixel)
                     t = place - cell if before else 1.0 - (place - cell)
                     w = 1.0 / ((1.0 - s) / wa + s / wb)
-                    if _separates(positions, faces, edge_faces[e], seen, far, inner, outer, w, width, height):
+                    if _separates(positions, faces, edge_faces, e, seen, far, inner, outer, w, width, height):
                         slot = 2 * pixel + (0 if upright else 1)
                         if slot_edge[slot] < 0:
                             used[count] = slot
@@ -112,55 +101,89 @@ def crossings(vertices, faces, edges, edge_faces, edge_sides, face, depth, near,
 
 
 @jit
-def blend_forward(picture, out, records, weights, offsets, start, stop):
-    """Blends into `out`, which holds a copy of `picture`; both (B, H * W, C)."""
-    sums = np.zeros((picture.shape[1], 2), np.float64)
+def _fronts(positions, faces, front):
+    """Sets `front` of each face to 1 if it turns its front to us, else -1."""
+    for f in range(faces.shape[0]):
+        i, j, k = np.uint32(faces[f, 0]), np.uint32(faces[f, 1]), np.uint32(faces[f, 2])
+        x0, y0, w0 = np.float64(positions[i, 0]), np.float64(positions[i, 1]), np.float64(positions[i, 3])
+        x1, y1, w1 = np.float64(positions[j, 0]), np.float64(positions[j, 1]), np.float64(positions[j, 3])
+        x2, y2, w2 = np.float64(positions[k, 0]), np.float64(positions[k, 1]), np.float64(positions[k, 3])
+        volume = x0 * (y1 * w2 - w1 * y2) - y0 * (x1 * w2 - w1 * x2) + w0 * (x1 * y2 - y1 * x2)
+        front[f] = 2 * (volume > 0.0) - 1
+
+
+@jit
+def _outline(front, edge_faces, edge_sides, outline):
+    """Lists the edges whose faces all lie on one side of them on the screen; returns how many."""
+    count = 0
+    for e in range(edge_faces.shape[0]):
+        side = front[edge_faces[e, 0]] * edge_sides[e, 0]
+        one_sided = True
+        for n in range(1, edge_faces.shape[1]):
+            one_sided = one_sided & (front[edge_faces[e, n]] * edge_sides[e, n] * side >= 0)
+        outline[count] = e
+        count += one_sided
+    return count
+
+
+@jit
+def blend_forward(picture, channels, records, weights, offsets, out, start, stop):
+    """Fills `out` with the blended picture; both (B, H * W * C)."""
+    sums = np.empty((picture.shape[1] // channels, 2), np.float64)
     for b in range(start, stop):
         first, last = offsets[b - start], offsets[b - start + 1]
+        # A view costs more than a pixel: made once per picture. What was just copied is still in the cache.
+        colours, blended = picture[b], out[b]
+        for cell in range(colours.shape[0]):
+            blended[cell] = colours[cell]
+        for n in range(first, last):
+            sums[records[n, 0], 0], sums[records[n, 0], 1] = 0.0, 0.0
         for n in range(first, last):
             sums[records[n, 0], records[n, 3] // 2] += weights[n]
         for n in range(first, last):
             i, j = records[n, 0], records[n, 1]
             weight = weights[n] * _damping(sums[i, 0], sums[i, 1])
-            for c in range(picture.shape[2]):
-                out[b, i, c] += weight * (picture[b, j, c] - picture[b, i, c])
-        for n in range(first, last):
-            sums[records[n, 0], 0], sums[records[n, 0], 1] = 0.0, 0.0
+            for c in range(channels):
+                blended[i * channels + c] += weight * (colours[j * channels + c] - colours[i * channels + c])
 
 
 @jit
 def blend_backward(
-    picture, vertices, edges, grad_out, records, weights, offsets, width, grad_picture, grad_vertices, start, stop
-):
-    """Adds to `grad_picture`, which holds a copy of `grad_out`, and to `grad_vertices`, which holds zeros."""
-    height = picture.shape[1] // width
+    picture, channels, vertices, edges, grad_out, records, weights, offsets, height, width, grad_picture, grad_vertices,
+    start, stop,
+):  # fmt: skip
+    """Fills `grad_picture` (B, H * W * C) and adds to `grad_vertices`, which holds zeros."""
     # Per receiving pixel: sums of weights sideways and upright, and the change they make to the loss undamped.
-    sums = np.zeros((picture.shape[1], 3), np.float64)
+    sums = np.empty((height * width, 3), np.float64)
     for b in range(start, stop):
         first, last = offsets[b - start], offsets[b - start + 1]
+        colours, grads, moved = picture[b], grad_out[b], grad_picture[b]
+        positions, pulls = vertices[b], grad_vertices[b]
+        for cell in range(grads.shape[0]):
+            moved[cell] = grads[cell]
+        for n in range(first, last):
+            sums[records[n, 0], 0], sums[records[n, 0], 1], sums[records[n, 0], 2] = 0.0, 0.0, 0.0
         for n in range(first, last):
             i, j = records[n, 0], records[n, 1]
             sums[i, records[n, 3] // 2] += weights[n]
-            sums[i, 2] += weights[n] * _change(picture[b], grad_out[b], i, j)
+            sums[i, 2] += weights[n] * _change(colours, grads, i, j, channels)
         for n in range(first, last):
             i, j, e, flags = records[n, 0], records[n, 1], records[n, 2], records[n, 3]
             damping = _damping(sums[i, 0], sums[i, 1])
-            for c in range(picture.shape[2]):
-                moved = weights[n] * damping * grad_out[b, i, c]
-                grad_picture[b, i, c] -= moved
-                grad_picture[b, j, c] += moved
+            for c in range(channels):
+                part = weights[n] * damping * grads[i * channels + c]
+                moved[i * channels + c] -= part
+                moved[j * channels + c] += part
             both, other = sums[i, 0] + sums[i, 1], sums[i, 1 - flags // 2]
-            pull = damping * _change(picture[b], grad_out[b], i, j)
+            pull = damping * _change(colours, grads, i, j, channels)
             if both > 0.0:
                 pull -= sums[i, 2] * (other / both) ** 2
             # An edge that moves outward gives the receiver less if it is the inner pixel, else more.
             inner, outer, outward = (i, j, -pull) if flags & 1 else (j, i, pull)
             _push(
-                vertices[b], edges[e, 0], edges[e, 1], flags < 2, inner, outward if inner < outer else -outward,
-                width, height, grad_vertices[b],
+                positions, edges[e, 0], edges[e, 1], flags < 2, inner, outward if inner < outer else -outward,
+                width, height, pulls,
             )  # fmt: skip
-        for n in range(first, last):
-            sums[records[n, 0], 0], sums[records[n, 0], 1], sums[records[n, 0], 2] = 0.0, 0.0, 0.0
 
 
 @jit
@@ -171,10 +194,10 @@ def _damping(sideways, upright):
 
 
 @jit
-def _change(picture, grad_out, i, j):
+def _change(colours, grads, i, j, channels):
     change = 0.0
-    for c in range(picture.shape[1]):
-        change += grad_out[i, c] * (picture[j, c] - picture[i, c])
+    for c in range(channels):
+        change += grads[i * channels + c] * (colours[j * channels + c] - colours[i * channels + c])
     return change
 
 
@@ -186,24 +209,24 @@ def _pixel(positions, v, width, height):
 
 
 @jit
-def _separates(positions, faces, edge_faces, seen, far, inner, outer, w, width, height):
-    """Whether an edge at distance `w` parts what is seen at `inner`, its own surface, from something behind it."""
+def _separates(positions, faces, edge_faces, e, seen, far, inner, outer, w, width, height):
+    """Whether edge `e` at distance `w` parts what is seen at `inner`, its own surface, from something behind it."""
     face_in, face_out = seen[inner], seen[outer]
     if face_in < 0 or face_in == face_out or not far[outer] > w * (1.0 + 1e-6):
         return False
     own = False
-    for n in range(edge_faces.shape[0]):
-        if edge_faces[n] >= 0:
-            if edge_faces[n] == face_out:
+    for n in range(edge_faces.shape[1]):
+        if edge_faces[e, n] >= 0:
+            if edge_faces[e, n] == face_out:
                 return False
-            own = own or edge_faces[n] == face_in
+            own = own or edge_faces[e, n] == face_in
     if own or far[inner] <= w * (1.0 + 1e-6):
         return True
     # Farther than the edge: the same surface only if it recedes like the edge's nearest face does.
     px, py = inner % width + 0.5, inner // width + 0.5
     nearest = -math.inf
-    for n in range(edge_faces.shape[0]):
-        f = edge_faces[n]
+    for n in range(edge_faces.shape[1]):
+        f = edge_faces[e, n]
         if f < 0:
             continue
         x0, y0, w0 = _pixel(positions, faces[f, 0], width, height)

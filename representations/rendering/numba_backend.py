@@ -20,6 +20,8 @@ from torch import Tensor
 
 from ..parallel import jit, over
 
+_AT_ONCE = 256
+
 
 def visibility(
     vertices_clip: Tensor, faces: Tensor, size: tuple[int, int], near: float, cull: bool
@@ -30,13 +32,15 @@ def visibility(
     batch, (height, width) = vertices_clip.shape[0], size
     face = torch.empty((batch, height, width), dtype=torch.int32)
     depth = torch.empty((batch, height, width), dtype=vertices_clip.dtype)
-    vertices, triangles = vertices_clip.contiguous().numpy(), faces.int().contiguous().numpy()
-    face_out, depth_out = face.numpy(), depth.numpy()
+    vertices = vertices_clip.contiguous().numpy()
+    # Flat arrays and unsigned indices spare kernels multiplications by unknown strides and looks for negative indices.
+    triangles = faces.int().contiguous().numpy().view(np.uint32)
+    face_out, depth_out = face.numpy().reshape(batch, -1), depth.numpy().reshape(batch, -1)
     # Few pictures are cut into bands of rows so that every thread has work; each band scans all faces.
     bands = min(height, max(1, -(-2 * torch.get_num_threads() // batch)) if torch.get_num_threads() > 1 else 1)
 
     def task(start: int, stop: int) -> int:
-        return _draw(vertices, triangles, face_out, depth_out, near, cull, bands, start, stop)
+        return _draw(vertices, triangles, face_out, depth_out, height, width, near, cull, bands, start, stop)
 
     bad = [index for index in over(batch * bands, task) if index >= 0]
     if bad:
@@ -49,147 +53,211 @@ def visibility(
 
 
 @jit
-def _draw(vertices, faces, face_out, depth_out, near, cull, bands, start, stop):
+def _draw(vertices, faces, face_out, depth_out, height, width, near, cull, bands, start, stop):
     """Draws bands start..stop; returns the flat index of a vertex that is not finite, or -1."""
     count, room = vertices.shape[1], faces.shape[0] + 1
-    height, width = face_out.shape[1], face_out.shape[2]
-    screen = np.empty((count, 3), np.float64)  # column, row, 1/w; the last is 0 behind the near plane
-    nearest = np.empty((height // bands + 1) * width, np.float64)  # 1/w of the nearest face so far
-    owner = np.empty((height // bands + 1) * width, np.int32)
-    # Faces with one, two and more pixel centres in their boxes; for the first two also row and column of the first
-    # pixel, and whether the second lies below it.
-    lone, twin, rest = np.empty((room, 3), np.int32), np.empty((room, 4), np.int32), np.empty(room, np.int32)
+    x, y, z = np.empty(count, np.float64), np.empty(count, np.float64), np.empty(count, np.float64)
+    cells = np.empty(count, np.uint64)
+    nearest = np.empty(height * width, np.float64)  # 1/w of the nearest face so far
+    listed, large, huge = np.empty(room, np.uint32), np.empty(room, np.uint32), np.empty(room, np.uint32)
     polygon = np.empty((4, 3), np.float64)
-    projected, behind = -1, 0
     for item in range(start, stop):
         picture, band = item // bands, item % bands
         top, bottom = height * band // bands, height * (band + 1) // bands
-        if projected != picture:
-            projected = picture
-            behind, bad = _project(vertices[picture], near, height, width, screen)
-            if bad >= 0:
-                return picture * count + bad
-        for cell in range((bottom - top) * width):
-            nearest[cell] = 0.0
-            owner[cell] = -1
-        # Sort faces by how many pixel centres lie in their box, without a branch: there is no telling for small faces,
-        # and a wrong guess of the processor's costs as much as drawing one.
-        lones, twins, others = 0, 0, 0
-        for f in range(faces.shape[0]):
+        behind, bad = _project(vertices[picture], near, height, width, x, y, z)
+        if bad >= 0:
+            return picture * count + bad
+        first, last, owner = top * width, bottom * width, face_out[picture]
+        owner[first:last] = -1
+        nearest[first:last] = 0.0
+        _first_centres(x, y, width, top, bottom, cells)
+        found = _list(faces, x, y, z, cells, behind, cull, listed)
+        # Most boxes have one pixel, most others two: their first and their last.
+        larger = _corner_pixels(faces, x, y, z, listed[:found], 0, width, top, bottom, nearest, owner, large)
+        larger = _corner_pixels(faces, x, y, z, large[:larger], 1, width, top, bottom, nearest, owner, huge)
+        for n in range(larger):
+            f = huge[n]
             i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-            x0, y0, x1, y1, x2, y2 = screen[i, 0], screen[i, 1], screen[j, 0], screen[j, 1], screen[k, 0], screen[k, 1]
-            left, right = np.ceil(max(min(x0, x1, x2) - 0.5, 0.0)), np.floor(min(max(x0, x1, x2) - 0.5, width - 1.0))
-            upper, lower = np.ceil(max(min(y0, y1, y2) - 0.5, top * 1.0)), np.floor(min(max(y0, y1, y2), bottom) - 0.5)
-            some = (left <= right) & (upper <= lower)
-            if cull:
-                # Rows grow downward: what turns counter-clockwise as seen has negative area here.
-                some = some & ((x1 - x0) * (y2 - y0) - (y1 - y0) * (x2 - x0) < 0.0)
-            whole = True
-            if behind:
-                whole = (screen[i, 2] > 0.0) & (screen[j, 2] > 0.0) & (screen[k, 2] > 0.0)
-            across, down = right - left, lower - upper
-            r, c = int(min(upper, bottom * 1.0)), int(min(left, width * 1.0))
-            lone[lones, 0], lone[lones, 1], lone[lones, 2] = f, r, c
-            twin[twins, 0], twin[twins, 1], twin[twins, 2], twin[twins, 3] = f, r, c, across == 0.0
-            rest[others] = f
-            lones += whole & some & (across + down == 0.0)
-            twins += whole & some & (across + down == 1.0)
-            others += (whole & some & (across + down > 1.0)) | ~whole
-        for n in range(lones):
-            f, r, c = lone[n, 0], lone[n, 1], lone[n, 2]
+            x0, y0, z0, x1, y1, z1, x2, y2, z2 = x[i], y[i], z[i], x[j], y[j], z[j], x[k], y[k], z[k]
+            _fill(x0, y0, z0, x1, y1, z1, x2, y2, z2, f, top, bottom, width, nearest, owner)
+        for f in range(faces.shape[0] if behind else 0):
             i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-            x0, y0, z0 = screen[i, 0], screen[i, 1], screen[i, 2]
-            x1, y1, z1 = screen[j, 0], screen[j, 1], screen[j, 2]
-            x2, y2, z2 = screen[k, 0], screen[k, 1], screen[k, 2]
-            _test(x0, y0, z0, x1, y1, z1, x2, y2, z2, f, r, c, top, width, nearest, owner)
-        for n in range(twins):
-            f, r, c, below = twin[n, 0], twin[n, 1], twin[n, 2], twin[n, 3]
-            i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-            x0, y0, z0 = screen[i, 0], screen[i, 1], screen[i, 2]
-            x1, y1, z1 = screen[j, 0], screen[j, 1], screen[j, 2]
-            x2, y2, z2 = screen[k, 0], screen[k, 1], screen[k, 2]
-            _test(x0, y0, z0, x1, y1, z1, x2, y2, z2, f, r, c, top, width, nearest, owner)
-            _test(x0, y0, z0, x1, y1, z1, x2, y2, z2, f, r + below, c + 1 - below, top, width, nearest, owner)
-        for n in range(others):
-            f = rest[n]
-            i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
-            z0, z1, z2 = screen[i, 2], screen[j, 2], screen[k, 2]
-            if not behind or (z0 > 0.0 and z1 > 0.0 and z2 > 0.0):
-                x0, y0, x1, y1 = screen[i, 0], screen[i, 1], screen[j, 0], screen[j, 1]
-                x2, y2 = screen[k, 0], screen[k, 1]
-                _fill(x0, y0, z0, x1, y1, z1, x2, y2, z2, f, cull, top, bottom, width, nearest, owner)
-            elif z0 > 0.0 or z1 > 0.0 or z2 > 0.0:
-                corners = _cut(vertices[picture], screen, i, j, k, near, height, width, polygon)
-                for c in range(2, corners):
-                    x0, y0, z0 = polygon[0, 0], polygon[0, 1], polygon[0, 2]
-                    x1, y1, z1 = polygon[c - 1, 0], polygon[c - 1, 1], polygon[c - 1, 2]
-                    x2, y2, z2 = polygon[c, 0], polygon[c, 1], polygon[c, 2]
-                    _fill(x0, y0, z0, x1, y1, z1, x2, y2, z2, f, cull, top, bottom, width, nearest, owner)
-        for r in range(bottom - top):
-            for c in range(width):
-                inverse = nearest[r * width + c]
-                face_out[picture, top + r, c] = owner[r * width + c]
-                depth_out[picture, top + r, c] = 1.0 / inverse if inverse > 0.0 else math.inf
+            if min(z[i], z[j], z[k]) > 0.0 or max(z[i], z[j], z[k]) == 0.0:
+                continue
+            corners = _cut(vertices[picture], x, y, z, i, j, k, near, height, width, polygon)
+            for c in range(2, corners):
+                x0, y0, z0 = polygon[0, 0], polygon[0, 1], polygon[0, 2]
+                x1, y1, z1 = polygon[c - 1, 0], polygon[c - 1, 1], polygon[c - 1, 2]
+                x2, y2, z2 = polygon[c, 0], polygon[c, 1], polygon[c, 2]
+                if not cull or (x1 - x0) * (y2 - y0) - (y1 - y0) * (x2 - x0) < 0.0:
+                    _fill(x0, y0, z0, x1, y1, z1, x2, y2, z2, f, top, bottom, width, nearest, owner)
+        _invert(nearest[first:last], depth_out[picture, first:last])
     return -1
 
 
 @jit
-def _project(positions, near, height, width, screen):
-    """Fills `screen`; returns how many vertices lie behind the near plane, and one that is not finite, or -1."""
-    behind, finite = 0, 0
-    for v in range(positions.shape[0]):
-        x, y, w = np.float64(positions[v, 0]), np.float64(positions[v, 1]), np.float64(positions[v, 3])
+def _project(vertices, near, height, width, x, y, z):
+    """Fills `x`, `y` (in pixels) and `z` (1/w, 0 behind the near plane) with a picture's vertices.
+
+    Returns how many vertices lie behind the near plane, and one that is not finite, or -1.
+    """
+    behind, finite, count = 0, 0, vertices.shape[0]
+    # Three loops, since compilers make something of each alone.
+    for v in range(count):
+        x[v], y[v], z[v] = vertices[v, 0], vertices[v, 1], vertices[v, 3]
+    for v in range(count):
+        behind += z[v] < near
+        finite += abs(x[v]) + abs(y[v]) + abs(z[v]) < math.inf
+    for v in range(count):
+        w = z[v]
         inverse = 1.0 / w
-        screen[v, 0] = (x * inverse + 1.0) * (0.5 * width)
-        screen[v, 1] = (1.0 - y * inverse) * (0.5 * height)
-        screen[v, 2] = inverse if w >= near else 0.0
-        behind += w < near
-        finite += abs(x) + abs(y) + abs(w) < math.inf
-    if finite < positions.shape[0]:
-        for v in range(positions.shape[0]):
-            if not abs(positions[v, 0]) + abs(positions[v, 1]) + abs(positions[v, 3]) < math.inf:
+        x[v] = (x[v] * inverse + 1.0) * (0.5 * width)
+        y[v] = (1.0 - y[v] * inverse) * (0.5 * height)
+        z[v] = inverse if w >= near else 0.0
+    if finite < count:
+        for v in range(count):
+            if not abs(vertices[v, 0]) + abs(vertices[v, 1]) + abs(vertices[v, 3]) < math.inf:
                 return behind, v
     return behind, -1
 
 
 @jit
-def _fill(x0, y0, z0, x1, y1, z1, x2, y2, z2, index, cull, top, bottom, width, nearest, owner):
+def _first_centres(x, y, width, top, bottom, cells):
+    """Fills `cells` with the first column and, in the upper half, the first row whose centres are not left of or above
+    a vertex, cut to the picture's columns and to rows top..bottom."""
+    for v in range(x.shape[0]):
+        column = np.int32(np.ceil(min(max(x[v] - 0.5, 0.0), width * 1.0)))
+        row = np.int32(np.ceil(min(max(y[v] - 0.5, top * 1.0), bottom * 1.0)))
+        cells[v] = np.uint64(column) | np.uint64(row) << np.uint64(32)
+
+
+@jit
+def _list(faces, x, y, z, cells, behind, cull, listed):
+    """Lists the faces in front of the near plane with a pixel centre in their box; returns how many.
+
+    Three corners with the same first column or the same first row have none between them.
+    """
+    found = 0
+    for f in range(faces.shape[0]):
+        i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
+        differ = (cells[i] ^ cells[j]) | (cells[i] ^ cells[k])
+        listed[found] = f
+        found += ((differ >> np.uint64(32)) != 0) & (np.uint32(differ) != 0)
+    if behind or cull:
+        candidates, found = found, 0
+        for n in range(candidates):
+            f = listed[n]
+            i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
+            listed[found] = f
+            # Rows grow downward: what turns counter-clockwise as seen has negative area here.
+            area = (x[j] - x[i]) * (y[k] - y[i]) - (y[j] - y[i]) * (x[k] - x[i])
+            found += ((not cull) | (area < 0.0)) & (z[i] > 0.0) & (z[j] > 0.0) & (z[k] > 0.0)
+    return found
+
+
+@jit
+def _corner_pixels(faces, x, y, z, listed, last, width, top, bottom, nearest, owner, larger):
+    """Draws each listed face at the first (`last` 0) or the last pixel (1) of its box; returns how many have more
+    pixels, which `larger` gets.
+
+    Nothing here branches on how a face lies: there is no foretelling small ones, and a wrong guess of the processor's
+    costs as much as a test. Corners are brought together so that several faces are tested at once.
+    """
+    corners = np.empty(9 * _AT_ONCE, np.float64)
+    inverses, pixels = np.empty(_AT_ONCE, np.float64), np.empty(_AT_ONCE, np.int32)
+    extents, on_edge = np.empty(_AT_ONCE, np.int32), np.empty(_AT_ONCE, np.int32)
+    more = 0
+    for begin in range(0, listed.shape[0], _AT_ONCE):
+        count = min(listed.shape[0] - begin, _AT_ONCE)
+        for n in range(count):
+            f = listed[begin + n]
+            i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
+            corners[n], corners[_AT_ONCE + n], corners[2 * _AT_ONCE + n] = x[i], y[i], z[i]
+            corners[3 * _AT_ONCE + n], corners[4 * _AT_ONCE + n], corners[5 * _AT_ONCE + n] = x[j], y[j], z[j]
+            corners[6 * _AT_ONCE + n], corners[7 * _AT_ONCE + n], corners[8 * _AT_ONCE + n] = x[k], y[k], z[k]
+        for n in range(count):
+            x0, y0, z0 = corners[n], corners[_AT_ONCE + n], corners[2 * _AT_ONCE + n]
+            x1, y1, z1 = corners[3 * _AT_ONCE + n], corners[4 * _AT_ONCE + n], corners[5 * _AT_ONCE + n]
+            x2, y2, z2 = corners[6 * _AT_ONCE + n], corners[7 * _AT_ONCE + n], corners[8 * _AT_ONCE + n]
+            left, right, upper, lower = _box(x0, y0, x1, y1, x2, y2, width, top, bottom)
+            across, down = right - left - 1.0, lower - upper - 1.0
+            c, r = left + last * across, upper + last * down
+            e0, e1, e2 = _edges(x0, y0, x1, y1, x2, y2, c, r)
+            least, most = min(e0, e1, e2), max(e0, e1, e2)
+            inverse = (e0 * z0 + e1 * z1 + e2 * z2) / (e0 + e1 + e2)
+            inverses[n] = inverse if (least >= 0.0) | (most <= 0.0) else 0.0
+            on_edge[n] = (least == 0.0) | (most == 0.0)
+            pixels[n] = np.int32(r * width + c)
+            extents[n] = np.int32(across + down)
+        for n in range(count):
+            f, cell, inverse = listed[begin + n], np.uint32(pixels[n]), inverses[n]
+            if on_edge[n]:
+                i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
+                r, c = cell // width, cell % width
+                inverse *= _test(x[i], y[i], z[i], x[j], y[j], z[j], x[k], y[k], z[k], c, r)[0]
+            old, before, index = nearest[cell], owner[cell], np.int32(f)
+            wins = (inverse > old) | ((inverse == old) & (index < before))
+            nearest[cell] = inverse if wins else old
+            owner[cell] = before + wins * (index - before)
+            larger[more] = f
+            more += extents[n] > last
+    return more
+
+
+@jit
+def _fill(x0, y0, z0, x1, y1, z1, x2, y2, z2, index, top, bottom, width, nearest, owner):
     """Draws one projected triangle (column, row, 1/w per corner) into rows top..bottom."""
-    low_y, high_y = min(y0, y1, y2) - 0.5, min(max(y0, y1, y2), bottom) - 0.5
-    low_x, high_x = min(x0, x1, x2) - 0.5, min(max(x0, x1, x2) - 0.5, width - 1.0)
-    if not (low_y <= high_y and low_x <= high_x):
-        return
-    if cull and (x1 - x0) * (y2 - y0) - (y1 - y0) * (x2 - x0) >= 0.0:
-        return
-    # Integers only now, since numbers off the picture may be too large for one.
-    upper, left = math.ceil(max(low_y, top * 1.0)), math.ceil(max(low_x, 0.0))
-    for r in range(upper, math.floor(high_y) + 1):
-        for c in range(left, math.floor(high_x) + 1):
-            _test(x0, y0, z0, x1, y1, z1, x2, y2, z2, index, r, c, top, width, nearest, owner)
+    left, right, upper, lower = _box(x0, y0, x1, y1, x2, y2, width, top, bottom)
+    for r in range(int(upper), int(lower)):
+        for c in range(int(left), int(right)):
+            hit, inverse = _test(x0, y0, z0, x1, y1, z1, x2, y2, z2, c, r)
+            cell = np.uint64(r * width + c)
+            old = nearest[cell]
+            if hit and (inverse > old or (inverse == old and index < owner[cell])):
+                nearest[cell] = inverse
+                owner[cell] = index
 
 
-# Pasted into its callers: a call per pixel would cost as much as the test.
+@jit
+def _invert(nearest, depth):
+    for cell in range(nearest.shape[0]):
+        inverse = nearest[cell]
+        depth[cell] = 1.0 / inverse if inverse > 0.0 else math.inf
+
+
+# Pasted into its callers, as are _edges and _test: a call per pixel would cost as much as the test.
 @numba.njit(inline="always", error_model="numpy")
-def _test(x0, y0, z0, x1, y1, z1, x2, y2, z2, index, r, c, top, width, nearest, owner):
-    """Draws one pixel of a projected triangle, if the triangle owns it and is the nearest there."""
-    px, py, cell = c + 0.5, r + 0.5, (r - top) * width + c
+def _box(x0, y0, x1, y1, x2, y2, width, top, bottom):
+    """Columns left..right and rows upper..lower, without the last, whose centres lie in the box of three corners.
+
+    A centre on the right or the lower border of the box cannot belong to the face, by the top-left rule.
+    """
+    left, right = np.ceil(max(min(x0, x1, x2) - 0.5, 0.0)), np.ceil(min(max(x0, x1, x2) - 0.5, width * 1.0))
+    upper, lower = np.ceil(max(min(y0, y1, y2) - 0.5, top * 1.0)), np.ceil(min(max(y0, y1, y2) - 0.5, bottom * 1.0))
+    return left, right, upper, lower
+
+
+@numba.njit(inline="always", error_model="numpy")
+def _edges(x0, y0, x1, y1, x2, y2, c, r):
+    """The three edge functions at the centre of pixel (r, c)."""
+    px, py = c + 0.5, r + 0.5
     a0, b0, a1, b1, a2, b2 = x0 - px, y0 - py, x1 - px, y1 - py, x2 - px, y2 - py
-    e0 = a1 * b2 - b1 * a2
-    e1 = a2 * b0 - b2 * a0
-    e2 = a0 * b1 - b0 * a1
+    return a1 * b2 - b1 * a2, a2 * b0 - b2 * a0, a0 * b1 - b0 * a1
+
+
+@numba.njit(inline="always", error_model="numpy")
+def _test(x0, y0, z0, x1, y1, z1, x2, y2, z2, c, r):
+    """Whether a projected triangle owns pixel (r, c), and its 1/w there."""
+    e0, e1, e2 = _edges(x0, y0, x1, y1, x2, y2, c, r)
     least, most = min(e0, e1, e2), max(e0, e1, e2)
+    inverse = (e0 * z0 + e1 * z1 + e2 * z2) / (e0 + e1 + e2)
     hit = (least >= 0.0) | (most <= 0.0)
     if (least == 0.0) | (most == 0.0):
         turn = 1.0 if least == 0.0 else -1.0
         hit = hit and (e0 != 0.0 or _owns(turn * (x2 - x1), turn * (y2 - y1)))
         hit = hit and (e1 != 0.0 or _owns(turn * (x0 - x2), turn * (y0 - y2)))
         hit = hit and (e2 != 0.0 or _owns(turn * (x1 - x0), turn * (y1 - y0)))
-    # Stored either way: a select, not a branch.
-    inverse = (e0 * z0 + e1 * z1 + e2 * z2) / (e0 + e1 + e2)
-    old, first = nearest[cell], owner[cell]
-    hit = hit & ((inverse > old) | ((inverse == old) & (index < first)))
-    nearest[cell] = inverse if hit else old
-    owner[cell] = index if hit else first
+    return hit, inverse
 
 
 @jit
@@ -199,15 +267,15 @@ def _owns(dx, dy):
 
 
 @jit
-def _cut(vertices, screen, i, j, k, near, height, width, polygon):
+def _cut(vertices, x, y, z, i, j, k, near, height, width, polygon):
     """Writes the part of a triangle in front of the near plane as a projected polygon; returns its corner count."""
     corners = 0
     for side in range(3):
         a = i if side == 0 else (j if side == 1 else k)
         b = j if side == 0 else (k if side == 1 else i)
-        front_a, front_b = screen[a, 2] > 0.0, screen[b, 2] > 0.0
+        front_a, front_b = z[a] > 0.0, z[b] > 0.0
         if front_a:
-            polygon[corners, 0], polygon[corners, 1], polygon[corners, 2] = screen[a, 0], screen[a, 1], screen[a, 2]
+            polygon[corners, 0], polygon[corners, 1], polygon[corners, 2] = x[a], y[a], z[a]
             corners += 1
         if front_a != front_b:
             # Always from the vertex in front to the one behind: both faces at the edge get the same point.

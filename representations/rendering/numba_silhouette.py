@@ -15,50 +15,65 @@ from ..parallel import jit
 
 @jit
 def pyramid(coverage, target, valid, levels, growth, loss, gradient, start, stop):
-    """Fills `loss` (B,) and, unless it is empty, `gradient` (B, H, W), the loss's derivatives by `coverage`."""
+    """Fills `loss` (B,) and, unless it is empty, `gradient` (B, H, W), the loss's derivatives by `coverage`.
+
+    `valid` (A, H, W) with A either 1, shared by all pictures, or B.
+    """
     height, width = coverage.shape[1], coverage.shape[2]
     want = gradient.shape[0] > 0
-    # A frame of zeros round every level saves all looks for borders; a picture writes only within.
-    shape = (levels, height + 3, width + 3)
-    difference, weight, pull = np.zeros(shape, np.float64), np.zeros(shape, np.float64), np.zeros(shape, np.float64)
-    whole = 0.0
+    # Levels lie one behind the other, each in a frame of zeros that saves all looks for borders; a picture writes only
+    # within.
+    begin, rows, columns = np.zeros(levels + 1, np.int64), np.empty(levels, np.int64), np.empty(levels, np.int64)
+    whole, h, w = 0.0, height, width
     for level in range(levels):
+        rows[level], columns[level], begin[level + 1] = h, w, begin[level] + (h + 3) * (w + 3)
         whole += growth**level
-    blurred, spread = np.zeros(shape[1:], np.float64), np.zeros(shape[1:], np.float64)
-    row = np.empty(width + 3, np.float64)
+        h, w = (h + 1) // 2, (w + 1) // 2
+    difference, pull = np.zeros(begin[levels], np.float64), np.zeros(begin[levels], np.float64)
+    weight, inverse = np.zeros(begin[levels], np.float64), np.empty(begin[levels], np.float64)
+    blurred, spread = np.zeros((height + 3, width + 3), np.float64), np.zeros((height + 3, width + 3), np.float64)
+    row, area = np.empty(width + 3, np.float64), np.empty(levels, np.float64)
+    known, unlike = _level(weight, begin, rows, columns, 0), _level(difference, begin, rows, columns, 0)
     for b in range(start, stop):
-        for r in range(height):
-            for c in range(width):
-                known = np.float64(valid[b, r, c])
-                weight[0, r + 1, c + 1] = known
-                difference[0, r + 1, c + 1] = (np.float64(coverage[b, r, c]) - target[b, r, c]) * known
-        total = 0.0
-        h, w = height, width
-        for level in range(levels):
-            if level:
-                _blur(difference[level - 1], row, blurred, h, w)
-                _halve(blurred, difference[level], h, w)
-                _blur(weight[level - 1], row, blurred, h, w)
-                _halve(blurred, weight[level], h, w)
-                h, w = (h + 1) // 2, (w + 1) // 2
-            total += growth**level * _compare(
-                difference[level], weight[level], pull[level], h, w, growth**level if want else 0.0
-            )
-        loss[b] = total / whole
-        if want:
-            for level in range(levels - 1, 0, -1):
-                h, w = height, width
-                for _ in range(level - 1):
-                    h, w = (h + 1) // 2, (w + 1) // 2
-                # The kernel is symmetric and zeros lie round the picture: the transpose of a blur is a blur.
-                _spread(pull[level], spread, h, w)
-                _blur(spread, row, blurred, h, w)
-                for r in range(1, h + 1):
-                    for c in range(1, w + 1):
-                        pull[level - 1, r, c] += blurred[r, c]
+        v = b if valid.shape[0] > 1 else 0
+        if b == start or v > 0:
             for r in range(height):
                 for c in range(width):
-                    gradient[b, r, c] = pull[0, r + 1, c + 1] * weight[0, r + 1, c + 1] / whole
+                    known[r + 1, c + 1] = valid[v, r, c]
+            _reduce(weight, begin, rows, columns, row, blurred)
+            for level in range(levels):
+                area[level] = _positive(_level(weight, begin, rows, columns, level).sum())
+            for cell in range(weight.shape[0]):
+                inverse[cell] = 1.0 / _positive(weight[cell])
+        for r in range(height):
+            for c in range(width):
+                unlike[r + 1, c + 1] = (np.float64(coverage[b, r, c]) - target[b, r, c]) * valid[v, r, c]
+        _reduce(difference, begin, rows, columns, row, blurred)
+        total = 0.0
+        for level in range(levels):
+            scale = growth**level / area[level] / whole
+            total += scale * _compare(
+                _level(difference, begin, rows, columns, level),
+                _level(inverse, begin, rows, columns, level),
+                _level(pull, begin, rows, columns, level),
+                row,
+                2.0 * scale,
+            )
+        loss[b] = total
+        if want:
+            for level in range(levels - 1, 0, -1):
+                h, w = rows[level - 1], columns[level - 1]
+                # The kernel is symmetric and zeros lie round the picture: the transpose of a blur is a blur.
+                _spread(_level(pull, begin, rows, columns, level), spread, h, w)
+                _blur(spread, row, blurred, h, w)
+                finer = _level(pull, begin, rows, columns, level - 1)
+                for r in range(1, h + 1):
+                    for c in range(1, w + 1):
+                        finer[r, c] += blurred[r, c]
+            finest = _level(pull, begin, rows, columns, 0)
+            for r in range(height):
+                for c in range(width):
+                    gradient[b, r, c] = finest[r + 1, c + 1] * valid[v, r, c]
 
 
 @jit
@@ -103,22 +118,36 @@ def _positive(number):
 
 
 @jit
-def _compare(difference, share, pull, h, w, scale):
-    """Mean of (difference / share)^2 over the valid area; sets `pull` to `scale` its derivatives by `difference`."""
-    square, area = 0.0, 0.0
-    for r in range(1, h + 1):
-        for c in range(1, w + 1):
-            pull[r, c] = difference[r, c] / _positive(share[r, c])
-        for c in range(1, w + 1):
-            square += difference[r, c] * pull[r, c]
-            area += share[r, c]
-    area = _positive(area)
-    if scale > 0.0:
-        scale *= 2.0 / area
-        for r in range(1, h + 1):
-            for c in range(1, w + 1):
-                pull[r, c] *= scale
-    return square / area
+def _level(stack, begin, rows, columns, level):
+    """One level, with its frame, of levels that lie one behind the other."""
+    return stack[begin[level] : begin[level + 1]].reshape((rows[level] + 3, columns[level] + 3))
+
+
+@jit
+def _reduce(stack, begin, rows, columns, row, blurred):
+    """Fills the further levels, each the last one blurred and halved."""
+    for level in range(1, rows.shape[0]):
+        h, w = rows[level - 1], columns[level - 1]
+        _blur(_level(stack, begin, rows, columns, level - 1), row, blurred, h, w)
+        _halve(blurred, _level(stack, begin, rows, columns, level), h, w)
+
+
+@jit
+def _compare(difference, inverse, pull, sums, scale):
+    """Sum of difference^2 inverse; sets `pull` to `scale` difference inverse."""
+    # Column by column: one sum over all would wait for each of its additions.
+    w = difference.shape[1]
+    for c in range(w):
+        sums[c] = 0.0
+    for r in range(difference.shape[0]):
+        for c in range(w):
+            part = difference[r, c] * inverse[r, c]
+            sums[c] += difference[r, c] * part
+            pull[r, c] = scale * part
+    total = 0.0
+    for c in range(w):
+        total += sums[c]
+    return total
 
 
 @jit
@@ -135,8 +164,10 @@ def _halve(source, out, h, w):
 def _spread(pull, out, h, w):
     """The transpose of `_halve`, into `out` (h, w)."""
     for r in range(h):
-        for c in range(w):
-            out[r + 1, c + 1] = 0.25 * pull[r // 2 + 1, c // 2 + 1]
+        for c in range((w + 1) // 2):
+            share = 0.25 * pull[r // 2 + 1, c + 1]
+            out[r + 1, 2 * c + 1] = share
+            out[r + 1, 2 * c + 2] = share
     _frame(out, h, w)
 
 

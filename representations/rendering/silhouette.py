@@ -45,7 +45,8 @@ def blur_pyramid_loss(
         raise ValueError(f"coverage, target and valid have shapes {shapes}; they must be the same")
     if levels < 1 or not growth > 0:
         raise ValueError(f"levels is {levels} and growth {growth}; there must be 1 level or more, and growth above 0")
-    weight = torch.ones_like(target) if valid is None else valid.to(coverage.dtype)
+    # Where nothing is unknown, all pictures share one picture of weights.
+    weight = torch.ones_like(target[:1]) if valid is None else valid.to(coverage.dtype)
     if compiled(coverage, target, weight) and not (target.requires_grad or weight.requires_grad):
         return _Pyramid.apply(coverage, target, weight, levels, growth)  # type: ignore[return-value]
     return _pyramid_torch(coverage, target, weight, levels, growth)
@@ -143,7 +144,8 @@ class _Pyramid(torch.autograd.Function):
         gradient = torch.empty(coverage.shape if ctx.needs_input_grad[0] else (0, 0, 0), dtype=coverage.dtype)
         given = [t.detach().contiguous().numpy() for t in (coverage, target, weight)]
         results = loss.numpy(), gradient.numpy()
-        over(len(loss), lambda start, stop: kernel.pyramid(*given, levels, growth, *results, start, stop))
+        # Every picture costs the same, and setting up costs as much as one of them.
+        over(len(loss), lambda start, stop: kernel.pyramid(*given, levels, growth, *results, start, stop), 4)
         ctx.save_for_backward(gradient)
         return loss
 

@@ -111,8 +111,9 @@ def _nearest(
     owner = torch.full((batch * height * width,), torch.iinfo(torch.int64).max, device=device)
     low, high = corners[..., :2].amin(dim=1) - 0.5, corners[..., :2].amax(dim=1) - 0.5
     limit = torch.tensor([width - 1, height - 1], dtype=corners.dtype, device=device)
-    first, last = low.clamp(min=0).ceil().minimum(limit + 1).long(), high.clamp(min=-1).minimum(limit).floor().long()
-    extent = (last - first + 1).clamp(min=0)
+    # A centre on the right or the lower border of the box cannot belong to the face, by the top-left rule.
+    first, last = low.clamp(min=0).ceil().minimum(limit + 1).long(), high.clamp(min=-1).minimum(limit + 1).ceil().long()
+    extent = (last - first).clamp(min=0)
     count = extent[:, 0] * extent[:, 1]
     total = count.cumsum(0)
     begin = 0

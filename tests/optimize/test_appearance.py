@@ -4,7 +4,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoetrope.optimize.appearance import Sample, disagreement, opponent_colors, sample, settle, visible_vertices
+from zoetrope.optimize.appearance import (
+    Sample,
+    disagreement,
+    folded,
+    opponent_colors,
+    others,
+    sample,
+    settle,
+    visible_vertices,
+)
 from zoetrope.representations.camera import Intrinsics, OrbitCamera
 from zoetrope.representations.mesh import icosphere
 from zoetrope.representations.rendering.fragment import Fragments
@@ -70,6 +79,24 @@ def test_a_photo_is_not_judged_by_its_own_colours() -> None:
     assert found[1:].tolist() == pytest.approx([expected] * 3, rel=1e-4)
 
 
+def test_each_photo_expects_what_the_others_show() -> None:
+    photo, coat = torch.arange(3), torch.linspace(0, 1, VERTICES)[:, None].expand(-1, 3)
+    feature = torch.stack([coat, coat + 0.2, coat - 0.4])
+    weight = torch.ones(3, VERTICES)
+    weight[1, :10] = 0
+    found = others(Sample(feature, weight), _fold(), photo, torch.ones(3), prior_strength=1e-6)
+    torch.testing.assert_close(found[0, 10:], coat[10:] - 0.1, atol=1e-4, rtol=0)
+    torch.testing.assert_close(found[0, :10], coat[:10] - 0.4, atol=1e-4, rtol=0)
+    torch.testing.assert_close(found[2, :10], coat[:10], atol=1e-4, rtol=0)
+    # An account that is not believed paints nothing.
+    found = others(Sample(feature, weight), _fold(), photo, torch.tensor([1.0, 1.0, 0.0]), prior_strength=1e-6)
+    torch.testing.assert_close(found[0, 10:], coat[10:] + 0.2, atol=1e-4, rtol=0)
+
+
+def test_folded_names_the_lower_twin() -> None:
+    assert folded(torch.tensor([2, 1, 0, 4, 3])).tolist() == [0, 1, 0, 3, 3]
+
+
 def test_twins_share_their_colours_through_the_fold() -> None:
     """Photo 0 shows only left vertices, photo 1 only the right ones: they meet through the fold, else not at all."""
     half = VERTICES // 2
@@ -79,8 +106,7 @@ def test_twins_share_their_colours_through_the_fold() -> None:
     weight = torch.zeros(2, VERTICES)
     weight[0, :half], weight[1, half:] = 1, 1
     samples, photo = Sample(feature, weight), torch.arange(2)
-    folded = torch.arange(VERTICES) % half
-    with_twins = disagreement(samples, folded, photo, torch.ones(2), prior_strength=1e-6)
+    with_twins = disagreement(samples, torch.arange(VERTICES) % half, photo, torch.ones(2), prior_strength=1e-6)
     without = disagreement(samples, _fold(), photo, torch.ones(2), prior_strength=1e-6)
     assert float(with_twins.max()) < 1e-6
     assert float(without.min()) > 0.05

@@ -10,7 +10,7 @@ from torch import Tensor
 from zoetrope.optimize.checkpoint import Place, load_checkpoint, save_checkpoint
 from zoetrope.optimize.descent import Descent, Sight, parameter_groups
 from zoetrope.optimize.observe import Observations
-from zoetrope.optimize.stage import Rates, Stage
+from zoetrope.optimize.stage import Rates, Stage, Weights
 from zoetrope.representations.camera import OrbitCamera
 from zoetrope.representations.part_surface import PartSurfaces
 from zoetrope.representations.template import template
@@ -23,7 +23,8 @@ BODY = frozenset({"camera", "pose", "rest_pose", "length", "girth", "attachment"
 STAGES = (
     Stage("camera", 2, 32, frozenset({"camera"}), hypotheses=5, propose="circle", level=1),
     Stage("rivals", 2, 32, BODY, propose="rivals", level=1),
-    Stage("shape", 3, 32, BODY | {"deformation"}, hypotheses=2, level=1, cutoff=(1.0, 4.0)),
+    Stage("neighbours", 2, 32, BODY, propose="neighbours", level=1, weights=Weights(texture=0.5)),
+    Stage("shape", 3, 32, BODY | {"deformation"}, 2, level=1, cutoff=(1.0, 4.0), weights=Weights(texture=0.5)),
 )
 LAST = (Stage("instance", 3, 40, frozenset({"camera", "pose", "deformation", "instance"}), united=True),)
 
@@ -67,7 +68,7 @@ def test_any_step_goes_on_to_the_bit(observations: Observations, stages: tuple[S
         save_checkpoint(tmp_path, whole.state(), here, name=str(place.step))
     assert len(losses) == sum(stage.iterations for stage in stages)
     # A stage's last step, one inside a stage of several accounts, and one whose bands are opening.
-    for step in (2, 3, 5) if stages is STAGES else (1, 2):
+    for step in (2, 3, 5, 7) if stages is STAGES else (1, 2):
         checkpoint = load_checkpoint(tmp_path, name=str(step))
         assert checkpoint is not None
         again = begun(observations, stages)
@@ -101,6 +102,7 @@ def test_stages_keep_as_many_accounts_as_they_say(observations: Observations) ->
         torch.testing.assert_close(total, torch.ones(4))
     assert entries["camera"] == [k for k in range(4) for _ in range(5)]
     assert entries["rivals"] == [k for k in range(4) for _ in range(4)]
+    assert entries["neighbours"] == [k for k in range(4) for _ in range(5)]
     assert sorted(set(entries["shape"])) == [0, 1, 2, 3]
     assert len(entries["shape"]) <= 8
     assert descent.done

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from zoetrope.optimize.hypothesis import best, circle, responsibilities, rivals
+from zoetrope.optimize.hypothesis import best, circle, neighbours, responsibilities, rivals
 from zoetrope.representations.camera import Intrinsics, OrbitCamera, project, to_pixels
 from zoetrope.representations.part_surface import PartSurfaces
 from zoetrope.representations.rendering.coverage import coverage
@@ -81,6 +81,24 @@ def test_rivals_stand_where_outlines_are_alike(body: PartSurfaces) -> None:
     assert float(seen[0].sum()) > 100
     torch.testing.assert_close(seen[3], seen[0].flip(1), atol=2e-3, rtol=0)
     assert float((seen[0] - seen[0].flip(1)).abs().sum()) > 100, "the outline is no mirror image of itself"
+
+
+def test_neighbours_turn_and_start_from_the_shared_pose(body: PartSurfaces) -> None:
+    pose = 0.4 * torch.randn(2, len(body.skeleton()), 3, generator=torch.Generator().manual_seed(0))
+    two = Placement(
+        torch.tensor([3, 5]),
+        OrbitCamera(torch.tensor([10.0, 350.0]), *torch.tensor([[7.0, 8.0], [1.0, 2.0], [3.0, 4.0]]), torch.ones(2, 2)),
+        pose.shape[1],
+        pose,
+    )
+    found = neighbours(two, offsets_deg=(-30, 25))
+    assert found.photo.tolist() == [3, 3, 3, 5, 5, 5]
+    camera = found.camera()
+    assert camera.azimuth_deg.tolist() == pytest.approx([10, -20, 35, 350, 320, 375], abs=1e-3)
+    assert camera.elevation_deg.tolist() == pytest.approx([7] * 3 + [8] * 3, abs=1e-3)
+    assert camera.distance.tolist() == pytest.approx([3] * 3 + [4] * 3, abs=1e-3)
+    assert torch.equal(found.pose[[0, 3]], pose)
+    assert not bool(found.pose[[1, 2, 4, 5]].any())
 
 
 def test_rivals_from_behind_look_alike_from_far_away(body: PartSurfaces) -> None:

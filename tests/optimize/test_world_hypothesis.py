@@ -20,6 +20,7 @@ from zoetrope.optimize.world_hypothesis import (
     circle_of_worlds,
     mean_azimuth,
     settle_worlds,
+    world_neighbours,
     world_responsibilities,
     world_rivals,
 )
@@ -197,3 +198,21 @@ def test_poses_are_free_together_or_each_with_a_motion_of_its_own(still: bool) -
     each = {"placement.pose", "placement.turn", "placement.step", "surface.instance_coefficients"}
     assert names == ({"placement.common_pose"} if still else each)
     assert {name for name, parameter in scene.named_parameters() if parameter.requires_grad} == names
+
+
+def test_neighbours_are_turned_to_either_side_and_start_unposed() -> None:
+    placement = worlds_of([0, 90], [30, 200])
+    with torch.no_grad():
+        placement.pose.add_(0.3)
+        placement.turn.add_(0.1)
+        placement.common_pose.add_(0.2)
+    beside = world_neighbours(placement)
+    assert len(beside) == 20
+    turned = torch.rad2deg(beside.yaw.detach()).reshape(2, 5) - torch.tensor([[30.0], [200.0]])
+    torch.testing.assert_close(turned, torch.tensor([0.0, -40, -20, 20, 40]).expand(2, 5), atol=1e-3, rtol=0)
+    kept = beside.world % 5 == 0
+    assert torch.equal(beside.photo[kept], placement.photo)
+    for values in (beside.pose, beside.turn):
+        assert bool((values[kept] != 0).all())
+        assert not bool(values[~kept].any())
+    assert (beside.common_pose.detach().abs().sum((1, 2)) > 0).tolist() == [True, False, False, False, False] * 2

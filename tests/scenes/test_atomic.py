@@ -1,4 +1,5 @@
 import pytest
+
 from zoetrope.scenes.atomic import atomic_write
 
 

@@ -3,6 +3,7 @@ import pytest
 import torch
 import trimesh
 from PIL import Image
+
 from zoetrope.representations.mesh import icosphere
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.mesh_file import read_mesh, read_ply, to_bytes, write_obj, write_ply

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.autograd import gradcheck
+
 from zoetrope.representations.mesh import icosphere
 
 Bumpy = Callable[..., tuple[Tensor, Tensor]]

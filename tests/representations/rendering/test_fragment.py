@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from zoetrope.representations.rendering import rasterize
 
 BACKENDS = ["numba", "torch"]

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from zoetrope.representations.rendering import barycentrics, interpolate, rasterize, surface
 from zoetrope.representations.rendering.interpolate import barycentrics_torch, interpolate_torch
 

@@ -108,8 +108,12 @@ def test_losses_have_the_same_bits_on_any_number_of_threads() -> None:
     try:
         for threads in (1, 2, 4):
             torch.set_num_threads(threads)
-            losses = blur_pyramid_loss(coverage, target, valid), outside_loss(points, distance)
-            gradients = torch.autograd.grad(losses[0].sum() + losses[1].sum(), (coverage, points))
+            losses = (
+                blur_pyramid_loss(coverage, target, valid),
+                blur_pyramid_loss(coverage, target),
+                outside_loss(points, distance),
+            )
+            gradients = torch.autograd.grad(torch.cat(losses).sum(), (coverage, points))
             found.append((*(loss.detach() for loss in losses), *gradients))
     finally:
         torch.set_num_threads(before)

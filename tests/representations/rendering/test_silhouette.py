@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from zoetrope.representations.rendering import Topology, blur_pyramid_loss, coverage, distance_maps, outside_loss
 
 

@@ -1,6 +1,7 @@
 """Edges and their faces."""
 
 import torch
+
 from zoetrope.representations.mesh import edges, icosphere
 from zoetrope.representations.rendering import Topology
 
