@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ..representations.camera import Intrinsics, OrbitCamera, project, to_pixels
+from ..representations.camera import Camera, Intrinsics, project, to_pixels
 from ..representations.mesh import vertex_normals
 from ..representations.rendering.fragment import Fragments, rasterize
 from .hypothesis import responsibilities
@@ -36,7 +36,7 @@ class Sample:
 def sample(
     vertices: Float[Tensor, "B V 3"],
     faces: Int[Tensor, "F 3"],
-    camera: OrbitCamera,
+    camera: Camera,
     intrinsics: Intrinsics,
     feature: Float[Tensor, "B S S C"],
     mask: Float[Tensor, "B S S"],

@@ -18,7 +18,7 @@ from scipy.sparse.linalg import factorized
 from torch import Tensor
 
 from ..representations.atlas import Atlas, dilate, texel_positions
-from ..representations.camera import Intrinsics, OrbitCamera, project, to_pixels
+from ..representations.camera import Camera, Intrinsics, project, to_pixels
 from ..representations.mesh import edges, face_normals
 from ..representations.rendering.fragment import rasterize
 
@@ -49,7 +49,7 @@ def backproject(
     atlas: Atlas,
     resolution: int,
     vertices: Float[Tensor, "N V 3"],
-    camera: OrbitCamera,
+    camera: Camera,
     intrinsics: Intrinsics,
     pixels: Float[Tensor, "N S S 3"],
     mask: Float[Tensor, "N S S"],
@@ -90,7 +90,7 @@ def _look_up(
     faces: Int[Tensor, "F 3"],
     face: Int[Tensor, " T"],
     bary: Float[Tensor, "T 3"],
-    camera: OrbitCamera,
+    camera: Camera,
     intrinsics: Intrinsics,
     pixels: Float[Tensor, "1 S S 3"],
     mask: Float[Tensor, "1 S S"],

@@ -20,10 +20,11 @@ from ..representations.rendering.silhouette import blur_pyramid_loss, outside_lo
 from ..representations.rendering.topology import Topology
 from ..representations.unite import unite
 from ..representations.united_surface import UnitedSurface
-from ..scenes.placement import Placement
+from ..scenes.known_placement import KnownPlacement
+from ..scenes.placement import Accounts, Placement
 from ..scenes.scene import Scene
-from .appearance import Sample, folded, others, sample, settle
-from .hypothesis import best, circle, neighbours, responsibilities, rivals
+from .account import beside, believe, confront, propose, survivors, witness
+from .appearance import Sample, folded, others, sample
 from .observe import Observations, View
 from .silhouette_loss import camera_prior, pose_prior
 from .stage import Free, Rates, Stage
@@ -50,7 +51,7 @@ class Sight:
     clip: Float[Tensor, "B V 4"]
     coverage: Float[Tensor, "B S S"]
     view: View
-    placement: Placement
+    placement: Accounts
 
 
 @runtime_checkable
@@ -132,20 +133,18 @@ class Descent:
                 raise ValueError(f"stage {stage.name!r} proposes views, which needs parts that are not yet united")
             scene.surface.set_level(stage.level)
             view = self.observations.at(stage.size)
-            scene.placement = circle(
-                scene.surface.shared(), placement.pose.shape[1], view.intrinsics, view.boxes, stage.hypotheses
-            )
+            scene.placement = propose(placement, scene.surface.shared(), view, stage.hypotheses)
         else:
             if self.scores is None:
                 self.score()
             assert self.scores is not None
             count = stage.hypotheses if stage.propose == "keep" else 1
-            scene.keep(best(placement.photo, self.judge(), placement.azimuth.detach(), count))
+            scene.keep(survivors(placement, self.judge(), count))
             if stage.propose == "rivals":
                 mirror = torch.tensor(scene.surface.skeleton().mirror, device=placement.photo.device)
-                scene.placement = rivals(scene.placement, mirror)
+                scene.placement = confront(scene.placement, mirror)
             elif stage.propose == "neighbours":
-                scene.placement = neighbours(scene.placement)
+                scene.placement = beside(scene.placement)
         if stage.united and isinstance(scene.surface, PartSurfaces):
             scene.surface = united(scene.surface)
         self.scores = self.credit = self.paint = None
@@ -177,7 +176,7 @@ class Descent:
             return self.scores
         with torch.no_grad():
             samples = self._sample(scene.surface.shared(), _JUDGING_SIZE, own_shape=False)
-            return settle(samples, folded(scene.surface.mirror), placement.photo, self.scores, weight)
+            return witness(placement, samples, folded(scene.surface.mirror), self.scores, weight)
 
     def _sample(self, mesh: SkinnedMesh, size: int, *, own_shape: bool) -> Sample:
         """Colours that every account puts onto the surface, looked up in crops of `size` pixels."""
@@ -221,8 +220,9 @@ class Descent:
         if iteration % _JUDGING_INTERVAL == 0:
             if self.scores is None:
                 self.score()
-            self.credit = responsibilities(self.scene.placement.photo, self.judge())
-        if stage.weights.texture > 0 and iteration % _PAINTING_INTERVAL == 0:
+            self.credit = believe(self.scene.placement, self.judge())
+        # One photo has no other to expect colours from.
+        if stage.weights.texture > 0 and iteration % _PAINTING_INTERVAL == 0 and len(self.observations) > 1:
             self._repaint()
         assert self.credit is not None
         self.optimizer.zero_grad(set_to_none=True)
@@ -275,7 +275,7 @@ class Descent:
         shared = torch.stack(list(regularizers.values())).sum()
         with torch.no_grad():
             logged = {name: float(value.mean()) for name, value in (terms | regularizers).items()}
-            kept = best(photo, entries, placement.azimuth, 1)
+            kept = survivors(placement, entries, 1)
             seen, mask, valid = seen[kept], mask[kept], valid[kept]
             overlap = (seen * mask).sum((1, 2)) / torch.maximum(seen * valid, mask).sum((1, 2)).clamp_min(1e-6)
             logged["iou"] = float(overlap.mean())
@@ -319,26 +319,40 @@ def parameter_groups(scene: Scene, free: frozenset[Free], rates: Rates) -> list[
     """Adam's parameter groups of what is free; everything else gets no gradient."""
     placement, surface = scene.placement, scene.surface
     owned: dict[Free, list[tuple[torch.nn.Parameter, float]]] = {
-        "camera": [
-            (placement.azimuth, rates.angle),
-            (placement.elevation, rates.angle),
-            (placement.roll, rates.angle),
-            (placement.log_distance, rates.distance),
-            (placement.offset, rates.offset),
-        ],
         "pose": [(placement.pose, rates.pose)],
         "rest_pose": [(scene.rest_pose, rates.rest_pose)],
         "deformation": [(surface.coefficients, rates.deformation)],
         "instance": [(surface.instance_coefficients, rates.instance)],
     }
+    if isinstance(placement, Placement):
+        owned["camera"] = [
+            (placement.azimuth, rates.angle),
+            (placement.elevation, rates.angle),
+            (placement.roll, rates.angle),
+            (placement.log_distance, rates.distance),
+            (placement.offset, rates.offset),
+        ]
+    if isinstance(placement, KnownPlacement):
+        # Known cameras stay; what is free is where the subject stands, and each body's own motion with its pose.
+        owned["camera"] = [
+            (placement.yaw, rates.angle),
+            (placement.tilt, rates.angle),
+            (placement.log_scale, rates.distance),
+            (placement.shift, rates.offset),
+        ]
+        owned["pose"] += [(placement.turn, rates.angle), (placement.step, rates.offset)]
+        if placement.still:
+            owned["pose"], owned["instance"] = [(placement.common_pose, rates.pose)], []
     if isinstance(surface, PartSurfaces):
         owned["length"] = [(surface.log_length, rates.length)]
         owned["girth"] = [(surface.log_girth, rates.girth)]
         owned["attachment"] = [(surface.shift, rates.attachment)]
+    for parameter in scene.parameters():
+        parameter.requires_grad_(False)
     groups = []
-    for name, parameters in owned.items():
-        for parameter, rate in parameters:
-            parameter.requires_grad_(name in free)
-            if name in free:
+    for name in owned:
+        if name in free:
+            for parameter, rate in owned[name]:
+                parameter.requires_grad_(True)
                 groups.append({"params": [parameter], "lr": rate, "base": rate})
     return groups

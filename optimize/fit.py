@@ -14,14 +14,15 @@ from ..representations.part_surface import PartSurfaces
 from ..representations.skeleton import BodyPlan
 from ..representations.template import template
 from ..scenes.collection import Collection, load_collection
-from ..scenes.error import InputError
-from ..scenes.placement import Placement
+from ..scenes.known_placement import KnownPlacement
+from ..scenes.placement import Accounts, Placement
 from ..scenes.scene import Scene
 from .checkpoint import Place, load_checkpoint, save_checkpoint
 from .config import FitConfig, check_supported
 from .descent import Descent
 from .device import choose_device
 from .journal import MetricsLog
+from .known_start import first_placement
 from .observe import Observations
 from .output import write_outputs
 from .plan import schedule
@@ -52,15 +53,11 @@ def fit(config: FitConfig) -> RunResult:
     check_supported(config)
     device = choose_device(config.device)
     collection = load_collection(config.photos, config.masks, config.cameras, show_progress=True)  # type: ignore[arg-type]
-    if collection.known_cameras:
-        raise InputError(
-            f"{config.photos} has known cameras (transforms.json), which a fit does not use yet; "
-            "add --cameras estimate to have them found from the photos"
-        )
     observations = Observations(collection, device)
     stages = schedule(config)
+    scene = first_scene(config, observations)
     with open_run(config) as run:
-        descent = Descent(_first_scene(config, observations), observations, stages)
+        descent = Descent(scene, observations, stages)
         checkpoint = load_checkpoint(run.checkpoints, device=device) if config.resume else None
         if checkpoint is not None:
             descent.restore(checkpoint.state)
@@ -68,22 +65,30 @@ def fit(config: FitConfig) -> RunResult:
             FitProgress([_work(stage, len(observations)) for stage in stages]) as progress,
             MetricsLog(run.root, resume_at=descent.progress.step) as log,
         ):
-            _announce(progress, collection, run, resumed_at=descent.progress.step if checkpoint else None)
+            resumed_at = descent.progress.step if checkpoint else None
+            _announce(progress, collection, scene.placement, run, resumed_at)
             _descend(descent, run, progress, log)
         write_outputs(run, descent.scene, observations, collection.name)
         return RunResult(run.root, descent.scene, score_run(run.root, collection))
 
 
-def _first_scene(config: FitConfig, observations: Observations) -> Scene:
+def first_scene(config: FitConfig, observations: Observations) -> Scene:
+    """The template, unposed, before cameras that are known, or before any where the first stage is to propose them.
+
+    Raises InputError where known cameras and masks do not belong together.
+    """
     plan: BodyPlan = "quadruped"
     if config.template in ("quadruped", "biped", "bird"):
         plan = config.template
     start = template(plan)
     count = len(observations)
-    zeros = torch.zeros(count)
-    camera = OrbitCamera(zeros, zeros, zeros, zeros + 1, torch.zeros(count, 2))
-    # The first stage proposes cameras of its own; these only give the placement its shape.
-    placement = Placement(torch.arange(count), camera, len(start.skeleton))
+    if all(photo.camera is not None for photo in observations.photos):
+        placement = first_placement(observations, len(start.skeleton))
+    else:
+        zeros = torch.zeros(count)
+        # The first stage proposes cameras of its own; these only give the placement its shape.
+        camera = OrbitCamera(zeros, zeros, zeros, zeros + 1, torch.zeros(count, 2))
+        placement = Placement(torch.arange(count), camera, len(start.skeleton))
     return Scene(PartSurfaces(start, count), placement).to(observations.device)
 
 
@@ -111,11 +116,16 @@ def _work(stage: Stage, photo_count: int) -> Work:
     return Work(stage.name, stage.iterations, cost=photo_count * stage.accounts * stage.size**2)
 
 
-def _announce(progress: FitProgress, collection: Collection, run: RunFolder, resumed_at: int | None) -> None:
+def _announce(
+    progress: FitProgress, collection: Collection, placement: Accounts, run: RunFolder, resumed_at: int | None
+) -> None:
     for rejected in collection.rejected:
         progress.say(f"left out: {rejected}")
     for note in collection.notes:
         progress.say(f"note: {note}")
+    if isinstance(placement, KnownPlacement):
+        kind = "one still subject, one pose for all" if placement.still else "a subject that moves, a pose for each"
+        progress.say(f"note: known cameras, which are kept; the outlines are those of {kind}")
     if resumed_at is not None:
         progress.say(f"resumed at step {resumed_at}")
         for change in changed_versions(run.root):

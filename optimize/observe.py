@@ -13,7 +13,7 @@ from torch import Tensor
 from ..representations.camera import Intrinsics
 from ..representations.rendering.silhouette import distance_maps
 from ..scenes.collection import Collection
-from ..scenes.crop import Crop, crop_for_photo, crop_intrinsics, cut
+from ..scenes.crop import Crop, crop_for_photo, crop_intrinsics, cut, known_share
 from ..scenes.error import InputError
 from ..scenes.photo import Photo
 from .appearance import opponent_colors
@@ -35,7 +35,7 @@ class View:
     mask: Float[Tensor, "N S S"]
     """Share of each pixel that shows the subject."""
     valid: Float[Tensor, "N S S"]
-    """0 beyond the photo's frame, where nothing is known."""
+    """0 beyond the photo's frame where the subject may go on unseen, see `crop.known_share`."""
     outside: Float[Tensor, "N S S"]
     """Distance in pixels to the nearest subject or unknown pixel; 0 there."""
     boxes: Float[Tensor, "N 4"]
@@ -79,18 +79,19 @@ class Observations:
     def __len__(self) -> int:
         return len(self.photos)
 
-    def principal_point(self, photo: int) -> tuple[float, float]:
-        """Principal point in the original photo's pixels: known, or the picture's centre."""
-        one = self.photos[photo]
-        return (one.width / 2, one.height / 2) if one.camera is None else (one.camera.cx, one.camera.cy)
+    def lens(self, photo: int) -> tuple[float, float, float, float]:
+        """fx, fy, cx, cy in the original photo's pixels: as known, else square pixels and the picture's centre."""
+        one, focal = self.photos[photo], self.focal_px[photo]
+        if one.camera is not None:
+            return one.camera.fx, one.camera.fy, one.camera.cx, one.camera.cy
+        return focal, focal, one.width / 2, one.height / 2
 
     def _at(self, size: int) -> View:
         cuts = [cut(photo, crop, size) for photo, crop in zip(self.photos, self.crops, strict=True)]
-        pixels, mask, valid = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*cuts, strict=True))
-        lenses = [
-            crop_intrinsics(focal, focal, *self.principal_point(k), self.crops[k], size)
-            for k, focal in enumerate(self.focal_px)
-        ]
+        pixels, mask, _ = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*cuts, strict=True))
+        shares = [known_share(photo, crop, size) for photo, crop in zip(self.photos, self.crops, strict=True)]
+        valid = torch.from_numpy(np.stack(shares))
+        lenses = [crop_intrinsics(*self.lens(k), crop, size) for k, crop in enumerate(self.crops)]
         fx, fy, cx, cy = (torch.tensor(values, dtype=torch.float32) for values in zip(*lenses, strict=True))
         # A subject thinner than a crop's pixels covers no pixel by half: it is where it covers most.
         subject = mask >= mask.amax((1, 2), keepdim=True).clamp_max(0.5)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..eval.silhouette import mask_iou
 from ..representations.atlas import Atlas, unwrap
-from ..representations.camera import Intrinsics, OrbitCamera, project
+from ..representations.camera import Camera, Intrinsics, OrbitCamera, project
 from ..representations.mesh import SkinnedMesh
 from ..representations.motion.clip import Clip
 from ..representations.motion.flap import flap
@@ -25,6 +25,7 @@ from ..scenes.atomic import atomic_write
 from ..scenes.contact_sheet import SheetEntry, novel_camera, write_contact_sheet
 from ..scenes.deliver import write_turntables
 from ..scenes.gltf_export import write_glb
+from ..scenes.known_placement import KnownPlacement
 from ..scenes.mesh_file import to_bytes, write_ply
 from ..scenes.nerfstudio import CameraFrame, write_transforms
 from ..scenes.scene import Scene
@@ -66,20 +67,25 @@ def write_outputs(run: RunFolder, scene: Scene, observations: Observations, name
         _write_observations(run, observations)
         films = [run.root / f"turntable.{ending}" for ending in ("mp4", "gif", "webp")]
         write_turntables(subject, films, motion="walk" if _has(subject, "walk") else "interpolate")
-        _write_sheet(run, worn, posed.cpu(), camera, textures, observations, name)
+        _write_sheet(run, worn, posed.cpu(), camera.orbit(), textures, observations, name)
 
 
 def _write_geometry(
     run: RunFolder, scene: Scene, mesh: SkinnedMesh, posed: Float[Tensor, "N V 3"], observations: Observations
 ) -> None:
-    matrices = scene.placement.camera().world_from_camera().double().cpu().numpy()
+    """Cameras and posed meshes in one world: the given one where cameras are known, else the subject's own frame."""
+    placement = scene.placement
+    matrices = placement.camera().world_from_camera().double().cpu().numpy()
+    bodies, extra = posed.cpu(), {}
+    if isinstance(placement, KnownPlacement):
+        matrices = [photo.camera.camera_to_world for photo in observations.photos if photo.camera is not None]
+        bodies = torch.from_numpy(placement.to_world(posed))
+        extra = {"world_from_rest": placement.world_from_rest().tolist()}
     frames = []
     for k, photo in enumerate(observations.photos):
-        cx, cy = observations.principal_point(k)
-        focal = observations.focal_px[k]
-        frames.append(CameraFrame(photo.path.name, matrices[k], focal, focal, cx, cy, photo.width, photo.height))
-        write_ply(run.posed / f"{photo.stem}.ply", posed[k], mesh.faces)
-    write_transforms(run.cameras, frames)
+        frames.append(CameraFrame(photo.path.name, matrices[k], *observations.lens(k), photo.width, photo.height))
+        write_ply(run.posed / f"{photo.stem}.ply", bodies[k], mesh.faces)
+    write_transforms(run.cameras, frames, extra)
     write_ply(run.root / "rest.ply", mesh.vertices, mesh.faces)
 
 
@@ -88,7 +94,7 @@ def _paint(
     mirror: Tensor,
     atlas: Atlas,
     posed: Float[Tensor, "N V 3"],
-    camera: OrbitCamera,
+    camera: Camera,
     observations: Observations,
 ) -> Textures:
     view = observations.at(_PAINTING_SIZE)

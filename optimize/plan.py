@@ -35,7 +35,8 @@ def plan(config: FitConfig) -> list[str]:
     lines.append(f"device {device}, seed {config.seed}, into {config.out}{hint}")
     width = max(len(stage.name) for stage in stages)
     for stage in stages:
-        accounts = f", {stage.accounts} accounts of each photo" if stage.accounts > 1 else ""
+        what = "headings of the subject" if photos.known_cameras else "accounts of each photo"
+        accounts = f", {stage.accounts} {what}" if stage.accounts > 1 else ""
         free = ", ".join(sorted(name.replace("_", " ") for name in stage.free))
         crops = f"{stage.iterations:4} iterations at {stage.size}x{stage.size}"
         lines.append(f"  {stage.name:<{width}} {crops}{accounts}; free: {free}")

@@ -8,30 +8,43 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..representations.skeleton import Skeleton
-from ..scenes.placement import Placement
+from ..scenes.known_placement import KnownPlacement
+from ..scenes.placement import Accounts, Placement
 from .stage import Weights
 
 USUAL_ELEVATION_DEG = 12.0
 """Photos of animals are mostly taken from slightly above."""
 _ELEVATION_SPREAD_DEG = 12.0
 _ROLL_SPREAD_DEG = 5.0
+_TURN_SPREAD_DEG = 10.0
+_STEP_SPREAD = 0.05
+"""Of a body as a whole in a world of known cameras, from photo to photo (rest frame units)."""
 
 
-def camera_prior(placement: Placement, weights: Weights) -> Float[Tensor, " B"]:
-    """Penalty of unusual elevation and roll, in squared standard deviations times their weights."""
+def camera_prior(placement: Accounts, weights: Weights) -> Float[Tensor, " B"]:
+    """Penalty of unusual elevation and roll, in squared standard deviations times their weights.
+
+    Where cameras are known: of the world's tilt and of bodies' own motions, both with roll's weight.
+    """
+    if isinstance(placement, KnownPlacement):
+        tilt = (placement.tilt / math.radians(_ROLL_SPREAD_DEG)).square().sum(-1)[placement.world]
+        turn, step = placement.turn / math.radians(_TURN_SPREAD_DEG), placement.step / _STEP_SPREAD
+        return weights.roll * (tilt + turn.square().sum(-1) + step.square().sum(-1))
+    assert isinstance(placement, Placement)
     elevation = (placement.elevation - math.radians(USUAL_ELEVATION_DEG)) / math.radians(_ELEVATION_SPREAD_DEG)
     roll = placement.roll / math.radians(_ROLL_SPREAD_DEG)
     return weights.elevation * elevation.square() + weights.roll * roll.square()
 
 
 def pose_prior(
-    placement: Placement, shared: Float[Tensor, "J 3"], skeleton: Skeleton, weights: Weights
+    placement: Accounts, shared: Float[Tensor, "J 3"], skeleton: Skeleton, weights: Weights
 ) -> Float[Tensor, " B"]:
     """Penalty of rotations away from the shared rest pose and beyond the joint limits, mean over the joints."""
     limits = skeleton.limits_deg.to(placement.pose) * (math.pi / 180)
-    total = placement.pose + shared
+    pose = placement.own_pose()
+    total = pose + shared
     excess = (limits[..., 0] - total).clamp_min(0) + (total - limits[..., 1]).clamp_min(0)
     # A joint that hardly moves about an axis pays more for it: two standard deviations reach the limits.
     deviation = ((limits[1:, :, 1] - limits[1:, :, 0]) / 4).clamp_min(1e-2)
-    own = (placement.pose[:, 1:] / deviation).square().sum(-1).mean(-1)
+    own = (pose[:, 1:] / deviation).square().sum(-1).mean(-1)
     return weights.pose * own + weights.pose_limit * excess[:, 1:].square().sum(-1).mean(-1)

@@ -1,7 +1,7 @@
-"""Cameras on an orbit round the subject, and pinhole intrinsics, from rest frame to clip space.
+"""Cameras, on an orbit round the subject or given as matrices, and pinhole intrinsics, from rest frame to clip space.
 
-A camera stands at `distance * (sin az cos el, sin el, cos az cos el)` from its look-at point, which is moved off the
-origin in the picture plane by `offset`. With rows (right, up, back) in R the whole map is
+An orbit camera stands at `distance * (sin az cos el, sin el, cos az cos el)` from its look-at point, which is moved off
+the origin in the picture plane by `offset`. With rows (right, up, back) in R the whole map is
 
     p_camera = R p_world - (offset_x, offset_y, distance)
 
@@ -10,6 +10,7 @@ in OpenGL axes: +X right, +Y up, looking along -Z. Clip w is the metric depth.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +22,39 @@ from torch.autograd.function import once_differentiable
 from .parallel import compiled, over
 
 
+class Camera(ABC):
+    """B camera poses, however they are written down: what projection, shading and texturing ask of them."""
+
+    @abstractmethod
+    def rotation(self) -> Float[Tensor, "B 3 3"]:
+        """Rows are the camera's right, up and back axes in the world."""
+
+    @abstractmethod
+    def translation(self) -> Float[Tensor, "B 3"]:
+        """`p_camera = rotation @ p_world + translation`."""
+
+    @abstractmethod
+    def select(self, index: Tensor | slice) -> Camera:
+        """The cameras at `index`."""
+
+    @abstractmethod
+    def orbit(self) -> OrbitCamera:
+        """The same cameras as orbit angles, distance and offset."""
+
+    def camera_from_world(self) -> Float[Tensor, "B 4 4"]:
+        """Rigid map from world to camera coordinates."""
+        rotation = self.rotation()
+        upper = torch.cat([rotation, self.translation()[..., None]], dim=-1)
+        last = upper.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(upper.shape[0], 1, 4)
+        return torch.cat([upper, last], dim=-2)
+
+    def world_from_camera(self) -> Float[Tensor, "B 4 4"]:
+        """Camera-to-world matrices, as nerfstudio's `transform_matrix`."""
+        return torch.linalg.inv(self.camera_from_world())
+
+
 @dataclass(frozen=True)
-class OrbitCamera:
+class OrbitCamera(Camera):
     """B camera poses. Angles in degrees, lengths in units of the rest frame."""
 
     azimuth_deg: Float[Tensor, " B"]
@@ -48,20 +80,13 @@ class OrbitCamera:
         """`p_camera = rotation @ p_world + translation`."""
         return -torch.cat([self.offset, self.distance[:, None]], dim=-1)
 
-    def camera_from_world(self) -> Float[Tensor, "B 4 4"]:
-        """Rigid map from world to camera coordinates."""
-        rotation = self.rotation()
-        upper = torch.cat([rotation, self.translation()[..., None]], dim=-1)
-        last = upper.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(upper.shape[0], 1, 4)
-        return torch.cat([upper, last], dim=-2)
-
-    def world_from_camera(self) -> Float[Tensor, "B 4 4"]:
-        """Camera-to-world matrices, as nerfstudio's `transform_matrix`."""
-        return torch.linalg.inv(self.camera_from_world())
-
     def select(self, index: Tensor | slice) -> OrbitCamera:
         """The cameras at `index`."""
         return OrbitCamera(**{name: value[index] for name, value in vars(self).items()})
+
+    def orbit(self) -> OrbitCamera:
+        """These cameras."""
+        return self
 
     @staticmethod
     def from_matrix(world_from_camera: Float[Tensor, "B 4 4"]) -> OrbitCamera:
@@ -78,6 +103,31 @@ class OrbitCamera:
         return OrbitCamera(
             torch.rad2deg(azimuth), torch.rad2deg(elevation), torch.rad2deg(roll), centre[:, 2], centre[:, :2]
         )
+
+
+@dataclass(frozen=True)
+class RigidCamera(Camera):
+    """B camera poses as matrices: cameras that are known, moved into the subject's frame."""
+
+    rotations: Float[Tensor, "B 3 3"]
+    """Rows are the camera's right, up and back axes in the world; orthonormal."""
+    translations: Float[Tensor, "B 3"]
+
+    def rotation(self) -> Float[Tensor, "B 3 3"]:
+        """Rows are the camera's right, up and back axes in the world."""
+        return self.rotations
+
+    def translation(self) -> Float[Tensor, "B 3"]:
+        """`p_camera = rotation @ p_world + translation`."""
+        return self.translations
+
+    def select(self, index: Tensor | slice) -> RigidCamera:
+        """The cameras at `index`."""
+        return RigidCamera(self.rotations[index], self.translations[index])
+
+    def orbit(self) -> OrbitCamera:
+        """The same cameras as orbit angles, distance and offset."""
+        return OrbitCamera.from_matrix(self.world_from_camera())
 
 
 @dataclass(frozen=True)
@@ -121,7 +171,7 @@ class Intrinsics:
         return Intrinsics(self.fx[index], self.fy[index], self.cx[index], self.cy[index], self.width, self.height)
 
 
-def to_camera(points: Float[Tensor, "B V 3"], camera: OrbitCamera) -> Float[Tensor, "B V 3"]:
+def to_camera(points: Float[Tensor, "B V 3"], camera: Camera) -> Float[Tensor, "B V 3"]:
     """World points in camera coordinates."""
     return points @ camera.rotation().transpose(1, 2) + camera.translation()[:, None]
 
@@ -133,7 +183,7 @@ def to_clip(
     return _transform(points_camera, intrinsics.clip_from_camera(near, far))
 
 
-def project(points: Float[Tensor, "B V 3"], camera: OrbitCamera, intrinsics: Intrinsics) -> Float[Tensor, "B V 4"]:
+def project(points: Float[Tensor, "B V 3"], camera: Camera, intrinsics: Intrinsics) -> Float[Tensor, "B V 4"]:
     """World points to clip space. One camera or one lens may serve all pictures."""
     return _transform(points, intrinsics.clip_from_camera() @ camera.camera_from_world())
 

@@ -1,6 +1,7 @@
 """What stands before the camera, and what leaves the package.
 
 Photos in: `collection.load_collection`, `photo`, `crop`, `nerfstudio`, `keypoints`. The fitted thing: `scene.Scene`
-with its `placement.Placement`; the finished one: `subject.Subject`. Out: `gltf_export`, `mesh_file`, `turntable`,
-`film`, `contact_sheet`, `deliver`. Errors whose message is for the user: `error`. This face imports no PyTorch.
+with its `placement.Placement`, or `known_placement.KnownPlacement` where cameras are known; the finished one:
+`subject.Subject`. Out: `gltf_export`, `mesh_file`, `turntable`, `film`, `contact_sheet`, `deliver`.
+Errors whose message is for the user: `error`. This face imports no PyTorch.
 """

@@ -110,6 +110,24 @@ def cut(photo: Photo, crop: Crop, size: int) -> Cut:
     return Cut((pixels / 255).clip(0, 1), mask.clip(0, 1), valid.clip(0, 1))
 
 
+def known_share(photo: Photo, crop: Crop, size: int) -> Float32[np.ndarray, "{size} {size}"]:
+    """Share of each crop pixel of which the mask says whether it shows the subject: 0 = it may be there, unseen.
+
+    That is the frame, and what lies beyond a side of it that the mask does not reach: a subject is in one piece, so it
+    cannot go on there. `Cut.valid` is stricter, since colours are only known inside the frame.
+    """
+    if photo.mask is None:
+        raise ValueError(f"{photo.path.name} has no mask to tell its subject by; add masks/{photo.stem}.png")
+    subject = photo.mask >= SUBJECT_LEVEL
+    rows, columns = np.asarray(subject.any(axis=1)), np.asarray(subject.any(axis=0))
+    shares = []
+    for start, length, line in ((crop.y0, photo.height, rows), (crop.x0, photo.width, columns)):
+        edges = start + np.arange(size + 1) * (crop.side / size)
+        low, high = 0.0 if line[0] else -np.inf, float(length) if line[-1] else np.inf
+        shares.append(np.diff(edges.clip(low, high)) / (crop.side / size))
+    return np.outer(*shares).clip(0, 1).astype(np.float32)
+
+
 def crop_intrinsics(
     fx: Number, fy: Number, cx: Number, cy: Number, crop: Crop, size: int
 ) -> tuple[Number, Number, Number, Number]:

@@ -8,19 +8,18 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ..representations.camera import OrbitCamera
 from ..representations.mesh import SkinnedMesh
 from ..representations.part_surface import PartSurfaces
 from ..representations.skeleton import Skeleton, forward_kinematics, posed_joints
 from ..representations.skinning import skin
 from ..representations.united_surface import UnitedSurface
-from .placement import Placement
+from .placement import Accounts
 
 
 class Scene(nn.Module):
     """What a fit fits. `placement` may hold several accounts of one photo while a fit is still in doubt."""
 
-    def __init__(self, surface: PartSurfaces | UnitedSurface, placement: Placement) -> None:
+    def __init__(self, surface: PartSurfaces | UnitedSurface, placement: Accounts) -> None:
         super().__init__()
         self.surface = surface
         self.placement = placement
@@ -66,13 +65,8 @@ class Scene(nn.Module):
         """
         if not isinstance(self.surface, UnitedSurface):
             raise ValueError("only a united subject is normalised: the parts' joints are tied to their template")
-        placement = self.placement
-        with torch.no_grad():
-            scale, centre = self.surface.normalise()
-            moved = placement.camera().rotation() @ centre
-            distance = scale * (placement.log_distance.exp() - moved[:, 2])
-            placement.offset.copy_(scale * (placement.offset - moved[:, :2]))
-            placement.log_distance.copy_(distance.log())
+        scale, centre = self.surface.normalise()
+        self.placement.follow(scale, centre)
 
     def state(self) -> dict[str, Any]:
         """All tensors of the scene, and whether its parts are united."""
@@ -84,16 +78,12 @@ class Scene(nn.Module):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes over what `state` returned; the scene must have been made for the same template."""
+        """Takes over what `state` returned; the scene must have been made for the same template and photos."""
         if state["united"]:
             self.surface = UnitedSurface(self.surface.skeleton(), state["surface"])
         else:
             self.surface.load_state_dict(state["surface"])
-        saved = state["placement"]
-        nothing = torch.zeros(len(saved["photo"]), device=saved["photo"].device)
-        camera = OrbitCamera(nothing, nothing, nothing, nothing + 1, torch.stack([nothing, nothing], dim=1))
-        self.placement = Placement(saved["photo"], camera, saved["pose"].shape[1])
-        self.placement.load_state_dict(saved)
+        self.placement = self.placement.restored(state["placement"])
         with torch.no_grad():
             self.rest_pose.copy_(state["rest_pose"])
 

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..representations.camera import Intrinsics, OrbitCamera, project
+from ..representations.camera import Camera, Intrinsics, project
 from ..representations.mesh import SkinnedMesh, vertex_normals
 from ..representations.rendering.antialias import antialias
 from ..representations.rendering.fragment import rasterize
@@ -52,7 +52,7 @@ _KEY_DIRECTION = (-0.4, 0.7, 0.6)
 def photograph(
     vertices: Float[Tensor, "B V 3"],
     mesh: SkinnedMesh,
-    camera: OrbitCamera,
+    camera: Camera,
     intrinsics: Intrinsics,
     texture: Float[Tensor, "H W 3"] | None = None,
     studio: Studio | None = None,
@@ -105,7 +105,7 @@ def srgb_from_linear(light: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
     return torch.where(light <= 0.0031308, 12.92 * light, 1.055 * light.clamp_min(1e-4) ** (1 / 2.4) - 0.055)
 
 
-def _facing(normals: Tensor, camera: OrbitCamera, shot: Tensor) -> Tensor:
+def _facing(normals: Tensor, camera: Camera, shot: Tensor) -> Tensor:
     """Cosine (P, 1) between normals and the key light of the picture `shot` (P,) they are seen in, 0 behind it."""
     key = torch.nn.functional.normalize(normals.new_tensor(_KEY_DIRECTION), dim=0)
     towards = torch.einsum("bij,i->bj", camera.rotation(), key).index_select(0, shot)

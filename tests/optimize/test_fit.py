@@ -4,8 +4,10 @@ import contextlib
 import io
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +24,6 @@ from zoetrope.optimize.journal import read_metrics
 from zoetrope.representations.camera import Intrinsics, OrbitCamera, project
 from zoetrope.representations.rendering.coverage import coverage
 from zoetrope.scenes.collection import load_collection
-from zoetrope.scenes.error import InputError
 from zoetrope.scenes.mesh_file import read_ply
 from zoetrope.scenes.nerfstudio import read_transforms
 from zoetrope.scenes.subject import load_subject
@@ -208,14 +209,56 @@ def test_photos_are_left_as_they_were(tiny_run: Finished, good_photos: Path) -> 
     assert extra == {*BAD, "keypoints.json"}
 
 
-def test_known_cameras_are_refused_before_anything_is_written(good_photos: Path, tmp_path: Path) -> None:
-    photos = tmp_path / "photos"
-    shutil.copytree(good_photos, photos)
-    known = (photos / "truth" / "transforms.json").read_text().replace("../", "")
-    (photos / "transforms.json").write_text(known)
-    with pytest.raises(InputError, match=r"known cameras.*--cameras estimate"):
-        fit(FitConfig(photos=photos, out=tmp_path / "out", device="cpu"))
-    assert not (tmp_path / "out").exists()
+@pytest.mark.parametrize("azimuths", [[20, 110], [30]], ids=["two", "one"])
+def test_known_cameras_stay_as_they_are_and_the_subject_goes_into_their_world(
+    azimuths: list[float],
+    turnaround: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # What costs most after the descent: films, the harmonics of a fine mesh, large textures.
+    monkeypatch.setattr("zoetrope.scenes.deliver.TurntableConfig", Thumbnail)
+    monkeypatch.setattr("zoetrope.optimize.descent._FACES", 1500)
+    monkeypatch.setattr("zoetrope.optimize.output.TEXTURE_SIZE", 64)
+    made = turnaround(azimuths, scale=20.0, yaw_deg=130, shift=(50, 7, -90))
+    out = tmp_path / "out"
+    code = main(["fit", str(made.folder), "--out", str(out), "--effort", "0.06", "--device", "cpu"])
+    assert code == 0
+    assert "known cameras" in capsys.readouterr().err
+    given, written = (read_transforms(folder / "transforms.json") for folder in (made.folder, out))
+    assert len(written) == len(azimuths)
+    for theirs, ours in zip(given, written, strict=True):
+        assert ours.stem == theirs.stem
+        # Rotations are made orthonormal anew by every reading, to the last digit.
+        np.testing.assert_allclose(ours.camera_to_world, theirs.camera_to_world, rtol=0, atol=1e-12)
+        assert (ours.fx, ours.fy, ours.cx, ours.cy) == (theirs.fx, theirs.fy, theirs.cx, theirs.cy)
+    # The posed meshes, seen through the given cameras, cover the masks: scores are made from these files alone.
+    scores = json.loads((out / "scores.json").read_text())
+    assert scores["mask_iou"] > 0.6
+    # The stored similarity leads from the rest frame to the meshes in the world.
+    rest, _ = read_ply(out / "rest.ply")
+    posed, _ = read_ply(out / "posed" / "0.ply")
+    matrix = np.array(json.loads((out / "transforms.json").read_text())["world_from_rest"])
+    moved = rest.double().numpy() @ matrix[:3, :3].T + matrix[:3, 3]
+    size = np.cbrt(np.linalg.det(matrix[:3, :3]))
+    assert float(np.linalg.norm(moved - posed.double().numpy(), axis=1).mean()) < 0.15 * size, "posed, not elsewhere"
+    if len(azimuths) > 1:
+        assert np.linalg.norm(matrix[:3, 3] - made.world_from_rest[:3, 3]) < 0.2 * 20
+        assert size == pytest.approx(20, rel=0.2)
+
+
+def test_known_cameras_are_ignored_where_they_are_to_be_estimated(
+    turnaround: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = turnaround([20, 110])
+    arguments = ["fit", str(made.folder), "--out", str(tmp_path / "out"), "--device", "cpu"]
+    assert main([*arguments, "--cameras", "estimate"]) == 2
+    assert "3 are needed without known cameras" in capsys.readouterr().err
+    assert main([*arguments, "--plan"]) == 0
+    shown = capsys.readouterr().out
+    assert "2 photos, 2 with a mask, known cameras" in shown
+    assert "16 headings of the subject" in shown
 
 
 def test_photos_without_masks_end_with_2_and_are_named(

@@ -76,6 +76,9 @@ def test_what_lies_beyond_the_frame_is_unknown() -> None:
     assert not bool(view.valid[0, :, -1].any()), "the subject touches the right edge; the crop reaches beyond it"
     assert not bool(view.outside[0, :, -1].any())
     assert float(view.valid[0, 16, 16]) == 1
+    # A subject is in one piece: beyond the sides that it does not touch there is none.
+    assert bool((view.valid[0, :, 0] == 1).all())
+    assert bool((view.outside[0, :10, 0] > 0).all())
 
 
 def test_boxes_are_those_of_the_mask() -> None:
@@ -105,7 +108,7 @@ def test_the_focal_length_is_known_recorded_or_assumed(collection: Collection) -
     recorded = dataclasses.replace(photo, focal_px=123.0)
     observations = observed(photo, recorded)
     assert observations.focal_px == pytest.approx((assumed, 123.0))
-    assert observations.principal_point(0) == (32, 32)
+    assert observations.lens(0) == pytest.approx((assumed, assumed, 32, 32))
     zoom = 20 / observations.crops[1].side
     assert float(observations.at(20).intrinsics.fx[1]) == pytest.approx(123.0 * zoom, rel=1e-5)
 

@@ -1,0 +1,66 @@
+"""What stages do with accounts: propose, confront with rivals, believe, keep; by photo or by world of known cameras."""
+
+from __future__ import annotations
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ..representations.mesh import SkinnedMesh
+from ..scenes.known_placement import KnownPlacement
+from ..scenes.placement import Accounts, Placement
+from .appearance import Sample, settle
+from .hypothesis import best, circle, neighbours, responsibilities, rivals
+from .observe import View
+from .world_hypothesis import (
+    best_worlds,
+    circle_of_worlds,
+    settle_worlds,
+    world_neighbours,
+    world_responsibilities,
+    world_rivals,
+)
+
+
+def propose(accounts: Accounts, mesh: SkinnedMesh, view: View, count: int) -> Accounts:
+    """`count` accounts of each photo from all round the circle, whatever `accounts` believed."""
+    if isinstance(accounts, KnownPlacement):
+        return circle_of_worlds(mesh, accounts, view.intrinsics, view.boxes, count)
+    return circle(mesh, accounts.pose.shape[1], view.intrinsics, view.boxes, count)
+
+
+def confront(accounts: Accounts, mirror: Int[Tensor, " J"]) -> Accounts:
+    """Each account followed by the three that it is most easily mistaken for."""
+    return world_rivals(accounts, mirror) if isinstance(accounts, KnownPlacement) else rivals(_free(accounts), mirror)
+
+
+def beside(accounts: Accounts) -> Accounts:
+    """Each account followed by views to either side of it, which start from the shared pose again."""
+    return world_neighbours(accounts) if isinstance(accounts, KnownPlacement) else neighbours(_free(accounts))
+
+
+def survivors(accounts: Accounts, loss: Float[Tensor, " B"], count: int) -> Int[Tensor, " K"]:
+    """The `count` best entries of each photo, of headings that differ; the best ones first."""
+    if isinstance(accounts, KnownPlacement):
+        return best_worlds(accounts, loss, count)
+    return best(accounts.photo, loss, _free(accounts).azimuth.detach(), count)
+
+
+def believe(accounts: Accounts, loss: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
+    """How much each entry counts for what is shared; sums to one over a photo."""
+    if isinstance(accounts, KnownPlacement):
+        return world_responsibilities(accounts, loss)
+    return responsibilities(accounts.photo, loss)
+
+
+def witness(
+    accounts: Accounts, samples: Sample, fold: Int[Tensor, " V"], loss: Float[Tensor, " B"], weight: float
+) -> Float[Tensor, " B"]:
+    """Losses joined with how far photos agree on the colours in `samples`; see `appearance.settle`."""
+    if isinstance(accounts, KnownPlacement):
+        return settle_worlds(accounts, samples, fold, loss, weight)
+    return settle(samples, fold, accounts.photo, loss, weight)
+
+
+def _free(accounts: Accounts) -> Placement:
+    assert isinstance(accounts, Placement)
+    return accounts
