@@ -75,11 +75,11 @@ def rivals(placement: Placement, mirror: Int[Tensor, " J"]) -> Placement:
     return Placement(placement.photo[again], camera, poses.shape[1], poses)
 
 
-def neighbours(placement: Placement, offsets_deg: tuple[float, ...] = (-40, -20, 20, 40)) -> Placement:
+def neighbours(placement: Placement, offsets_deg: tuple[float, ...] = (-40, -20, 20, 40, 180)) -> Placement:
     """Each entry followed by copies turned by `offsets_deg` of azimuth that start from the shared pose again.
 
     A view that is a little off has bent its pose until the outline fits, and sits in a minimum of its own; from the
-    shared pose the right view is reached.
+    shared pose the right view is reached. The opposite view is asked for once more, now that colours are sharp.
     """
     count = 1 + len(offsets_deg)
     again = torch.arange(len(placement), device=placement.photo.device).repeat_interleave(count)

@@ -74,7 +74,7 @@ class Stage:
     """Accounts of each photo that enter this stage, the best ones of the stage before."""
     propose: Proposal = "keep"
     """New accounts added before the stage: azimuths round the whole circle, the kept account's mirror images, or views
-    to either side of it."""
+    to either side of it and from the opposite."""
     build: str = ""
     """Build of the template that the stage belongs to. Where stages name several, each build goes through its own from
     the very beginning, and the one with the least loss goes on alone."""
@@ -90,7 +90,7 @@ class Stage:
     @property
     def accounts(self) -> int:
         """Accounts of each photo in this stage, new ones included; fewer where those kept are too alike."""
-        return {"rivals": 4, "neighbours": 5}.get(self.propose, self.hypotheses)
+        return {"rivals": 4, "neighbours": 6}.get(self.propose, self.hypotheses)
 
 
 def _free(*names: Free) -> frozenset[Free]:

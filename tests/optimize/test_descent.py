@@ -141,7 +141,7 @@ def test_stages_keep_as_many_accounts_as_they_say(observations: Observations) ->
         torch.testing.assert_close(total, torch.ones(4))
     assert entries["camera"] == [k for k in range(4) for _ in range(5)]
     assert entries["rivals"] == [k for k in range(4) for _ in range(4)]
-    assert entries["neighbours"] == [k for k in range(4) for _ in range(5)]
+    assert entries["neighbours"] == [k for k in range(4) for _ in range(6)]
     assert sorted(set(entries["shape"])) == [0, 1, 2, 3]
     assert len(entries["shape"]) <= 8
     assert descent.done
