@@ -23,7 +23,7 @@ from ..representations.united_surface import UnitedSurface
 from ..scenes.known_placement import KnownPlacement
 from ..scenes.placement import Accounts, Placement
 from ..scenes.scene import Scene
-from .account import beside, believe, confront, propose, survivors, witness
+from .account import believe, beside, confront, propose, survivors, witness
 from .appearance import Sample, folded, others, sample
 from .observe import Observations, View
 from .silhouette_loss import camera_prior, pose_prior
