@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
@@ -96,8 +97,11 @@ class Descent:
         """How far each entry is believed, from its loss and the colours; renewed every few steps."""
         self.paint: Tensor | None = None
         """Colours that each photo expects on the surface from all others, (N, V, 3); renewed every few steps."""
+        self.contenders: list[dict[str, Any]] = []
+        """Builds of the template that have been tried: loss, scores, and the scene as it stood."""
         self.optimizer: torch.optim.Adam | None = None
         self._topology: Topology | None = None
+        self._beginning = copy.deepcopy(scene.state())
 
     @property
     def stage(self) -> Stage:
@@ -127,6 +131,10 @@ class Descent:
     def prepare(self) -> None:
         """Brings the scene into the form that the stage in progress starts from."""
         stage, scene = self.stage, self.scene
+        if stage.build and stage.propose == "circle":
+            self._begin(stage.build)
+        elif self.contenders and not stage.build:
+            self._choose()
         placement = scene.placement
         if stage.propose == "circle":
             if not isinstance(scene.surface, PartSurfaces):
@@ -148,6 +156,28 @@ class Descent:
         if stage.united and isinstance(scene.surface, PartSurfaces):
             scene.surface = united(scene.surface)
         self.scores = self.credit = self.paint = None
+        self.attach()
+
+    def _begin(self, build: str) -> None:
+        """Puts away what has come of the build before, and starts with the next one."""
+        if self.progress.step:
+            self._put_away()
+        self.scene.restore({**self._beginning, "build": build})
+
+    def _put_away(self) -> None:
+        assert self.scores is not None
+        photo = self.scene.placement.photo
+        least = torch.full((int(photo.max()) + 1,), torch.inf, device=photo.device)
+        merit = least.scatter_reduce(0, photo, self.scores, "amin").mean() + self._regularizers(self.stage)[0]
+        state = copy.deepcopy(self.scene.state())
+        self.contenders.append({"loss": float(merit.detach()), "scores": self.scores, "scene": state})
+
+    def _choose(self) -> None:
+        """Goes on with the build that explains the photos best."""
+        self._put_away()
+        chosen = min(self.contenders, key=lambda contender: contender["loss"])
+        self.scene.restore(chosen["scene"])
+        self.scores, self.contenders = chosen["scores"], []
         self.attach()
 
     def attach(self) -> None:
@@ -266,13 +296,7 @@ class Descent:
         for term in self.terms:
             terms[term.name] = term.weight * term(sight)
         entries = torch.stack(list(terms.values())).sum(0)
-        regularizers = {
-            name: getattr(weights, name) * value
-            for name, value in scene.surface.regularizers().items()
-            if getattr(weights, name) > 0
-        }
-        regularizers["rest_pose"] = weights.rest_pose * scene.rest_pose.square().sum(-1).mean()
-        shared = torch.stack(list(regularizers.values())).sum()
+        shared, regularizers = self._regularizers(stage)
         with torch.no_grad():
             logged = {name: float(value.mean()) for name, value in (terms | regularizers).items()}
             kept = survivors(placement, entries, 1)
@@ -280,6 +304,17 @@ class Descent:
             overlap = (seen * mask).sum((1, 2)) / torch.maximum(seen * valid, mask).sum((1, 2)).clamp_min(1e-6)
             logged["iou"] = float(overlap.mean())
         return entries, shared, logged
+
+    def _regularizers(self, stage: Stage) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of what all photos share, and its terms."""
+        weights = stage.weights
+        terms = {
+            name: getattr(weights, name) * value
+            for name, value in self.scene.surface.regularizers().items()
+            if getattr(weights, name) > 0
+        }
+        terms["rest_pose"] = weights.rest_pose * self.scene.rest_pose.square().sum(-1).mean()
+        return torch.stack(list(terms.values())).sum(), terms
 
     def state(self) -> dict[str, Any]:
         """All that a later process needs to go on with the very next step."""
@@ -291,6 +326,7 @@ class Descent:
             "scores": self.scores,
             "credit": self.credit,
             "paint": self.paint,
+            "contenders": self.contenders,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -301,6 +337,7 @@ class Descent:
         assert self.optimizer is not None
         self.optimizer.load_state_dict(state["optimizer"])
         self.scores, self.credit, self.paint = state["scores"], state["credit"], state["paint"]
+        self.contenders = state["contenders"]
 
 
 def united(parts: PartSurfaces) -> UnitedSurface:

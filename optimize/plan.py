@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..representations.skeleton import BodyPlan
+from ..representations.template import BUILDS
 from ..scenes.collection import Collection, load_collection
 from .config import FitConfig, check_supported
 from .device import choose_device
@@ -13,7 +15,8 @@ from .stage import Stage, full, quick, shortened
 def schedule(config: FitConfig) -> tuple[Stage, ...]:
     """The stages that the options ask for, `effort` applied."""
     check_supported(config)
-    stages = {"quick": quick, "full": full}[config.preset]()
+    plan: BodyPlan = "quadruped" if config.template == "auto" else config.template  # type: ignore[assignment]
+    stages = {"quick": quick, "full": full}[config.preset](BUILDS[plan])
     return stages if config.effort == 1 else shortened(stages, config.effort)
 
 

@@ -75,6 +75,9 @@ class Stage:
     propose: Proposal = "keep"
     """New accounts added before the stage: azimuths round the whole circle, the kept account's mirror images, or views
     to either side of it."""
+    build: str = ""
+    """Build of the template that the stage belongs to. Where stages name several, each build goes through its own from
+    the very beginning, and the one with the least loss goes on alone."""
     level: int = 2
     """Icosphere level of the parts."""
     cutoff: tuple[float, float] = (0.0, 0.0)
@@ -102,14 +105,12 @@ _SHAPE = _BODY | _free("deformation")
 _OWN = _STANCE | _free("deformation", "instance")
 
 
-def quick() -> tuple[Stage, ...]:
-    """Preset quick: a CPU, minutes."""
+def quick(builds: tuple[str, ...] = ("standard",)) -> tuple[Stage, ...]:
+    """Preset quick: a CPU, minutes. `builds` of the template compete first."""
     # Where the shape is known, elevations no longer need to be held, and colours say more than their prior.
     known = Weights(elevation=1e-4, texture=0.5)
     return (
-        Stage("camera", 30, 64, _CAMERA, hypotheses=16, propose="circle", level=1),
-        Stage("proportions", 60, 64, _PROPORTIONS, hypotheses=8, level=1),
-        Stage("pose", 60, 64, _BODY, hypotheses=8, level=1),
+        *(stage for build in builds for stage in _first(build)),
         Stage("body", 60, 64, _BODY, hypotheses=6, level=1),
         Stage("rivals", 80, 64, _BODY, propose="rivals", level=1),
         Stage("shape", 120, 64, _SHAPE, hypotheses=3, level=2, cutoff=(1.0, 4.0)),
@@ -129,11 +130,22 @@ def quick() -> tuple[Stage, ...]:
     )
 
 
-def full() -> tuple[Stage, ...]:
+def _first(build: str) -> tuple[Stage, ...]:
+    """Views and proportions, which tell whether a build will do."""
+    name = "" if build == "standard" else f" {build}"
+    return (
+        Stage(f"camera{name}", 30, 64, _CAMERA, hypotheses=16, propose="circle", build=build, level=1),
+        Stage(f"proportions{name}", 60, 64, _PROPORTIONS, hypotheses=8, build=build, level=1),
+        Stage(f"pose{name}", 60, 64, _BODY, hypotheses=8, build=build, level=1),
+    )
+
+
+def full(builds: tuple[str, ...] = ("standard",)) -> tuple[Stage, ...]:
     """Preset full: the same way with more steps and larger pictures at its end."""
     sizes = {"settled": 192, "instance": 256}
     return tuple(
-        replace(stage, iterations=2 * stage.iterations, size=sizes.get(stage.name, stage.size)) for stage in quick()
+        replace(stage, iterations=2 * stage.iterations, size=sizes.get(stage.name, stage.size))
+        for stage in quick(builds)
     )
 
 

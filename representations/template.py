@@ -1,13 +1,15 @@
 """Template skeletons: quadruped, biped (VRM 1.0 humanoid names) and bird, with starting girths.
 
 Proportions are generic starting values (a medium-legged dog, an adult human in A-pose, a songbird); every fit changes
-bone lengths and girths. Rest frame: +Y up, front +Z, left +X; the bounding box is centred, its longest side about 1.
+bone lengths and girths. A body plan may come in several builds, since gradients don't lead from every build to every
+other: of a long body a short one looks like a view from the front. Rest frame: +Y up, front +Z, left +X; the bounding
+box is centred, its longest side about 1.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -42,6 +44,7 @@ class Template:
     skeleton: Skeleton
     girth: Float[Tensor, "J 4"]
     """Radii (x0, z0, x1, z1) in the bone frame: lateral and vertical/frontal, at the joint and at the tip."""
+    build: str = "standard"
 
 
 _QUADRUPED = (
@@ -136,6 +139,11 @@ _BIRD = (
           (0.035, 0.02, 0.04, 0.015), (-60, 60), (-20, 20), (-20, 20)),
 )  # fmt: skip
 
+_BELLY = 0.78
+"""Height below which a quadruped is nothing but legs."""
+_COMPACT_TRUNK, _COMPACT_LEGS, _COMPACT_HEAD = 0.55, 0.6, 1.08
+_COMPACT_GIRTH, _COMPACT_SKULL = 1.1, 1.5
+
 _LANDMARKS: dict[BodyPlan, dict[str, tuple[str, bool]]] = {
     "quadruped": {
         "nose": ("muzzle", True), "neck": ("neck", False), "tail_base": ("tail_1", False), "tail_tip": ("tail_3", True),
@@ -156,14 +164,25 @@ _LANDMARKS: dict[BodyPlan, dict[str, tuple[str, bool]]] = {
 }  # fmt: skip
 
 
-def template(plan: BodyPlan) -> Template:
-    """The template of a body plan.
+BUILDS: dict[BodyPlan, tuple[str, ...]] = {
+    "quadruped": ("standard", "compact"),
+    "biped": ("standard",),
+    "bird": ("standard",),
+}
+"""Builds that each body plan comes in."""
+
+
+def template(plan: BodyPlan, build: str = "standard") -> Template:
+    """The template of a body plan, in one of its `BUILDS`. Raises ValueError naming them on any other.
 
     >>> template("quadruped").skeleton.names[:3]
     ('hips', 'spine', 'chest')
     """
+    if build not in BUILDS[plan]:
+        raise ValueError(f"build is {build!r}; a {plan} comes as {', '.join(BUILDS[plan])}")
     tables: dict[BodyPlan, tuple[_Bone, ...]] = {"quadruped": _QUADRUPED, "biped": _BIPED, "bird": _BIRD}
-    bones = [bone for left in tables[plan] for bone in ((left, _mirror(left)) if _is_left(left.name) else (left,))]
+    table = _compact(tables[plan]) if build == "compact" else tables[plan]
+    bones = [bone for left in table for bone in ((left, _mirror(left)) if _is_left(left.name) else (left,))]
     # A right chain's joints come right after their left twins, so parents still precede children.
     names = tuple(bone.name for bone in bones)
     joints = torch.tensor([bone.start for bone in bones], dtype=torch.float32)
@@ -186,7 +205,42 @@ def template(plan: BodyPlan) -> Template:
     )
     for part in skeleton.parts:
         part_index(part)
-    return Template(skeleton, girth * scale)
+    return Template(skeleton, girth * scale, build)
+
+
+def _compact(bones: tuple[_Bone, ...]) -> tuple[_Bone, ...]:
+    """A quadruped with a short trunk, short legs and a large head: a piglet, a pug, a toy."""
+    by_name = {bone.name: bone for bone in bones}
+    head = by_name["head"].start
+
+    def squeezed(point: _Point) -> _Point:
+        x, y, z = point
+        return x, y if y > _BELLY else _BELLY + _COMPACT_LEGS * (y - _BELLY), _COMPACT_TRUNK * z
+
+    top = squeezed(head)
+
+    def placed(point: _Point, *, in_head: bool) -> _Point:
+        if not in_head:
+            return squeezed(point)
+        x, y, z = (t + _COMPACT_HEAD * (p - h) for t, p, h in zip(top, point, head, strict=True))
+        return x, y, z
+
+    def of_head(bone: _Bone) -> bool:
+        return bone.name == "head" or bone.parent == "head"
+
+    def widened(bone: _Bone) -> tuple[float, float, float, float]:
+        a, b, c, d = (radius * (_COMPACT_SKULL if of_head(bone) else _COMPACT_GIRTH) for radius in bone.girth)
+        return a, b, c, d
+
+    return tuple(
+        replace(
+            bone,
+            start=placed(bone.start, in_head=of_head(bone)),
+            tip=placed(bone.tip, in_head=of_head(bone)),
+            girth=widened(bone),
+        )
+        for bone in bones
+    )
 
 
 def _is_left(name: str) -> bool:

@@ -12,6 +12,7 @@ from ..representations.mesh import SkinnedMesh
 from ..representations.part_surface import PartSurfaces
 from ..representations.skeleton import Skeleton, forward_kinematics, posed_joints
 from ..representations.skinning import skin
+from ..representations.template import template
 from ..representations.united_surface import UnitedSurface
 from .placement import Accounts
 
@@ -72,20 +73,34 @@ class Scene(nn.Module):
         """All tensors of the scene, and whether its parts are united."""
         return {
             "united": isinstance(self.surface, UnitedSurface),
+            "build": self.surface.template.build if isinstance(self.surface, PartSurfaces) else None,
             "surface": self.surface.state_dict(),
             "placement": self.placement.state_dict(),
             "rest_pose": self.rest_pose.detach(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes over what `state` returned; the scene must have been made for the same template and photos."""
+        """Takes over what `state` returned; the scene must have been made for the same body plan and photos."""
         if state["united"]:
             self.surface = UnitedSurface(self.surface.skeleton(), state["surface"])
         else:
+            self.begin(state["build"])
             self.surface.load_state_dict(state["surface"])
         self.placement = self.placement.restored(state["placement"])
         with torch.no_grad():
             self.rest_pose.copy_(state["rest_pose"])
+
+    def begin(self, build: str) -> None:
+        """Puts untouched parts of another build of the same body plan in the place of the present ones.
+
+        Raises ValueError if the parts have been united, or if the plan has no such build.
+        """
+        parts = self.surface
+        if not isinstance(parts, PartSurfaces):
+            raise ValueError(f"build {build!r} cannot be begun: the parts have been united, and there is no way back")
+        start = template(parts.template.skeleton.plan, build)
+        fresh = PartSurfaces(start, parts.instance_coefficients.shape[0], level=parts.level, degree=parts.degree)
+        self.surface = fresh.to(self.placement.photo.device)
 
     def keep(self, index: Int[Tensor, " K"]) -> None:
         """Drops all entries of the placement but those at `index`."""

@@ -1,5 +1,6 @@
 """Descent: it goes down, moves only what is free, drops the right accounts, and goes on from any step to the bit."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,13 @@ STAGES = (
     Stage("rivals", 2, 32, BODY, propose="rivals", level=1),
     Stage("neighbours", 2, 32, BODY, propose="neighbours", level=1, weights=Weights(texture=0.5)),
     Stage("shape", 3, 32, BODY | {"deformation"}, 2, level=1, cutoff=(1.0, 4.0), weights=Weights(texture=0.5)),
+)
+CONTEST = (
+    Stage("camera", 2, 32, frozenset({"camera"}), hypotheses=3, propose="circle", build="standard", level=1),
+    Stage("pose", 2, 32, BODY, hypotheses=2, build="standard", level=1),
+    Stage("camera compact", 2, 32, frozenset({"camera"}), hypotheses=3, propose="circle", build="compact", level=1),
+    Stage("pose compact", 2, 32, BODY, hypotheses=2, build="compact", level=1),
+    Stage("body", 2, 32, BODY, level=1),
 )
 LAST = (Stage("instance", 3, 40, frozenset({"camera", "pose", "deformation", "instance"}), united=True),)
 
@@ -58,7 +66,7 @@ def told(descent: Descent) -> list[dict[str, float]]:
     return [dict(place.losses) for place in descent.steps()]
 
 
-@pytest.mark.parametrize("stages", [STAGES, LAST], ids=["parts", "united"])
+@pytest.mark.parametrize("stages", [STAGES, CONTEST, LAST], ids=["parts", "builds", "united"])
 def test_any_step_goes_on_to_the_bit(observations: Observations, stages: tuple[Stage, ...], tmp_path: Path) -> None:
     whole = begun(observations, stages)
     losses: list[dict[str, float]] = []
@@ -68,7 +76,7 @@ def test_any_step_goes_on_to_the_bit(observations: Observations, stages: tuple[S
         save_checkpoint(tmp_path, whole.state(), here, name=str(place.step))
     assert len(losses) == sum(stage.iterations for stage in stages)
     # A stage's last step, one inside a stage of several accounts, and one whose bands are opening.
-    for step in (2, 3, 5, 7) if stages is STAGES else (1, 2):
+    for step in {STAGES: (2, 3, 5, 7), CONTEST: (3, 4, 7, 8), LAST: (1, 2)}[stages]:
         checkpoint = load_checkpoint(tmp_path, name=str(step))
         assert checkpoint is not None
         again = begun(observations, stages)
@@ -79,6 +87,37 @@ def test_any_step_goes_on_to_the_bit(observations: Observations, stages: tuple[S
         ):
             assert name == other
             assert torch.equal(ours, theirs), f"{name} differs when resumed after step {step}"
+
+
+def test_the_build_with_the_least_loss_goes_on(observations: Observations, monkeypatch: pytest.MonkeyPatch) -> None:
+    descent = begun(observations, CONTEST)
+    builds, ends = [], {}
+    for place in descent.steps():
+        assert isinstance(descent.scene.surface, PartSurfaces)
+        build = descent.scene.surface.template.build
+        builds.append(build)
+        if place.step in (4, 8):
+            ends[build] = descent.scene.surface.log_length.detach().clone()
+    assert builds[:8] == ["standard"] * 4 + ["compact"] * 4
+    assert len(set(builds[8:])) == 1
+    assert not descent.contenders
+    # Each starts from the beginning, and what goes on is what came of the winner.
+    assert not torch.equal(ends["standard"], ends["compact"])
+    for favourite in ("standard", "compact"):
+        again = begun(observations, CONTEST)
+        put_away = again._put_away
+
+        def loaded(fit: Descent = again, real: Callable[[], None] = put_away, best: str = favourite) -> None:
+            real()
+            fit.contenders[-1]["loss"] = 0.0 if fit.contenders[-1]["scene"]["build"] == best else 1.0
+
+        monkeypatch.setattr(again, "_put_away", loaded)
+        for place in again.steps():
+            if place.step == 9:
+                assert isinstance(again.scene.surface, PartSurfaces)
+                assert again.scene.surface.template.build == favourite
+                moved = (again.scene.surface.log_length.detach() - ends[favourite]).abs().max()
+                assert 0 < float(moved) < 2 * Rates().length
 
 
 def test_the_loss_goes_down_and_the_overlap_up(observations: Observations) -> None:

@@ -1,4 +1,4 @@
-"""Texture reconstruction: zero where colours are right, and a pull towards the right turn where outlines say nothing."""
+"""Texture reconstruction: zero where colours are right, a pull towards the right turn where outlines are silent."""
 
 import pytest
 import torch

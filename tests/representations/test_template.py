@@ -8,7 +8,7 @@ import torch
 from zoetrope.representations.chart import PARTS
 from zoetrope.representations.part_surface import PartSurfaces
 from zoetrope.representations.skeleton import BodyPlan
-from zoetrope.representations.template import Template, pose_limits, template
+from zoetrope.representations.template import BUILDS, Template, pose_limits, template
 
 FLIP = torch.tensor([-1.0, 1.0, 1.0])
 JOINTS = {
@@ -21,10 +21,10 @@ JOINTS = {
 }
 
 
-@pytest.fixture(params=["quadruped", "biped", "bird"])
+@pytest.fixture(params=[(plan, build) for plan, builds in BUILDS.items() for build in builds], ids="-".join)
 def body(request: pytest.FixtureRequest) -> Template:
-    plan: BodyPlan = request.param
-    return template(plan)
+    plan: BodyPlan = request.param[0]
+    return template(plan, request.param[1])
 
 
 def test_joints_are_named_as_the_package_promises(body: Template) -> None:
@@ -98,3 +98,26 @@ def test_the_rest_body_fills_a_centred_box_of_size_one(body: Template) -> None:
     assert float((low + high).abs().max()) / 2 < 0.05
     assert float((low + high)[0].abs()) < 1e-6
     assert bool((body.girth > 0).all())
+
+
+def test_the_compact_build_is_short_low_and_large_headed() -> None:
+    standard, compact = template("quadruped"), template("quadruped", "compact")
+    assert compact.skeleton.names == standard.skeleton.names
+
+    def size(body: Template) -> dict[str, float]:
+        at = body.skeleton.index
+        joints, tips = body.skeleton.joints, body.skeleton.tips
+        trunk = float(tips[at("chest"), 2] - joints[at("hips"), 2])
+        height = float(joints[at("hips"), 1] - tips[at("left_front_paw"), 1])
+        skull = float((tips[at("head")] - joints[at("head")]).norm())
+        return {"legs": height / trunk, "head": skull / trunk, "girth": float(body.girth[at("head"), 0]) / trunk}
+
+    ratio = {name: value / size(standard)[name] for name, value in size(compact).items()}
+    assert ratio["head"] > 1.8
+    assert ratio["girth"] > 2.5
+    assert 1.0 < ratio["legs"] < 1.7, "legs shrink, though less than the trunk"
+
+
+def test_builds_that_a_plan_lacks_are_named() -> None:
+    with pytest.raises(ValueError, match="'compact'; a bird comes as standard"):
+        template("bird", "compact")
