@@ -154,7 +154,7 @@ def test_the_subjects_place_in_the_given_world_is_found(turnaround: Callable[...
     turn = (found[:3, :3] / scale).T @ (world[:3, :3] / 40)
     assert math.degrees(math.acos(min(1.0, (np.trace(turn) - 1) / 2))) < 8
     assert np.linalg.norm(found[:3, 3] - world[:3, 3]) < 0.1 * 40
-    assert descent.progress.losses["iou"] > 0.8
+    assert descent.progress.losses["iou"] > 0.7
     # All photos show one moment: one pose, no motion of their own.
     assert bool(placement.common_pose.any())
     assert not bool(placement.pose.any())
