@@ -10,6 +10,12 @@ from zoetrope.optimize.progress import FitProgress, Work
 STAGES = [Work("camera", 3), Work("shape", 5, cost=2.0)]
 
 
+@pytest.fixture(autouse=True)
+def able_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Continuous integration may run on a terminal that calls itself dumb, which gets no bars."""
+    monkeypatch.setenv("TERM", "xterm")
+
+
 def _run(console: Console, resumed_at: int = 0) -> None:
     with FitProgress(STAGES, console) as progress:
         for stage in STAGES:
