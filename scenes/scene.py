@@ -100,6 +100,7 @@ class Scene(nn.Module):
             raise ValueError(f"build {build!r} cannot be begun: the parts have been united, and there is no way back")
         start = template(parts.template.skeleton.plan, build)
         fresh = PartSurfaces(start, parts.instance_coefficients.shape[0], level=parts.level, degree=parts.degree)
+        fresh.cutoff = parts.cutoff
         self.surface = fresh.to(self.placement.photo.device)
 
     def keep(self, index: Int[Tensor, " K"]) -> None:
