@@ -20,7 +20,7 @@ def test_a_sphere_has_its_radius_volume_and_distance():
     points = torch.tensor([[0.1, 0.2, -0.3], [0.3, 0.4, 0.1], [0.0, 2.0, 0.0]])
     assert torch.allclose(surface.field(points), points.norm(dim=1) - 0.5, atol=4e-3)
     losses = surface.regularizers()
-    assert float(losses["eikonal"]) < 2e-3
+    assert losses["eikonal"].item() < 2e-3
     with torch.no_grad():
         surface.values.mul_(1.5)
     assert float(surface.regularizers()["eikonal"]) == pytest.approx(0.25, rel=0.1)
