@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,8 @@ def fit(config: FitConfig) -> RunResult:
             resumed_at = descent.progress.step if checkpoint else None
             _announce(progress, collection, scene.placement, run, resumed_at)
             _descend(descent, run, progress, log)
-        write_outputs(run, descent.scene, observations, collection.name)
+        for note in write_outputs(run, descent.scene, observations, collection.name):
+            print(f"note: {note}", file=sys.stderr)
         return RunResult(run.root, descent.scene, score_run(run.root, collection))
 
 

@@ -44,8 +44,12 @@ _SHEET_FIELD_OF_VIEW_DEG = 30.0
 _LEG_WORDS = ("shoulder", "elbow", "wrist", "paw", "hip", "knee", "hock", "leg", "foot", "arm", "hand", "wing")
 
 
-def write_outputs(run: RunFolder, scene: Scene, observations: Observations, name: str) -> None:
-    """Writes everything that a run folder holds besides logs, checkpoints and scores."""
+def write_outputs(run: RunFolder, scene: Scene, observations: Observations, name: str) -> list[str]:
+    """Writes everything that a run folder holds besides logs, checkpoints and scores; returns what people should know.
+
+    Raises ValueError if the parts are not united yet.
+    """
+    notes: list[str] = []
     surface = scene.surface
     if not isinstance(surface, UnitedSurface):
         raise ValueError("the parts are not united yet: outputs need the one watertight mesh")
@@ -59,7 +63,7 @@ def write_outputs(run: RunFolder, scene: Scene, observations: Observations, name
         atlas = unwrap(mesh.vertices, mesh.faces, resolution=TEXTURE_SIZE)
         textures = _paint(mesh, surface.mirror, atlas, posed, camera, observations)
         worn = SkinnedMesh(**{**vars(mesh), "uv": atlas.uv, "uv_faces": atlas.uv_faces}).to("cpu")
-        subject = _subject(worn, skeleton, scene, textures)
+        subject = _subject(worn, skeleton, scene, textures, notes)
         save_subject(run.exact_subject, subject)
         rest_pose = quaternion_from_vector(scene.shared_pose()).cpu()
         write_glb(run.subject, worn, skeleton, texture=subject.texture, clips=subject.clips, pose=rest_pose, name=name)
@@ -68,6 +72,7 @@ def write_outputs(run: RunFolder, scene: Scene, observations: Observations, name
         films = [run.root / f"turntable.{ending}" for ending in ("mp4", "gif", "webp")]
         write_turntables(subject, films, motion="walk" if _has(subject, "walk") else "interpolate")
         _write_sheet(run, worn, posed.cpu(), camera.orbit(), textures, observations, name)
+    return notes
 
 
 def _write_geometry(
@@ -101,9 +106,14 @@ def _paint(
     return backproject(mesh.faces, mirror, atlas, TEXTURE_SIZE, posed, camera, view.intrinsics, view.pixels, view.mask)
 
 
-def _subject(mesh: SkinnedMesh, skeleton: Skeleton, scene: Scene, textures: Textures) -> Subject:
+def _subject(mesh: SkinnedMesh, skeleton: Skeleton, scene: Scene, textures: Textures, notes: list[str]) -> Subject:
     shared = quaternion_from_vector(scene.shared_pose()).cpu()
-    clips = [_in_posture(flap(skeleton) if skeleton.plan == "bird" else walk(skeleton), skeleton, shared)]
+    clips = []
+    try:
+        clips.append(_in_posture(flap(skeleton) if skeleton.plan == "bird" else walk(skeleton), skeleton, shared))
+    except ValueError as fault:
+        # A body whose limbs came out too strange for a gait is worth keeping all the same.
+        notes.append(f"the subject gets no clip of its own gait: {fault}")
     poses = scene.rotations().cpu()
     clips.append(sway(poses[_tour(poses)]))
     return Subject(mesh, skeleton, torch.from_numpy(to_bytes(textures.shared.cpu())), tuple(clips))
