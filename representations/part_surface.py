@@ -17,9 +17,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from .atlas import Atlas
 from .chart import bone_frame, part_index, reference_point
 from .harmonic import band_degrees, band_window, lateral_parity, spherical_harmonics
 from .mesh import SkinnedMesh, icosphere
+from .part_atlas import part_atlas
 from .skeleton import Skeleton
 from .template import Template
 
@@ -150,6 +152,13 @@ class PartSurfaces(nn.Module):
         vertices = world.index_select(0, self._owner) * self._mirror[:, None] + skeleton.joints[:, None]
         return SkinnedMesh(vertices.reshape(-1, 3), self._faces, self._weights, self._part, self._reference)
 
+    def atlas(self) -> Atlas:
+        """Texture coordinates of `shared()` at the present level: two tiles for each part, left half and right half."""
+        sphere, faces = icosphere(self.level)
+        atlas = part_atlas(sphere, faces, len(self.template.skeleton))
+        # Right parts are drawn inside out: their corners come in the other order.
+        return atlas._replace(uv_faces=_same_corners(atlas, self._faces))
+
     def instance(self, photos: Int[Tensor, " B"]) -> Float[Tensor, "B V 3"]:
         """Offsets of the photos' own shapes from `shared()`, in the rest frame."""
         skeleton = self.skeleton()
@@ -183,6 +192,12 @@ class PartSurfaces(nn.Module):
     def _deformation(self, coefficients: Float[Tensor, "*N U K 3"]) -> Float[Tensor, "*N U n 3"]:
         window = band_window(self._degrees, self.cutoff)[:, None]
         return self._harmonics @ (coefficients * self._mask * window)
+
+
+def _same_corners(atlas: Atlas, faces: Int[Tensor, "F 3"]) -> Int[Tensor, "F 3"]:
+    """The atlas's faces with their corners in the order of `faces`."""
+    order = (atlas.vertex_of_uv[atlas.uv_faces][:, None] == faces.cpu()[:, :, None]).int().argmax(2)
+    return atlas.uv_faces.gather(1, order)
 
 
 def _ancestor_matrix(skeleton: Skeleton) -> Float[Tensor, "J J"]:
