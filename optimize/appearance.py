@@ -19,7 +19,7 @@ from torch import Tensor
 from ..representations.camera import Camera, Intrinsics, project, to_pixels
 from ..representations.mesh import vertex_normals
 from ..representations.rendering.fragment import Fragments, rasterize
-from .hypothesis import responsibilities
+from .hypothesis import least_by_photo, responsibilities
 
 _LIGHTNESS = 0.3
 
@@ -149,5 +149,4 @@ def settle(
 
 
 def _typical(photo: Int[Tensor, " B"], values: Float[Tensor, " B"]) -> Float[Tensor, ""]:
-    least = torch.full((int(photo.max()) + 1,), torch.inf, device=values.device)
-    return least.scatter_reduce(0, photo, values, "amin").median().clamp_min(1e-8)
+    return least_by_photo(photo, values).median().clamp_min(1e-8)

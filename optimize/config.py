@@ -109,6 +109,11 @@ class FitConfig:
             options["cameras"] = str(_resolved(options["cameras"], out))
         return cls(out=out, **options)  # an option that came later has the default that means what was done before
 
+    @property
+    def body_plan(self) -> Literal["quadruped", "biped", "bird"]:
+        """The body plan whose template a fit starts from."""
+        return "quadruped" if self.template in ("auto", "discover") else self.template
+
     def differences(self, other: FitConfig) -> list[str]:
         """Options that decide the result and differ, in words. Where the folder of photos lies does not count."""
         ours, theirs = self.to_json()["options"], other.to_json()["options"]

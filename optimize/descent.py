@@ -26,6 +26,7 @@ from ..scenes.placement import Accounts, Placement
 from ..scenes.scene import Scene
 from .account import believe, beside, confront, propose, survivors, witness
 from .appearance import Sample, folded, others, sample
+from .hypothesis import least_by_photo
 from .observe import Observations, View
 from .silhouette_loss import camera_prior, pose_prior
 from .stage import Free, Rates, Stage
@@ -101,7 +102,6 @@ class Descent:
         """Builds of the template that have been tried: loss, scores, and the scene as it stood."""
         self.optimizer: torch.optim.Adam | None = None
         self._topology: Topology | None = None
-        self._beginning = copy.deepcopy(scene.state())
 
     @property
     def stage(self) -> Stage:
@@ -162,13 +162,14 @@ class Descent:
         """Puts away what has come of the build before, and starts with the next one."""
         if self.progress.step:
             self._put_away()
-        self.scene.restore({**self._beginning, "build": build})
+        self.scene.begin(build)
+        with torch.no_grad():
+            self.scene.rest_pose.zero_()
 
     def _put_away(self) -> None:
         assert self.scores is not None
-        photo = self.scene.placement.photo
-        least = torch.full((int(photo.max()) + 1,), torch.inf, device=photo.device)
-        merit = least.scatter_reduce(0, photo, self.scores, "amin").mean() + self._regularizers(self.stage)[0]
+        least = least_by_photo(self.scene.placement.photo, self.scores)
+        merit = least.mean() + self._regularizers(self.stage)[0]
         state = copy.deepcopy(self.scene.state())
         self.contenders.append({"loss": float(merit.detach()), "scores": self.scores, "scene": state})
 

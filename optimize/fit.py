@@ -12,7 +12,6 @@ import torch
 from ..eval.run_score import score_run
 from ..representations.camera import OrbitCamera
 from ..representations.part_surface import PartSurfaces
-from ..representations.skeleton import BodyPlan
 from ..representations.template import template
 from ..scenes.collection import Collection, load_collection
 from ..scenes.known_placement import KnownPlacement
@@ -79,10 +78,7 @@ def first_scene(config: FitConfig, observations: Observations) -> Scene:
 
     Raises InputError where known cameras and masks do not belong together.
     """
-    plan: BodyPlan = "quadruped"
-    if config.template in ("quadruped", "biped", "bird"):
-        plan = config.template
-    start = template(plan)
+    start = template(config.body_plan)
     count = len(observations)
     if all(photo.camera is not None for photo in observations.photos):
         placement = first_placement(observations, len(start.skeleton))

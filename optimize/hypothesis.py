@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..representations.camera import Intrinsics, OrbitCamera, project, to_pixels
 from ..representations.mesh import SkinnedMesh
+from ..representations.skeleton import mirrored_pose
 from ..scenes.placement import Placement
 from .silhouette_loss import USUAL_ELEVATION_DEG
 
@@ -66,7 +67,7 @@ def rivals(placement: Placement, mirror: Int[Tensor, " J"]) -> Placement:
     """
     camera = placement.camera()
     azimuth = camera.azimuth_deg
-    swapped = placement.pose.index_select(1, mirror) * placement.pose.new_tensor([1.0, -1.0, -1.0])
+    swapped = mirrored_pose(placement.pose, mirror)
     azimuths = torch.stack([azimuth, 180 - azimuth, azimuth + 180, -azimuth], dim=1).reshape(-1)
     poses = torch.stack([placement.pose, placement.pose, swapped, swapped], dim=1).flatten(0, 1)
     again = torch.arange(len(placement), device=azimuth.device).repeat_interleave(4)
@@ -116,6 +117,12 @@ def best(
     return torch.tensor(chosen, device=photo.device)
 
 
+def least_by_photo(photo: Int[Tensor, " B"], values: Float[Tensor, " B"]) -> Float[Tensor, " N"]:
+    """The least value among each photo's entries."""
+    none = torch.full((int(photo.max()) + 1,), torch.inf, device=values.device)
+    return none.scatter_reduce(0, photo, values, "amin")
+
+
 def responsibilities(
     photo: Int[Tensor, " B"], loss: Float[Tensor, " B"], softness: float = 0.15
 ) -> Float[Tensor, " B"]:
@@ -123,8 +130,7 @@ def responsibilities(
 
     An entry whose loss is `softness` times the photo's least loss above it counts 1/e of the best.
     """
-    count = int(photo.max()) + 1
-    least = torch.full((count,), torch.inf, device=loss.device).scatter_reduce(0, photo, loss, "amin")[photo]
+    least = least_by_photo(photo, loss)[photo]
     weight = torch.exp(-(loss - least) / (softness * least).clamp_min(1e-6))
-    total = torch.zeros(count, device=loss.device).index_add(0, photo, weight)[photo]
+    total = torch.zeros(int(photo.max()) + 1, device=loss.device).index_add(0, photo, weight)[photo]
     return weight / total

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..representations.skeleton import BodyPlan
 from ..representations.template import BUILDS
 from ..scenes.collection import Collection, load_collection
 from .config import FitConfig, check_supported
@@ -15,8 +14,7 @@ from .stage import Stage, full, quick, shortened
 def schedule(config: FitConfig) -> tuple[Stage, ...]:
     """The stages that the options ask for, `effort` applied."""
     check_supported(config)
-    plan: BodyPlan = "quadruped" if config.template == "auto" else config.template  # type: ignore[assignment]
-    stages = {"quick": quick, "full": full}[config.preset](BUILDS[plan])
+    stages = {"quick": quick, "full": full}[config.preset](BUILDS[config.body_plan])
     return stages if config.effort == 1 else shortened(stages, config.effort)
 
 
@@ -31,8 +29,7 @@ def plan(config: FitConfig) -> list[str]:
     lines = [f"{config.photos}: {_photos(photos)}"]
     lines += [f"  left out: {entry}" for entry in photos.rejected]
     lines += [f"  note: {note}" for note in photos.notes]
-    template = "quadruped" if config.template == "auto" else config.template
-    lines.append(f"template {template}, surface {config.representation}, no semantic prior, no diffusion prior")
+    lines.append(f"template {config.body_plan}, surface {config.representation}, no semantic prior, no diffusion prior")
     occupied = visible_names(config.out) and not (config.resume or config.overwrite)
     hint = ", which is not empty: add --resume or --overwrite" if occupied else ""
     lines.append(f"device {device}, seed {config.seed}, into {config.out}{hint}")

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..representations.camera import Intrinsics, project, to_pixels
 from ..representations.mesh import SkinnedMesh
+from ..representations.skeleton import mirrored_pose
 from ..scenes.known_placement import KnownPlacement, Worlds
 from .appearance import Sample, disagreement
 from .hypothesis import best, responsibilities
@@ -80,12 +81,12 @@ def world_rivals(placement: KnownPlacement, mirror: Int[Tensor, " J"]) -> KnownP
     turns = torch.stack([torch.zeros_like(azimuth), across - straight, straight.expand_as(azimuth), across], dim=1)
     worlds = placement.worlds().select(torch.arange(count, device=azimuth.device).repeat_interleave(4))
     swap = torch.arange(4 * count, device=azimuth.device) % 4 >= 2
-    common = torch.where(swap[:, None, None], _other_side(worlds.pose, mirror), worlds.pose)
+    common = torch.where(swap[:, None, None], mirrored_pose(worlds.pose, mirror), worlds.pose)
     worlds = replace(worlds, yaw=worlds.yaw + turns.reshape(-1), pose=common)
     order, world = _copies(placement, 4)
     rival = (world % 4)[:, None]
     pose = placement.pose.detach()
-    pose = torch.where(swap[world, None, None], _other_side(pose, mirror)[order], pose[order])
+    pose = torch.where(swap[world, None, None], mirrored_pose(pose, mirror)[order], pose[order])
     # A motion of its own belongs to the heading it was found with.
     motion = placement.turn.detach()[order] * (rival == 0), placement.step.detach()[order] * (rival == 0)
     return KnownPlacement(placement.given, placement.photo[order], world, worlds, pose, motion)
@@ -111,10 +112,6 @@ def _copies(placement: KnownPlacement, number: int) -> tuple[Int[Tensor, " K"], 
     which = torch.arange(number, device=placement.photo.device)
     world = [(number * k + which).repeat_interleave(len(mine)) for k, mine in enumerate(members)]
     return torch.cat([mine.repeat(number) for mine in members]), torch.cat(world)
-
-
-def _other_side(pose: Float[Tensor, "K J 3"], mirror: Int[Tensor, " J"]) -> Float[Tensor, "K J 3"]:
-    return pose.index_select(1, mirror) * pose.new_tensor([1.0, -1.0, -1.0])
 
 
 def mean_azimuth(placement: KnownPlacement) -> tuple[Float[Tensor, " H"], Tensor]:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -179,3 +179,8 @@ class _Kinematics(torch.autograd.Function):
         arrays = turns, places, ctx.parents, maps, grad, pull.numpy(), sums.numpy(), group
         over(groups, lambda first, last: kernel.backward(*arrays, first * group, min(last * group, batch)))
         return pull, (sums if group == 1 else torch.from_numpy(sums.numpy().sum(axis=0))).reshape(joints.shape), None
+
+
+def mirrored_pose(vectors: Float[Tensor, "*B J 3"], mirror: Int[Tensor, " J"]) -> Float[Tensor, "*B J 3"]:
+    """The pose seen in a mirror, joint rotations as rotation vectors: left and right swapped, yaw and roll negated."""
+    return vectors.index_select(-2, mirror) * vectors.new_tensor([1.0, -1.0, -1.0])

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..representations.mesh import SkinnedMesh
 from ..representations.part_surface import PartSurfaces
-from ..representations.skeleton import Skeleton, forward_kinematics, posed_joints
+from ..representations.skeleton import Skeleton, forward_kinematics, mirrored_pose, posed_joints
 from ..representations.skinning import skin
 from ..representations.template import template
 from ..representations.united_surface import UnitedSurface
@@ -32,8 +32,7 @@ class Scene(nn.Module):
     def shared_pose(self) -> Float[Tensor, "J 3"]:
         """The mean pose of the collection, made mirror symmetric."""
         mirror = self.get_buffer("_mirror")
-        other = self.rest_pose.index_select(0, mirror) * self.rest_pose.new_tensor([1.0, -1.0, -1.0])
-        return 0.5 * (self.rest_pose + other)
+        return 0.5 * (self.rest_pose + mirrored_pose(self.rest_pose, mirror))
 
     def rotations(self) -> Float[Tensor, "B J 4"]:
         """Joint rotations of every entry, unit quaternions; the root's is the identity."""

@@ -12,6 +12,7 @@ from ..parallel import jit
 
 @jit
 def barycentrics_forward(vertices, faces, face, bary, start, stop):
+    """Fills `bary` with the weights of the seen face's corners, zeros where nothing is seen."""
     height, width = face.shape[1], face.shape[2]
     for b in range(start, stop):
         for r in range(height):

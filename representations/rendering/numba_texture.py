@@ -13,6 +13,7 @@ from ..parallel import jit
 
 @jit
 def forward(texels, levels, uv, level, mask, repeat, out, start, stop):
+    """Fills `out` with texels looked up at `uv`, zeros where `mask` is 0."""
     channels, shared = texels.shape[2], texels.shape[0] == 1
     for b in range(start, stop):
         a = 0 if shared else b
@@ -60,6 +61,7 @@ def backward_texels(levels, uv, level, mask, repeat, grad_out, grad_texels, firs
 
 @jit
 def backward_uv(texels, levels, uv, level, mask, repeat, grad_out, grad_uv, start, stop):
+    """Fills `grad_uv` with the gradient of the look-up by its places."""
     channels, shared = texels.shape[2], texels.shape[0] == 1
     for b in range(start, stop):
         a = 0 if shared else b
