@@ -197,7 +197,7 @@ def template(plan: BodyPlan, build: str = "standard") -> Template:
         parents=tuple(-1 if bone.parent is None else names.index(bone.parent) for bone in bones),
         joints=(joints - centre) * scale,
         tips=(tips - centre) * scale,
-        mirror=tuple(names.index(_mirror_name(name)) for name in names),
+        mirror=tuple(names.index(mirror_name(name)) for name in names),
         limits_deg=torch.tensor([[bone.pitch, bone.yaw, bone.roll] for bone in bones]),
         parts=tuple(bone.part for bone in bones),
         plan=plan,
@@ -247,7 +247,12 @@ def _is_left(name: str) -> bool:
     return name.startswith("left")
 
 
-def _mirror_name(name: str) -> str:
+def mirror_name(name: str) -> str:
+    """The same name on the other side; names in the middle stay.
+
+    >>> mirror_name("left_ear"), mirror_name("rightHand"), mirror_name("neck")
+    ('right_ear', 'leftHand', 'neck')
+    """
     if name.startswith("left"):
         return "right" + name[4:]
     return "left" + name[5:] if name.startswith("right") else name
@@ -262,9 +267,9 @@ def _mirror(bone: _Bone) -> _Bone:
     def negate(bounds: tuple[float, float]) -> tuple[float, float]:
         return (-bounds[1], -bounds[0])
 
-    parent = bone.parent if bone.parent is None else _mirror_name(bone.parent)
+    parent = bone.parent if bone.parent is None else mirror_name(bone.parent)
     return _Bone(
-        _mirror_name(bone.name), parent, _mirror_name(bone.part), flip(bone.start), flip(bone.tip), bone.girth,
+        mirror_name(bone.name), parent, mirror_name(bone.part), flip(bone.start), flip(bone.tip), bone.girth,
         bone.pitch, negate(bone.yaw), negate(bone.roll),
     )  # fmt: skip
 
