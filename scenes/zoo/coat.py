@@ -44,8 +44,8 @@ class Coat:
         return np.isin(self.canvas.piece, chosen).astype(np.float32)
 
     def parts(self, *endings: str) -> Mask:
-        """1 on parts whose names end so."""
-        chosen = [k for k, name in enumerate(PARTS) if name.endswith(endings)]
+        """1 on parts whose names end with these words: "lower" means the lower segments of all legs."""
+        chosen = [k for k, name in enumerate(PARTS) if any(f"_{name}".endswith(f"_{ending}") for ending in endings)]
         return np.isin(self.canvas.part, chosen).astype(np.float32)
 
     def near(self, mark: str, reach: float = 1.0, softness: float = 0.15) -> Mask:

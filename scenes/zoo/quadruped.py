@@ -203,10 +203,10 @@ def quadruped(shape: QuadrupedShape) -> Blueprint:
     if shape.crest is not None:
         lofts.append(_crest(shape, shape.crest, base, top))
     marks = head_marks(shape.head, top)
-    return Blueprint("quadruped", tuple(bones), tuple(lofts), _LANDMARKS, marks)
+    return Blueprint("quadruped", tuple(bones), tuple(lofts), LANDMARKS, marks)
 
 
-_LANDMARKS = {
+LANDMARKS = {
     "nose": ("muzzle", True), "neck": ("neck", False), "tail_base": ("tail_1", False), "tail_tip": ("tail_3", True),
     **{f"{s}_{to}": (f"{s}_{of}", tip) for s in ("left", "right") for to, of, tip in (
         ("ear", "ear", True), ("front_shoulder", "shoulder", False), ("front_elbow", "elbow", False),
