@@ -1,188 +1,145 @@
-"""Walking: legs that carry each other's weight in turn, for four-footed animals, people and birds.
+"""Gaits: legs that carry the body in turn, for four-footed animals, people and birds.
 
-The root stays where it is (the camera, or whoever places the subject, moves it), so standing feet slide backward at one
-speed, all on one ground: nothing skates when the subject is moved forward by `stride_length` a cycle. The angles come
-from the skeleton's own proportions through `leg`, not from a recording.
+A gait is data: when each foot touches down (footfall formulas after Hildebrand 1965 and 1977), how long it stays, how
+far the ground passes in a cycle, and what trunk, neck and tail do in step. The angles come from the skeleton's own
+proportions through `leg`, not from a recording. The root stays where it is, so standing feet slide backward at one
+speed, all on one ground: nothing skates when the subject is moved forward by `stride_length` a cycle.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..rotation import conjugate, multiply, quaternion_from_matrix, quaternion_from_vector
-from ..skeleton import Skeleton, forward_kinematics
+from ..skeleton import BodyPlan, Skeleton
+from .arm import ArmSwing, hang_arms
+from .body import finished, pivoted, plant, sink
 from .clip import Clip
-from .leg import Leg, Stride, ground_rise, leg_pitches
+from .leg import Footing, Leg, hip_height, legs, require, rest_bones, rest_toe, standing
+from .step import Hold, Stride, lower_pitch, toe_path
+from .wave import Drift, Wave, drift, swing
 
-_X, _Y, _Z = (0, 1, 2)
+_DEEPEST = 0.1
+"""Share of the hip height that a body may sink to make its stride; beyond it the stride is shortened."""
 
 
 @dataclass(frozen=True)
-class WalkConfig:
-    """How a walk goes."""
+class Gait:
+    """One way of getting along. Lengths are in hip heights, times in cycles."""
 
-    seconds: float = 1.0
+    name: str
+    plan: BodyPlan
+    phases: tuple[float | None, ...]
+    """Touchdown of each foot: left hind, left fore, right hind, right fore; or left, right. None is carried along."""
+    duty: float
+    """Share of the cycle that a foot is on the ground."""
+    stride: float
+    """Way per cycle, at most: short legs make less."""
+    lift: float
+    """Height of a toe in mid-swing."""
+    seconds: float
     """One cycle: every foot steps once."""
-    stride: float = 0.9
-    """Way per cycle in hip heights; animals walk at about 1."""
-    duty: float = 0.65
-    """Share of the cycle that each foot is on the ground."""
-    lift: float = 0.1
-    """Height of a toe in mid-swing, in hip heights."""
+    hind: Hold = field(default_factory=Hold)
+    fore: Hold = field(default_factory=Hold)
+    waves: tuple[Wave, ...] = ()
+    """What joints other than the legs' do; waves of the root joint turn the whole body."""
+    drifts: tuple[Drift, ...] = ()
+    """Where the whole body goes besides: a bounce, a sway."""
+    arms: ArmSwing | None = None
+    kick: float = 1.0
+    """Below 1 the toe is highest early in the swing."""
     keys: int = 32
     """Poses per cycle."""
 
 
-def walk(skeleton: Skeleton, config: WalkConfig | None = None, *, name: str = "walk") -> Clip:
-    """A looping walk by the skeleton's own joint names.
+def go(skeleton: Skeleton, gait: Gait) -> Clip:
+    """A looping clip of one cycle of the gait, by the skeleton's own joint names and proportions.
 
-    Quadruped: lateral sequence, touchdown of left hind, left fore, right hind, right fore a quarter cycle apart
-    (Hildebrand 1965). Biped: legs half a cycle apart, arms swinging against them. Bird: the same legs, wings folded.
-    Raises ValueError where a leg joint is missing, or the stride too long for the legs.
+    Raises ValueError where a joint of a leg is missing, a foot that should step doesn't reach the ground at rest, or
+    the stride is too long for the legs (see `fitted`).
     """
-    config = WalkConfig() if config is None else config
-    legs = _legs(skeleton)
-    missing = [joint for leg in legs for joint in leg.joints if joint not in skeleton.names]
-    if missing:
-        raise ValueError(
-            f"walk needs joints that this skeleton has not: {', '.join(missing)}; label them, or use 'interpolate'"
-        )
-    time = torch.arange(config.keys + 1, dtype=torch.float64) / config.keys
-    rotations = torch.zeros(config.keys + 1, len(skeleton), 4, dtype=torch.float64)
-    rotations[..., 0] = 1
-    _move_trunk(skeleton, rotations, time)
-    stride = _stride(skeleton, legs, config)
-
-    still = skeleton.with_rest(skeleton.joints.double(), skeleton.tips.double())
-    above = forward_kinematics(still, rotations)
-    phases = [torch.remainder(time - leg.phase, 1.0) for leg in legs]
-    hips = [_carried(above, still, leg.joints[0]) for leg in legs]
-    rise = max(ground_rise(still, leg, stride, p, h) for leg, p, h in zip(legs, phases, hips, strict=True))
-    for leg, phase, hip in zip(legs, phases, hips, strict=True):
-        pitches = leg_pitches(still, leg, stride, phase, hip, rise)
-        world = quaternion_from_matrix(above[:, skeleton.parents[skeleton.index(leg.joints[0])], :, :3])
-        for joint, pitch in zip(leg.joints, pitches.unbind(-1), strict=True):
-            turned = about(_X, pitch)
-            rotations[:, skeleton.index(joint)] = multiply(conjugate(world), turned)
-            world = turned
-    rotations[-1] = rotations[0]
-    return Clip(name, (time * config.seconds).float(), rotations.float()).continuous()
+    walker = _Walker(skeleton, gait)
+    footings, down = walker.steps(gait.stride)
+    shift = walker.shift - walker.sinking(footings, down)
+    rotations = plant(skeleton, walker.rotations, shift, footings)
+    return finished(gait.name, walker.time * gait.seconds, rotations, shift)
 
 
-def stride_length(skeleton: Skeleton, config: WalkConfig | None = None) -> float:
-    """How far `walk` goes in one cycle, in units of the rest frame, along +Z."""
-    config = WalkConfig() if config is None else config
-    return 2 * _stride(skeleton, _legs(skeleton), config).reach / config.duty
+def fitted(skeleton: Skeleton, gait: Gait) -> Gait:
+    """The gait with its stride shortened to what these legs can do with the body sunk by a tenth of the hip height.
 
-
-def about(axis: int, angle: Float[Tensor, " T"]) -> Float[Tensor, "T 4"]:
-    """Quaternions that turn by `angle` radians about one of the axes X, Y, Z (0, 1, 2)."""
-    vector = angle.new_zeros(*angle.shape, 3)
-    vector[..., axis] = angle
-    return quaternion_from_vector(vector)
-
-
-def _legs(skeleton: Skeleton) -> list[Leg]:
-    if skeleton.plan == "quadruped":
-        hind, fore = ("hip", "knee", "hock", "back_paw"), ("shoulder", "elbow", "wrist", "front_paw")
-        return [
-            Leg(tuple(f"{side}_{part}" for part in parts), phase, knee_forward, cannon_pitch_deg=cannon)
-            for side, parts, phase, knee_forward, cannon in (
-                ("left", hind, 0.0, True, (-12.0, 20.0, 35.0)),
-                ("left", fore, 0.25, False, (-8.0, 20.0, 60.0)),
-                ("right", hind, 0.5, True, (-12.0, 20.0, 35.0)),
-                ("right", fore, 0.75, False, (-8.0, 20.0, 60.0)),
-            )
-        ]
-    names = ("{}UpperLeg", "{}LowerLeg", "{}Foot") if skeleton.plan == "biped" else _BIRD_LEG
-    return [
-        Leg(tuple(part.format(side) for part in names), phase, True, foot_pitch_deg=(30.0, 45.0))
-        for side, phase in (("left", 0.0), ("right", 0.5))
-    ]
-
-
-_BIRD_LEG = ("{}_upper_leg", "{}_lower_leg", "{}_foot")
-
-
-def _stride(skeleton: Skeleton, legs: list[Leg], config: WalkConfig) -> Stride:
-    tops = [skeleton.joints[skeleton.index(leg.joints[0]), 1] for leg in legs]
-    toes = [skeleton.tips[skeleton.index(leg.joints[-1]), 1] for leg in legs]
-    height = min(float(top - toe) for top, toe in zip(tops, toes, strict=True))
-    if height <= 0:
-        raise ValueError(f"a leg's toe lies {-height:.3g} above its hip; walk needs a rest pose with legs downward")
-    return Stride(config.duty, config.stride * config.duty * height / 2, config.lift * height)
-
-
-def _carried(transforms: Tensor, skeleton: Skeleton, joint: str) -> Tensor:
-    """(y, z) over time of a joint that its parents carry along."""
-    place = transforms[:, skeleton.index(joint)]
-    return (place[..., :3] @ skeleton.joints[skeleton.index(joint)] + place[..., 3])[:, 1:]
-
-
-def _move_trunk(skeleton: Skeleton, rotations: Tensor, time: Tensor) -> None:
-    """Spine, neck, head, tail, arms and wings, where they are there: small motions in step with the legs.
-
-    Written into `rotations`. The left hind foot (left foot) touches down at time 0, so the left hip is forward then.
+    Raises ValueError where they cannot even mark time.
     """
-    cycle = 2 * math.pi * time
+    walker = _Walker(skeleton, gait)
 
-    def turn(joint: str, axis: int, amplitude_deg: float, harmonic: int = 1, delay: float = 0.0) -> None:
-        if joint in skeleton.names:
-            wave = math.radians(amplitude_deg) * torch.cos(harmonic * (cycle - 2 * math.pi * delay))
-            index = skeleton.index(joint)
-            rotations[:, index] = multiply(rotations[:, index], about(axis, wave))
+    def within(stride: float) -> bool:
+        try:
+            return float(walker.sinking(*walker.steps(stride))[1]) <= _DEEPEST * walker.height
+        except ValueError:
+            return False
 
-    if skeleton.plan == "quadruped":
-        turn("spine", _Y, 1.5)
-        turn("chest", _Y, 1.0)
-        turn("neck", _Y, -2.0)
-        # The head nods once for every fore step: down when a forefoot takes the weight.
-        turn("neck", _X, 3.0, harmonic=2, delay=0.3)
-        turn("head", _X, -2.0, harmonic=2, delay=0.3)
-        for link in range(1, 4):
-            turn(f"tail_{link}", _Y, 3.0 + 2.0 * link, delay=0.08 * link)
-    elif skeleton.plan == "biped":
-        turn("spine", _Y, 3.0)
-        turn("chest", _Y, 4.0)
-        turn("neck", _Y, -5.0)
-        turn("head", _X, 1.0, harmonic=2, delay=0.1)
-        for side, sign in (("left", 1.0), ("right", -1.0)):
-            _swing_arm(skeleton, rotations, side, sign * torch.cos(cycle))
-    else:
-        turn("neck", _X, 8.0, harmonic=2, delay=0.1)
-        turn("head", _X, -7.0, harmonic=2, delay=0.1)
-        turn("tail", _Y, 4.0)
-        for side, sign in (("left", 1.0), ("right", -1.0)):
-            for part, yaw_deg in (("wing_upper", 70.0), ("wing_lower", -130.0), ("wing_tip", 130.0)):
-                joint = f"{side}_{part}"
-                if joint in skeleton.names:
-                    rotations[:, skeleton.index(joint)] = about(_Y, torch.full_like(time, sign * math.radians(yaw_deg)))
+    if within(gait.stride):
+        return gait
+    short, long = 0.0, gait.stride
+    if not within(short):
+        raise ValueError(f"{gait.name}: these legs do not reach the ground under their hips; give another rest pose")
+    for _ in range(12):
+        middle = 0.5 * (short + long)
+        short, long = (middle, long) if within(middle) else (short, middle)
+    return replace(gait, stride=short)
 
 
-def _swing_arm(skeleton: Skeleton, rotations: Tensor, side: str, backward: Tensor) -> None:
-    """Let an arm hang, whatever way it points at rest, and swing it by `backward` in [-1, 1]; the elbow bends ahead."""
-    upper, lower = f"{side}UpperArm", f"{side}LowerArm"
-    if upper not in skeleton.names or lower not in skeleton.names:
-        return
-    at_rest = (skeleton.joints[skeleton.index(lower)] - skeleton.joints[skeleton.index(upper)]).double()
-    outward = 0.18 if side == "left" else -0.18
-    hanging = _turn_between(at_rest, at_rest.new_tensor([outward, -1.0, 0.0]))
-    swung = multiply(about(_X, math.radians(18) * backward), hanging.expand(len(backward), 4))
-    bend = about(_X, -math.radians(1) * (18 - 8 * backward))
-    rotations[:, skeleton.index(upper)] = swung
-    rotations[:, skeleton.index(lower)] = multiply(conjugate(swung), multiply(bend, swung))
+def stride_length(skeleton: Skeleton, gait: Gait) -> float:
+    """How far `go` gets in one cycle, in units of the rest frame, along +Z."""
+    return gait.stride * hip_height(skeleton)
 
 
-def _turn_between(a: Tensor, b: Tensor) -> Tensor:
-    """The shortest rotation that takes direction `a` to direction `b`; a half turn is made about Z."""
-    a, b = torch.nn.functional.normalize(a, dim=-1), torch.nn.functional.normalize(b, dim=-1)
-    axis = torch.linalg.cross(a, b)
-    sine, cosine = float(axis.norm()), float(a @ b)
-    if sine < 1e-9:
-        return a.new_tensor([1.0, 0, 0, 0]) if cosine > 0 else a.new_tensor([0, 0, 0, 1.0])
-    return quaternion_from_vector(axis / sine * math.atan2(sine, cosine))
+class _Walker:
+    """What of a gait doesn't depend on the stride: the trunk, and who steps when."""
+
+    def __init__(self, skeleton: Skeleton, gait: Gait) -> None:
+        if skeleton.plan != gait.plan:
+            raise ValueError(f"{gait.name} is a gait of a {gait.plan}, but this skeleton is a {skeleton.plan}")
+        self.skeleton, self.gait = skeleton, gait
+        every = legs(skeleton)
+        self.legs = [(leg, phase) for leg, phase in zip(every, gait.phases, strict=True) if phase is not None]
+        require(skeleton, [joint for leg, _ in self.legs for joint in leg.joints], gait.name)
+        stand = standing(skeleton)
+        for leg, _ in self.legs:
+            if leg not in stand:
+                raise ValueError(f"{gait.name} steps on {leg.joints[-1]}, which is off the ground at rest; use 'hop'")
+        self.height = hip_height(skeleton)
+        self.time = torch.arange(gait.keys + 1, dtype=torch.float64) / gait.keys
+        self.rotations = swing(skeleton, gait.waves, self.time)
+        if gait.arms is not None:
+            self.rotations = hang_arms(skeleton, self.rotations, gait.arms, torch.cos(2 * math.pi * self.time))
+        self.shift = pivoted(skeleton, self.rotations[:, 0], drift(gait.drifts, self.time, self.height))
+
+    def steps(self, stride: float) -> tuple[list[Footing], list[Tensor]]:
+        """Each foot's way over the cycle, and when it is down."""
+        gait, footings, down = self.gait, [], []
+        pace = Stride(gait.duty, stride * gait.duty * self.height / 2, gait.lift * self.height, gait.kick)
+        for leg, phase in self.legs:
+            since = torch.remainder(self.time - phase, 1.0)
+            # Where a phase is one of the keys' times, rounding must not make it the end of the cycle before.
+            since = torch.where(since > 1 - 1e-9, torch.zeros_like(since), since)
+            footings.append(self._steps_of(leg, pace, since))
+            down.append(since < gait.duty)
+        return footings, down
+
+    def sinking(self, footings: list[Footing], down: list[Tensor]) -> Float[Tensor, "3"]:
+        deep = sink(self.skeleton, self.rotations, self.shift, footings, down)
+        return torch.tensor([0.0, deep, 0.0], dtype=torch.float64)
+
+    def _steps_of(self, leg: Leg, pace: Stride, since: Tensor) -> Footing:
+        path = toe_path(pace, since)
+        bones = rest_bones(self.skeleton, leg)
+        # Steps are centred on the middle of the foot; a long foot would otherwise walk ahead of its body.
+        toe = rest_toe(self.skeleton, leg) - torch.stack([bones[-1, 2] * 0, bones[-1, 2] * 0, bones[-1, 2] / 2])
+        place = toe + torch.nn.functional.pad(path, (1, 0))
+        hold = self.gait.fore if leg.fore else self.gait.hind
+        return Footing(leg, place, lower_pitch(pace, hold, len(bones), since))
