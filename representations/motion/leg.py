@@ -54,7 +54,9 @@ def legs(skeleton: Skeleton) -> tuple[Leg, ...]:
     if skeleton.plan == "quadruped":
         hind, fore = ("hip", "knee", "hock", "back_paw"), ("shoulder", "elbow", "wrist", "front_paw")
         ends = ((hind, False), (fore, True))
-        return tuple(Leg(tuple(f"{s}_{p}" for p in parts), is_fore) for s in ("left", "right") for parts, is_fore in ends)
+        return tuple(
+            Leg(tuple(f"{s}_{p}" for p in parts), is_fore) for s in ("left", "right") for parts, is_fore in ends
+        )
     biped, bird = ("{}UpperLeg", "{}LowerLeg", "{}Foot"), ("{}_upper_leg", "{}_lower_leg", "{}_foot")
     names = biped if skeleton.plan == "biped" else bird
     return tuple(Leg(tuple(part.format(side) for part in names), False) for side in ("left", "right"))
@@ -79,7 +81,9 @@ def hip_height(skeleton: Skeleton) -> float:
     ground = ground_level(skeleton)
     tops = [float(skeleton.joints[skeleton.index(leg.joints[0]), 1]) - ground for leg in standing(skeleton)]
     if not tops or min(tops) <= 0:
-        raise ValueError("no leg of this skeleton hangs down from its hip to the lowest toe; give a rest pose that stands")
+        raise ValueError(
+            "no leg of this skeleton hangs down from its hip to the lowest toe; give a rest pose that stands"
+        )
     return min(tops)
 
 
@@ -108,9 +112,7 @@ def rest_bones(skeleton: Skeleton, leg: Leg) -> Float[Tensor, "K 3"]:
     return points.diff(dim=0)
 
 
-def leg_turns(
-    skeleton: Skeleton, footing: Footing, hip: Float[Tensor, "T 3"]
-) -> Float[Tensor, "T K 4"]:
+def leg_turns(skeleton: Skeleton, footing: Footing, hip: Float[Tensor, "T 3"]) -> Float[Tensor, "T K 4"]:
     """World rotations of the leg's K bones that take its toe to its place from hips at `hip`.
 
     Where the toe is out of reach the leg points at it.
@@ -135,9 +137,7 @@ def leg_turns(
     return torch.stack(turns, dim=1)
 
 
-def body_sink(
-    skeleton: Skeleton, footing: Footing, hip: Float[Tensor, "T 3"], on_ground: Bool[Tensor, " T"]
-) -> float:
+def body_sink(skeleton: Skeleton, footing: Footing, hip: Float[Tensor, "T 3"], on_ground: Bool[Tensor, " T"]) -> float:
     """How far the body must sink for the leg to reach where its foot stands; 0 where it does as it is.
 
     Raises ValueError where the foot stands too far ahead, behind or aside to be reached at any height.

@@ -1,7 +1,7 @@
 """One foot's steps over a cycle: where its toe goes, and how its cannon and foot are held meanwhile.
 
-    stance:  z falls from +reach to -reach at constant speed, y is the ground
-    swing:   z returns along a cubic that starts and lands at ground speed, y follows lift * sin^2
+stance:  z falls from +reach to -reach at constant speed, y is the ground
+swing:   z returns along a cubic that starts and lands at ground speed, y follows lift * sin^2
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from jaxtyping import Float
 from scipy.interpolate import CubicSpline
 from torch import Tensor
 
-_FASTEST_RETURN = -3.0
+_FASTEST_RETURN = -1.6
 """Least slope at the ends of the swing's cubic, in reaches per swing: feet that hardly touch would else overshoot."""
 
 
