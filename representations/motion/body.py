@@ -1,7 +1,7 @@
-"""A body over the ground: the trunk moves as it likes, the feet stay where they are told, legs do what joins the two.
+"""A body over the ground: the trunk moves as it likes, the feet stay where they are told, legs do what joins them.
 
-Built in three steps. The root's turn is written to joint 0 for the while and pivots about the middle between the tops of
-the legs, so that a trunk which pitches doesn't run off its feet. Footings are then reached from wherever the trunk has
+Built in three steps. The root's turn is written to joint 0 for the while and pivots about the tops of
+legs, so that a trunk which pitches doesn't run off its feet. Footings are then reached from wherever the trunk has
 carried the hips. In the end the root's own motion is taken apart from the pose (see `clip`).
 """
 
@@ -16,28 +16,28 @@ from torch import Tensor
 from ..rotation import conjugate, multiply, quaternion_from_matrix, rotate
 from ..skeleton import Skeleton, forward_kinematics, posed_joints
 from .clip import Clip, RootMotion
-from .leg import Footing, Leg, body_sink, leg_turns, standing
+from .leg import Footing, Leg, body_sink, leg_turns
 
 
-def pivoted(skeleton: Skeleton, turn: Float[Tensor, "T 4"], shift: Float[Tensor, "T 3"]) -> Float[Tensor, "T 3"]:
-    """The root's shift with which its turn goes about the middle of the standing legs' tops, and then by `shift`."""
-    tops = [skeleton.joints[skeleton.index(leg.joints[0])] for leg in standing(skeleton)]
-    arm = (torch.stack(tops).mean(0) - skeleton.joints[0]).to(turn)
+def pivoted(
+    skeleton: Skeleton, turn: Float[Tensor, "T 4"], shift: Float[Tensor, "T 3"], about: Sequence[Leg]
+) -> Float[Tensor, "T 3"]:
+    """The root's shift with which its turn goes about the middle of the tops of some legs, and then by `shift`."""
+    tops = torch.stack([skeleton.joints[skeleton.index(leg.joints[0])] for leg in about])
+    arm = (tops.mean(0) - skeleton.joints[0]).to(turn)
     return shift + arm - rotate(turn, arm.expand(len(turn), 3))
+
+
+def maps(skeleton: Skeleton, rotations: Float[Tensor, "T J 4"]) -> Float[Tensor, "T J 3 4"]:
+    """Rest-to-posed maps at the rotations' own precision, before the root's shift."""
+    return forward_kinematics(skeleton, rotations, skeleton.joints.to(rotations))
 
 
 def on_ground(
     skeleton: Skeleton, rotations: Float[Tensor, "T J 4"], shift: Float[Tensor, "T 3"], points: Float[Tensor, "J 3"]
 ) -> Float[Tensor, "T J 3"]:
     """Rest points, each carried by its joint, where the ground is flat; `rotations` hold the root's own turn too."""
-    return posed_joints(_maps(skeleton, rotations), points.to(rotations)) + shift[:, None]
-
-
-def hips_of(
-    skeleton: Skeleton, rotations: Float[Tensor, "T J 4"], shift: Float[Tensor, "T 3"], leg: Leg
-) -> Float[Tensor, "T 3"]:
-    """Where the trunk carries the top of a leg."""
-    return on_ground(skeleton, rotations, shift, skeleton.joints)[:, skeleton.index(leg.joints[0])]
+    return posed_joints(maps(skeleton, rotations), points.to(rotations)) + shift[:, None]
 
 
 def sink(
@@ -65,11 +65,11 @@ def plant(
     footings: Sequence[Footing],
 ) -> Float[Tensor, "T J 4"]:
     """The pose with each footing's leg reaching for it; joint 0 of `rotations` holds the root's own turn."""
-    maps, planted = _maps(skeleton, rotations), rotations.clone()
-    joints = posed_joints(maps, skeleton.joints.to(rotations)) + shift[:, None]
+    carried, planted = maps(skeleton, rotations), rotations.clone()
+    joints = posed_joints(carried, skeleton.joints.to(rotations)) + shift[:, None]
     for footing in footings:
         index = [skeleton.index(name) for name in footing.leg.joints]
-        world = quaternion_from_matrix(maps[:, skeleton.parents[index[0]], :, :3])
+        world = quaternion_from_matrix(carried[:, skeleton.parents[index[0]], :, :3])
         for joint, turned in zip(index, leg_turns(skeleton, footing, joints[:, index[0]]).unbind(1), strict=True):
             planted[:, joint] = multiply(conjugate(world), turned)
             world = turned
@@ -87,7 +87,3 @@ def finished(
     turns = rotations[:, 0].clone()
     rotations[:, 0] = rotations.new_tensor([1.0, 0, 0, 0])
     return Clip(name, seconds.float(), rotations.float(), root=RootMotion(turns.float(), shift.float())).continuous()
-
-
-def _maps(skeleton: Skeleton, rotations: Tensor) -> Tensor:
-    return forward_kinematics(skeleton, rotations, skeleton.joints.to(rotations))

@@ -12,6 +12,10 @@ from .wave import Wave, swing
 from .wing import WING_JOINTS
 
 
+_LEVEL_DEG = 18.0
+"""How far a bird in the air leans forward from how it stands."""
+
+
 def flap(
     skeleton: Skeleton, *, seconds: float = 0.6, beat_deg: float = 40.0, keys: int = 24, name: str = "flap"
 ) -> Clip:
@@ -67,6 +71,7 @@ def _flown(skeleton: Skeleton, name: str, seconds: float, keys: int, waves: tupl
     """A clip in the air: legs drawn back under the tail."""
     require(skeleton, WING_JOINTS, name)
     time = torch.arange(keys + 1, dtype=torch.float64) / keys
-    legs = (Wave("{side}_upper_leg", "pitch", 0, 40), Wave("{side}_foot", "pitch", 0, 40))
-    rotations = swing(skeleton, (*waves, *legs), time)
+    legs = (("{side}_upper_leg", 45), ("{side}_lower_leg", 30), ("{side}_foot", 55))
+    held = (Wave("hips", "pitch", 0, _LEVEL_DEG), *(Wave(joint, "pitch", 0, back) for joint, back in legs))
+    rotations = swing(skeleton, (*held, *waves), time)
     return finished(name, time * seconds, rotations, torch.zeros(keys + 1, 3, dtype=torch.float64))

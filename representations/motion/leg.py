@@ -73,7 +73,7 @@ def require(skeleton: Skeleton, joints: Sequence[str], motion: str) -> None:
 
 def ground_level(skeleton: Skeleton) -> float:
     """Height of the lowest toe at rest."""
-    return min(float(skeleton.tips[skeleton.index(leg.joints[-1]), 1]) for leg in legs(skeleton))
+    return min(float(skeleton.tips[skeleton.index(leg.joints[-1]), 1]) for leg in _complete(skeleton))
 
 
 def hip_height(skeleton: Skeleton) -> float:
@@ -95,10 +95,10 @@ def standing(skeleton: Skeleton) -> tuple[Leg, ...]:
         toe = float(skeleton.tips[skeleton.index(leg.joints[-1]), 1]) - ground
         return toe <= _OFF_GROUND * (float(skeleton.joints[skeleton.index(leg.joints[0]), 1]) - ground)
 
-    return tuple(leg for leg in legs(skeleton) if stands(leg))
+    return tuple(leg for leg in _complete(skeleton) if stands(leg))
 
 
-def rest_toe(skeleton: Skeleton, leg: Leg) -> Float[Tensor, "3"]:
+def rest_toe(skeleton: Skeleton, leg: Leg) -> Float[Tensor, " 3"]:
     """The toe at rest, moved to the ground."""
     toe = skeleton.tips[skeleton.index(leg.joints[-1])].double().clone()
     toe[1] = ground_level(skeleton)
@@ -156,6 +156,13 @@ def body_sink(skeleton: Skeleton, footing: Footing, hip: Float[Tensor, "T 3"], o
             f"of {longest:.3g}; take a shorter one"
         )
     return float((-below[on_ground].sqrt() - way[on_ground, 1]).max().clamp_min(0)) if bool(on_ground.any()) else 0.0
+
+
+def _complete(skeleton: Skeleton) -> tuple[Leg, ...]:
+    whole = tuple(leg for leg in legs(skeleton) if all(joint in skeleton.names for joint in leg.joints))
+    if not whole:
+        raise ValueError("this skeleton has no leg whose joints are all labelled; label them, or use 'interpolate'")
+    return whole
 
 
 def _lower_end(bones: Tensor, pitch: Tensor) -> Tensor:

@@ -10,13 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from ..skeleton import Skeleton
+from ..skeleton import BodyPlan, Skeleton
 from .clip import Clip
 from .flap import flap, glide
 from .gait import GAITS
+from .graze import graze
+from .haunch import lie, rear, sit
 from .locomotion import Gait, fitted, go
+from .standing import idle, look_around
 
-_AIRBORNE: dict[str, Callable[[Skeleton], Clip]] = {"flap": flap, "glide": glide}
+_STANDING: dict[str, Callable[[Skeleton], Clip]] = {"idle": idle, "look_around": look_around}
+_OTHERS: dict[BodyPlan, dict[str, Callable[[Skeleton], Clip]]] = {
+    "quadruped": {"graze": graze, "sit": sit, "lie": lie, "rear": rear},
+    "biped": {},
+    "bird": {"graze": graze, "flap": flap, "glide": glide},
+}
 
 
 def motions(skeleton: Skeleton) -> tuple[str, ...]:
@@ -45,7 +53,7 @@ def motion(name: str, skeleton: Skeleton) -> Clip:
 
 def _makers(skeleton: Skeleton) -> dict[str, Callable[[Skeleton], Clip]]:
     gaits = {gait.name: partial(_gait, gait=gait) for (plan, _), gait in GAITS.items() if plan == skeleton.plan}
-    return {**gaits, **(_AIRBORNE if skeleton.plan == "bird" else {})}
+    return {**gaits, **_STANDING, **_OTHERS[skeleton.plan]}
 
 
 def _gait(skeleton: Skeleton, gait: Gait) -> Clip:

@@ -71,7 +71,7 @@ def go(skeleton: Skeleton, gait: Gait) -> Clip:
 
 
 def fitted(skeleton: Skeleton, gait: Gait) -> Gait:
-    """The gait with its stride shortened to what these legs can do with the body sunk by a tenth of the hip height for it.
+    """The gait with its stride shortened to what these legs can do with the body sunk by a tenth of the hip height more.
 
     Raises ValueError where they cannot even mark time.
     """
@@ -120,7 +120,7 @@ class _Walker:
             self.rotations = hang_arms(skeleton, self.rotations, gait.arms, torch.cos(2 * math.pi * self.time))
         if skeleton.plan == "bird":
             self.rotations = fold_wings(skeleton, self.rotations)
-        self.shift = pivoted(skeleton, self.rotations[:, 0], drift(gait.drifts, self.time, self.height))
+        self.shift = pivoted(skeleton, self.rotations[:, 0], drift(gait.drifts, self.time, self.height), stand)
 
     def steps(self, stride: float) -> tuple[list[Footing], list[Tensor]]:
         """Each foot's way over the cycle, and when it is down."""
@@ -134,7 +134,7 @@ class _Walker:
             down.append(since < gait.duty)
         return footings, down
 
-    def sinking(self, footings: list[Footing], down: list[Tensor]) -> Float[Tensor, "3"]:
+    def sinking(self, footings: list[Footing], down: list[Tensor]) -> Float[Tensor, " 3"]:
         deep = sink(self.skeleton, self.rotations, self.shift, footings, down)
         return torch.tensor([0.0, deep, 0.0], dtype=torch.float64)
 
