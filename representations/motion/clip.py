@@ -23,7 +23,7 @@ class RootMotion:
     turns: Float[Tensor, "T 4"]
     """Unit quaternions (w, x, y, z)."""
     shifts: Float[Tensor, "T 3"]
-    """In units of the rest frame. A motion that goes somewhere still shifts by nothing on the whole: the ground runs."""
+    """In units of the rest frame. What gets somewhere has no shift for it: the ground passes below."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from .leg import require
 from .wave import Wave, swing
 from .wing import WING_JOINTS
 
-
 _LEVEL_DEG = 18.0
 """How far a bird in the air leans forward from how it stands."""
 

@@ -2,8 +2,8 @@
 
 Footfalls of four feet are written left hind, left fore, right hind, right fore. Sources: Hildebrand, "Symmetrical gaits
 of horses" (Science 1965) and "Analysis of asymmetrical gaits" (J. Mammalogy 1977); Muybridge, "Animals in Motion"
-(1899); for elephants Hutchinson et al. (Nature 2003), for kangaroos Dawson and Taylor (Nature 1973), for people Novacheck
-"The biomechanics of running" (1998). Amplitudes of trunk, neck and tail are judged by eye.
+(1899); for elephants Hutchinson et al. (Nature 2003), for kangaroos Dawson and Taylor (Nature 1973), for people
+Novacheck, "The biomechanics of running" (Gait & Posture 1998). Amplitudes of trunk, neck and tail are judged by eye.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ QUADRUPED = (
     ),
     _quadruped(
         "trot", (0, 0.5, 0.5, 0), 0.42, 1.7, 0.2, 0.7,
-        (Wave("neck", "pitch", 1.5, -4, harmonic=2, peak=0.2), Wave("spine", "yaw", 1.0), *_tail_streams(10, 2, 0.2, 2)),
+        (Wave("neck", "pitch", 1.5, -4, harmonic=2, peak=0.2), Wave("spine", "yaw", 1.0),
+         *_tail_streams(10, 2, 0.2, 2)),
         (Drift("y", 0.025, harmonic=2, peak=0.46),),
     ),
     _quadruped(
@@ -76,22 +77,24 @@ QUADRUPED = (
     ),
     _quadruped(
         "canter", (0, 0.3, 0.3, 0.6), 0.36, 2.3, 0.24, 0.65,
-        (Wave("hips", "pitch", 4.0, peak=0.72), Wave("spine", "pitch", 2, peak=0.9), Wave("neck", "pitch", 5, peak=0.75),
-         Wave("head", "pitch", -3, peak=0.75), *_tail_streams(12, 4, 0.3)),
+        (Wave("hips", "pitch", 4.0, peak=0.72), Wave("spine", "pitch", 2, peak=0.9),
+         Wave("neck", "pitch", 5, peak=0.75), Wave("head", "pitch", -3, peak=0.75), *_tail_streams(12, 4, 0.3)),
         (Drift("y", 0.04, peak=0.97),),
     ),
     # Horses: the legs are gathered under the body in the one moment when none of them stands.
     _quadruped(
         "gallop", (0, 0.38, 0.12, 0.52), 0.27, 3.5, 0.25, 0.5,
-        (Wave("hips", "pitch", 4.5, peak=0.58), Wave("spine", "pitch", 4, peak=0.92), Wave("chest", "pitch", 2, peak=0.92),
-         Wave("neck", "pitch", 6, 10, peak=0.62), Wave("head", "pitch", -4, -8, peak=0.62), *_tail_streams(18, 5, 0.2)),
+        (Wave("hips", "pitch", 4.5, peak=0.58), Wave("spine", "pitch", 4, peak=0.92),
+         Wave("chest", "pitch", 2, peak=0.92), Wave("neck", "pitch", 6, 10, peak=0.62),
+         Wave("head", "pitch", -4, -8, peak=0.62), *_tail_streams(18, 5, 0.2)),
         (Drift("y", 0.05, peak=0.9),),
     ),
     # Cheetahs and greyhounds: in the air twice, gathered and stretched out, with a back that bends and straightens.
     _quadruped(
         "rotary_gallop", (0, 0.7, 0.12, 0.55), 0.22, 4.0, 0.22, 0.4,
-        (Wave("hips", "pitch", -8, peak=0.97), Wave("spine", "pitch", 9, 2, peak=0.97), Wave("chest", "pitch", 8, peak=0.97),
-         Wave("neck", "pitch", -5, 8, peak=0.97), Wave("head", "pitch", -3, -6, peak=0.97), *_tail_streams(15, 8, 0.45)),
+        (Wave("hips", "pitch", -8, peak=0.97), Wave("spine", "pitch", 9, 2, peak=0.97),
+         Wave("chest", "pitch", 8, peak=0.97), Wave("neck", "pitch", -5, 8, peak=0.97),
+         Wave("head", "pitch", -3, -6, peak=0.97), *_tail_streams(15, 8, 0.45)),
         (Drift("y", 0.05, harmonic=2, peak=0.44),),
     ),
     _quadruped(
@@ -149,13 +152,14 @@ BIRD = (
     # Short legs far apart: the body rocks over the foot that stands, and turns to bring the other one forward.
     Gait(
         "waddle", "bird", (0, 0.5), 0.68, 0.6, 0.12, 0.8, _ROUND_FOOT,
-        waves=(Wave("hips", "roll", -8, peak=0.34), Wave("hips", "yaw", -6, peak=0.0), Wave("head", "roll", 6, peak=0.34),
+        waves=(Wave("hips", "roll", -8, peak=0.34), Wave("hips", "yaw", -6), Wave("head", "roll", 6, peak=0.34),
                Wave("tail", "yaw", 9, peak=0.1)),
         drifts=(Drift("x", 0.06, peak=0.34),),
     ),
     Gait(
         "hop", "bird", (0, 0), 0.42, 1.0, 0.2, 0.4, _ROUND_FOOT,
-        waves=(Wave("hips", "pitch", 6, 2, peak=0.2), Wave("head", "pitch", -5, peak=0.2), Wave("tail", "pitch", 8, peak=0.5)),
+        waves=(Wave("hips", "pitch", 6, 2, peak=0.2), Wave("head", "pitch", -5, peak=0.2),
+               Wave("tail", "pitch", 8, peak=0.5)),
         drifts=(Drift("y", 0.14, peak=0.71),),
     ),
 )  # fmt: skip

@@ -12,7 +12,6 @@ The cost is a sum of squares of lengths in hip heights and angles in radians, th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,7 +72,16 @@ _TUCKED = (
 SIT = Posture("sit", (0.22, 0.55), (15, 65), (0.3, 42), True, "stand", (-0.1, 0.7), (-0.15, 0.2), 0.42, 5.0, _CALM)
 LIE = Posture("lie", (0.16, 0.42), (-6, 10), (0.24, 0), True, "flat", (0.0, 0.8), (0.0, 0.8), 0.0, 6.0, _CALM)
 REAR = Posture(
-    "rear", (0.75, 1.0), (35, 62), (0.92, 55), False, "free", (-0.1, 0.45), (0, 0), 0.3, 2.0,
+    "rear",
+    (0.75, 1.0),
+    (35, 62),
+    (0.92, 55),
+    False,
+    "free",
+    (-0.1, 0.45),
+    (0, 0),
+    0.3,
+    2.0,
     (*_TUCKED, Wave("neck", "pitch", 4, harmonic=2), Wave("head", "pitch", 3, harmonic=2, peak=0.2)),
 )
 # Kangaroos sit upright on their long feet, the tail behind them on the ground.
@@ -105,20 +113,26 @@ def rear(skeleton: Skeleton) -> Clip:
 def take(skeleton: Skeleton, posture: Posture, keys: int = 32) -> Clip:
     """A looping clip in a posture, the best that the skeleton's proportions and limits allow."""
     require(skeleton, [joint for leg in legs(skeleton) for joint in leg.joints], posture.name)
-    tries = _grid(posture)
-    cost = _cost(skeleton, posture, tries)
-    best = tries[int(cost.argmin())]
+    best = _best(skeleton, posture)
     time = torch.arange(keys + 1, dtype=torch.float64) / keys
     rotations, shift = _posed(skeleton, posture, best.expand(keys + 1, 4), swing(skeleton, posture.waves, time))
     return finished(posture.name, time * posture.seconds, rotations, shift)
 
 
-def _grid(posture: Posture) -> Float[Tensor, "T 4"]:
-    """Height, angle in radians, hind feet ahead, fore feet ahead."""
-    raised = tuple(math.radians(angle) for angle in posture.raised_deg)
-    spans = ((posture.height, 9), (raised, 11), (posture.hind_ahead, 9), (posture.fore_ahead, 7))
-    ends = [torch.linspace(*span, count if span[0] < span[1] else 1, dtype=torch.float64) for span, count in spans]
-    return torch.cartesian_prod(*ends)
+def _best(skeleton: Skeleton, posture: Posture) -> Float[Tensor, " 4"]:
+    """Height, angle in radians, hind feet ahead, fore feet ahead: a coarse grid, then a fine one round the best of it."""
+    raised = math.radians(posture.raised_deg[0]), math.radians(posture.raised_deg[1])
+    spans = [posture.height, raised, posture.hind_ahead, posture.fore_ahead]
+    best = torch.zeros(4, dtype=torch.float64)
+    for count in (6, 5):
+        axes = [torch.linspace(a, b, count if a < b else 1, dtype=torch.float64) for a, b in spans]
+        tries = torch.cartesian_prod(*axes)
+        best = tries[int(_cost(skeleton, posture, tries).argmin())]
+        steps = [(b - a) / (count - 1) for a, b in spans]
+        spans = [
+            (max(a, at - step), min(b, at + step)) for (a, b), at, step in zip(spans, best.tolist(), steps, strict=True)
+        ]
+    return best
 
 
 def _posed(
@@ -140,11 +154,14 @@ def _posed(
     down[:, 1] = height * unit - top
     shift = pivoted(skeleton, rotations[:, 0], down, hind)
     joints = on_ground(skeleton, rotations, shift, skeleton.joints)
-    footings = [_footing(skeleton, posture, leg, joints[:, skeleton.index(leg.joints[0])], hind_ahead * unit) for leg in hind]
+    footings = [
+        _footing(skeleton, posture, leg, joints[:, skeleton.index(leg.joints[0])], hind_ahead * unit) for leg in hind
+    ]
     if posture.fore != "free":
         fore = [leg for leg in stand if leg.fore]
         footings += [
-            _footing(skeleton, posture, leg, joints[:, skeleton.index(leg.joints[0])], fore_ahead * unit) for leg in fore
+            _footing(skeleton, posture, leg, joints[:, skeleton.index(leg.joints[0])], fore_ahead * unit)
+            for leg in fore
         ]
     rotations = plant(skeleton, rotations, shift, footings)
     return lay_tail(skeleton, rotations, shift, always=posture.hind_flat), shift

@@ -64,24 +64,24 @@ def go(skeleton: Skeleton, gait: Gait) -> Clip:
     the stride is too long for the legs (see `fitted`).
     """
     walker = _Walker(skeleton, gait)
-    footings, down = walker.steps(gait.stride)
-    shift = walker.shift - walker.sinking(footings, down)
+    footings = walker.steps(gait.stride)
+    shift = walker.shift - walker.sinking(footings)
     rotations = plant(skeleton, walker.rotations, shift, footings)
     return finished(gait.name, walker.time * gait.seconds, rotations, shift)
 
 
 def fitted(skeleton: Skeleton, gait: Gait) -> Gait:
-    """The gait with its stride shortened to what these legs can do with the body sunk by a tenth of the hip height more.
+    """The gait with its stride shortened to what these legs can do, the body sunk by no more than a tenth of its height.
 
     Raises ValueError where they cannot even mark time.
     """
     walker = _Walker(skeleton, gait)
     # What marking time asks for, by trunk and bounce alone, is no fault of the stride.
-    deepest = float(walker.sinking(*walker.steps(0.0))[1]) + _DEEPEST * walker.height
+    deepest = float(walker.sinking(walker.steps(0.0))[1]) + _DEEPEST * walker.height
 
     def within(stride: float) -> bool:
         try:
-            return float(walker.sinking(*walker.steps(stride))[1]) <= deepest
+            return float(walker.sinking(walker.steps(stride))[1]) <= deepest
         except ValueError:
             return False
 
@@ -121,28 +121,36 @@ class _Walker:
         if skeleton.plan == "bird":
             self.rotations = fold_wings(skeleton, self.rotations)
         self.shift = pivoted(skeleton, self.rotations[:, 0], drift(gait.drifts, self.time, self.height), stand)
+        self.since = [self._since(phase) for _, phase in self.legs]
+        self.pitches = [self._pitch(leg, since) for (leg, _), since in zip(self.legs, self.since, strict=True)]
 
-    def steps(self, stride: float) -> tuple[list[Footing], list[Tensor]]:
-        """Each foot's way over the cycle, and when it is down."""
-        gait, footings, down = self.gait, [], []
-        pace = Stride(gait.duty, stride * gait.duty * self.height / 2, gait.lift * self.height, gait.kick)
-        for leg, phase in self.legs:
-            since = torch.remainder(self.time - phase, 1.0)
-            # Where a phase is one of the keys' times, rounding must not make it the end of the cycle before.
-            since = torch.where(since > 1 - 1e-9, torch.zeros_like(since), since)
-            footings.append(self._steps_of(leg, pace, since))
-            down.append(since < gait.duty)
-        return footings, down
+    def steps(self, stride: float) -> list[Footing]:
+        """Each foot's way over the cycle."""
+        footings = []
+        for (leg, _), since, pitch in zip(self.legs, self.since, self.pitches, strict=True):
+            path = toe_path(self._pace(stride), since)
+            foot = rest_bones(self.skeleton, leg)[-1]
+            # Steps are centred on the middle of the foot; a long foot would otherwise walk ahead of its body.
+            middle = rest_toe(self.skeleton, leg) - foot * foot.new_tensor([0.0, 0.0, 0.5])
+            footings.append(Footing(leg, middle + torch.nn.functional.pad(path, (1, 0)), pitch))
+        return footings
 
-    def sinking(self, footings: list[Footing], down: list[Tensor]) -> Float[Tensor, " 3"]:
+    def sinking(self, footings: list[Footing]) -> Float[Tensor, " 3"]:
+        """How far the root must come down so that feet reach the ground while they stand on it."""
+        down = [since < self.gait.duty for since in self.since]
         deep = sink(self.skeleton, self.rotations, self.shift, footings, down)
         return torch.tensor([0.0, deep, 0.0], dtype=torch.float64)
 
-    def _steps_of(self, leg: Leg, pace: Stride, since: Tensor) -> Footing:
-        path = toe_path(pace, since)
-        bones = rest_bones(self.skeleton, leg)
-        # Steps are centred on the middle of the foot; a long foot would otherwise walk ahead of its body.
-        toe = rest_toe(self.skeleton, leg) - torch.stack([bones[-1, 2] * 0, bones[-1, 2] * 0, bones[-1, 2] / 2])
-        place = toe + torch.nn.functional.pad(path, (1, 0))
+    def _since(self, phase: float) -> Tensor:
+        """Time since touchdown, in cycles."""
+        since = torch.remainder(self.time - phase, 1.0)
+        # Where a phase is one of the keys' times, rounding must not make it the end of the cycle before.
+        return torch.where(since > 1 - 1e-9, torch.zeros_like(since), since)
+
+    def _pitch(self, leg: Leg, since: Tensor) -> Tensor:
         hold = self.gait.fore if leg.fore else self.gait.hind
-        return Footing(leg, place, lower_pitch(pace, hold, len(bones), since))
+        return lower_pitch(self._pace(0.0), hold, len(leg.joints), since)
+
+    def _pace(self, stride: float) -> Stride:
+        gait = self.gait
+        return Stride(gait.duty, stride * gait.duty * self.height / 2, gait.lift * self.height, gait.kick)

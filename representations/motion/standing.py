@@ -66,7 +66,7 @@ def idle(skeleton: Skeleton) -> Clip:
 
 
 def look_around(skeleton: Skeleton) -> Clip:
-    """Standing and looking to the left and to the right. Raises ValueError where a leg joint, neck or head is missing."""
+    """Standing and looking left and right. Raises ValueError where a leg joint, the neck or head is missing."""
     require(skeleton, ("neck", "head"), "look_around")
     plain = tuple(wave for wave in _IDLE[skeleton.plan] if wave.joint not in ("neck", "head"))
     return _stand(skeleton, "look_around", 4.0, (*plain, *_LOOKING))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from ..rotation import conjugate, multiply, quaternion_from_matrix
 from ..skeleton import Skeleton

@@ -10,6 +10,7 @@ import math
 
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from ..rotation import multiply
 from ..skeleton import Skeleton
