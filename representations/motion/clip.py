@@ -1,14 +1,29 @@
-"""Animation clips: one rotation per joint at increasing times, slerped in between."""
+"""Animation clips: one rotation per joint at increasing times, slerped in between.
+
+The root joint stays at its rest place, unturned, for the camera takes up what a body does as a whole. What it would do
+on its own, a gallop's bounce or the raised trunk of a sitting dog, is kept apart as `RootMotion`: with it the ground of
+a clip is flat and still; without it feet meet the same ground as the trunk sees it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ..rotation import slerp
+
+
+@dataclass(frozen=True)
+class RootMotion:
+    """How the root joint moves over the ground: turned about its rest place, then shifted."""
+
+    turns: Float[Tensor, "T 4"]
+    """Unit quaternions (w, x, y, z)."""
+    shifts: Float[Tensor, "T 3"]
+    """In units of the rest frame. What gets somewhere has no shift for it: the ground passes below."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +36,18 @@ class Clip:
     rotations: Float[Tensor, "T J 4"]
     loop: bool = True
     """Whether the clip repeats; then its last pose is its first one again, so that it closes without a jump."""
+    root: RootMotion | None = None
+    """Of the T poses; None where the root rests."""
 
     def __post_init__(self) -> None:
         count = self.times.shape[0]
         if count == 0 or self.rotations.shape[0] != count:
             raise ValueError(f"clip {self.name!r} has {count} times for {self.rotations.shape[0]} poses; give one each")
+        if self.root is not None and not len(self.root.turns) == len(self.root.shifts) == count:
+            raise ValueError(
+                f"clip {self.name!r} has {count} poses but {len(self.root.turns)} turns and {len(self.root.shifts)} "
+                "shifts of its root; give as many"
+            )
         if float(self.times[0]) != 0 or not bool((self.times.diff() > 0).all()):
             raise ValueError(f"clip {self.name!r}: times must start at 0 and increase, found {self.times.tolist()}")
         off = float((self.rotations.norm(dim=-1) - 1).abs().max())
@@ -46,15 +68,32 @@ class Clip:
 
         A looping clip repeats; another holds its first pose before the start and its last one after the end.
         """
+        before, after, fraction = self._neighbours(times)
+        rotations = self.rotations.to(times)
+        return slerp(rotations[before], rotations[after], fraction[:, None, None])
+
+    def sample_root(self, times: Float[Tensor, " N"]) -> RootMotion:
+        """What the root does by itself at any times in seconds, as `sample` does for the joints."""
+        if self.root is None:
+            turns = times.new_tensor([1.0, 0, 0, 0]).expand(len(times), 4)
+            return RootMotion(turns, torch.zeros_like(turns[:, 1:]))
+        before, after, fraction = self._neighbours(times)
+        turns, shifts = self.root.turns.to(times), self.root.shifts.to(times)
+        return RootMotion(
+            slerp(turns[before], turns[after], fraction[:, None]),
+            torch.lerp(shifts[before], shifts[after], fraction[:, None]),
+        )
+
+    def _neighbours(self, times: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Keys before and after each time, and how far it lies between them."""
         if self.duration == 0:
-            return self.rotations[:1].expand(times.shape[0], -1, -1)
+            none = torch.zeros_like(times)
+            return none.long(), none.long(), none
         keys = self.times.to(times)
         times = torch.remainder(times, self.duration) if self.loop else times.clamp(0, self.duration)
         after = torch.searchsorted(keys, times, right=True).clamp(1, keys.shape[0] - 1)
         before = after - 1
-        fraction = (times - keys[before]) / (keys[after] - keys[before])
-        rotations = self.rotations.to(times)
-        return slerp(rotations[before], rotations[after], fraction[:, None, None])
+        return before, after, (times - keys[before]) / (keys[after] - keys[before])
 
     def frame_times(self, frames_per_second: float) -> Float[Tensor, " N"]:
         """Evenly spaced times for a film, at least one; a loop leaves out its end, which is its start again."""
@@ -71,4 +110,4 @@ class Clip:
         flips = torch.where(dots < 0, -torch.ones_like(dots), torch.ones_like(dots)).cumprod(dim=0)
         start = torch.where(self.rotations[0, :, 0] < 0, -1.0, 1.0).to(flips)
         signs = start * torch.cat([torch.ones_like(flips[:1]), flips]) if len(flips) else start[None]
-        return Clip(self.name, self.times, self.rotations * signs[..., None], self.loop)
+        return replace(self, rotations=self.rotations * signs[..., None])

@@ -1,18 +1,18 @@
-"""Flapping: wings that beat, for birds in the air."""
+"""Flapping and gliding: what wings do in the air."""
 
 from __future__ import annotations
 
-import math
-
 import torch
-from torch import Tensor
 
-from ..rotation import multiply
 from ..skeleton import Skeleton
+from .body import finished
 from .clip import Clip
-from .gait import about
+from .leg import require
+from .wave import Wave, swing
+from .wing import WING_JOINTS
 
-_X, _Y, _Z = (0, 1, 2)
+_LEVEL_DEG = 18.0
+"""How far a bird in the air leans forward from how it stands."""
 
 
 def flap(
@@ -24,38 +24,53 @@ def flap(
     what makes a wing push down more than up. Legs lie back, the tail balances. Raises ValueError where a wing is
     missing.
     """
-    needed = [f"{side}_{part}" for side in ("left", "right") for part in ("wing_upper", "wing_lower", "wing_tip")]
-    missing = [joint for joint in needed if joint not in skeleton.names]
-    if missing:
-        raise ValueError(
-            f"flap needs joints that this skeleton has not: {', '.join(missing)}; label them, or use 'interpolate'"
-        )
+    return _flown(
+        skeleton,
+        name,
+        seconds,
+        keys,
+        (
+            Wave("{side}_wing_upper", "roll", beat_deg, 0.1 * beat_deg),
+            Wave("{side}_wing_lower", "roll", 0.5 * beat_deg, peak=0.12),
+            Wave("{side}_wing_tip", "roll", 0.45 * beat_deg, peak=0.22),
+            # The yaws are greatest in the middle of the way up.
+            Wave("{side}_wing_upper", "yaw", 5, 5, peak=-0.25),
+            Wave("{side}_wing_lower", "yaw", -12.5, -12.5, peak=-0.2),
+            Wave("{side}_wing_tip", "yaw", 15, 15, peak=-0.15),
+            Wave("tail", "pitch", 6, peak=0.1),
+            Wave("neck", "pitch", -3),
+        ),
+    )
+
+
+def glide(skeleton: Skeleton, *, seconds: float = 3.0, keys: int = 24, name: str = "glide") -> Clip:
+    """Wings spread and nearly still, the body rocking a little about its long axis. Loops.
+
+    Raises ValueError where a wing is missing.
+    """
+    return _flown(
+        skeleton,
+        name,
+        seconds,
+        keys,
+        (
+            Wave("hips", "roll", 5),
+            Wave("{side}_wing_upper", "roll", 1.5, 6, harmonic=2),
+            Wave("{side}_wing_lower", "roll", 1, -3, harmonic=2, peak=0.1),
+            Wave("{side}_wing_tip", "roll", 2, 5, harmonic=2, peak=0.15),
+            Wave("{side}_wing_lower", "yaw", 0, -8),
+            Wave("{side}_wing_tip", "yaw", 0, 8),
+            Wave("head", "roll", -4),
+            Wave("tail", "roll", -6, peak=0.05),
+        ),
+    )
+
+
+def _flown(skeleton: Skeleton, name: str, seconds: float, keys: int, waves: tuple[Wave, ...]) -> Clip:
+    """A clip in the air: legs drawn back under the tail."""
+    require(skeleton, WING_JOINTS, name)
     time = torch.arange(keys + 1, dtype=torch.float64) / keys
-    rotations = torch.zeros(keys + 1, len(skeleton), 4, dtype=torch.float64)
-    rotations[..., 0] = 1
-
-    def wave(delay: float) -> Tensor:
-        return torch.cos(2 * math.pi * (time - delay))
-
-    def rising(delay: float) -> Tensor:
-        # 0 on the way down, 1 in the middle of the way up, without a corner.
-        return 0.5 + 0.5 * torch.sin(-2 * math.pi * (time - delay))
-
-    def turn(joint: str, axis: int, angle_deg: Tensor) -> None:
-        if joint in skeleton.names:
-            index = skeleton.index(joint)
-            rotations[:, index] = multiply(rotations[:, index], about(axis, torch.deg2rad(angle_deg)))
-
-    for side, sign in (("left", 1.0), ("right", -1.0)):
-        turn(f"{side}_wing_upper", _Z, sign * (beat_deg * wave(0.0) + 0.1 * beat_deg))
-        turn(f"{side}_wing_lower", _Z, sign * 0.5 * beat_deg * wave(0.12))
-        turn(f"{side}_wing_tip", _Z, sign * 0.45 * beat_deg * wave(0.22))
-        turn(f"{side}_wing_upper", _Y, sign * 10.0 * rising(0.0))
-        turn(f"{side}_wing_lower", _Y, -sign * 25.0 * rising(0.05))
-        turn(f"{side}_wing_tip", _Y, sign * 30.0 * rising(0.1))
-        turn(f"{side}_upper_leg", _X, torch.full_like(time, 40.0))
-        turn(f"{side}_foot", _X, torch.full_like(time, 40.0))
-    turn("tail", _X, 6.0 * wave(0.1))
-    turn("neck", _X, -3.0 * wave(0.0))
-    rotations[-1] = rotations[0]
-    return Clip(name, (time * seconds).float(), rotations.float()).continuous()
+    legs = (("{side}_upper_leg", 45), ("{side}_lower_leg", 30), ("{side}_foot", 55))
+    held = (Wave("hips", "pitch", 0, _LEVEL_DEG), *(Wave(joint, "pitch", 0, back) for joint, back in legs))
+    rotations = swing(skeleton, (*held, *waves), time)
+    return finished(name, time * seconds, rotations, torch.zeros(keys + 1, 3, dtype=torch.float64))

@@ -1,188 +1,178 @@
-"""Walking: legs that carry each other's weight in turn, for four-footed animals, people and birds.
+"""The gaits that this package knows, as tables of data.
 
-The root stays where it is (the camera, or whoever places the subject, moves it), so standing feet slide backward at one
-speed, all on one ground: nothing skates when the subject is moved forward by `stride_length` a cycle. The angles come
-from the skeleton's own proportions through `leg`, not from a recording.
+Footfalls of four feet are written left hind, left fore, right hind, right fore. Sources: Hildebrand, "Symmetrical gaits
+of horses" (Science 1965) and "Analysis of asymmetrical gaits" (J. Mammalogy 1977); Muybridge, "Animals in Motion"
+(1899); for elephants Hutchinson et al. (Nature 2003), for kangaroos Dawson and Taylor (Nature 1973), for people
+Novacheck, "The biomechanics of running" (Gait & Posture 1998). Amplitudes of trunk, neck and tail are judged by eye.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-
-import torch
-from jaxtyping import Float
-from torch import Tensor
-
-from ..rotation import conjugate, multiply, quaternion_from_matrix, quaternion_from_vector
-from ..skeleton import Skeleton, forward_kinematics
+from ..skeleton import Skeleton
+from .arm import ArmSwing
 from .clip import Clip
-from .leg import Leg, Stride, ground_rise, leg_pitches
+from .locomotion import Gait, go
+from .step import Hold
+from .wave import Drift, Wave
 
-_X, _Y, _Z = (0, 1, 2)
+_HIND, _FORE = Hold((-12, 20, 35)), Hold((-8, 20, 60))
+_HIND_FAST, _FORE_FAST = Hold((-14, 26, 45), (35, 45)), Hold((-10, 28, 54), (40, 50))
+_COLUMN_HIND, _COLUMN_FORE = Hold((-6, 12, 22), (15, 20)), Hold((-5, 12, 35), (15, 25))
 
-
-@dataclass(frozen=True)
-class WalkConfig:
-    """How a walk goes."""
-
-    seconds: float = 1.0
-    """One cycle: every foot steps once."""
-    stride: float = 0.9
-    """Way per cycle in hip heights; animals walk at about 1."""
-    duty: float = 0.65
-    """Share of the cycle that each foot is on the ground."""
-    lift: float = 0.1
-    """Height of a toe in mid-swing, in hip heights."""
-    keys: int = 32
-    """Poses per cycle."""
+_TAIL_SWAYS = tuple(Wave(f"tail_{link}", "yaw", 3.0 + 2.0 * link, peak=0.08 * link) for link in (1, 2, 3))
 
 
-def walk(skeleton: Skeleton, config: WalkConfig | None = None, *, name: str = "walk") -> Clip:
+def _tail_streams(pitch_deg: float, bob_deg: float, peak: float, harmonic: int = 1) -> tuple[Wave, ...]:
+    """A tail that is held up by `pitch_deg` and bobs behind the trunk, each link later than the one before."""
+    return tuple(
+        Wave(f"tail_{link}", "pitch", bob_deg, pitch_deg / link, harmonic, peak + 0.08 * link) for link in (1, 2, 3)
+    )
+
+
+def _quadruped(
+    name: str,
+    phases: tuple[float | None, ...],
+    duty: float,
+    stride: float,
+    lift: float,
+    seconds: float,
+    waves: tuple[Wave, ...],
+    drifts: tuple[Drift, ...] = (),
+    hind: Hold = _HIND_FAST,
+    fore: Hold = _FORE_FAST,
+) -> Gait:
+    return Gait(name, "quadruped", phases, duty, stride, lift, seconds, hind, fore, waves, drifts)
+
+
+# The left hind foot touches down at time 0, so the left hip is forward then. The head nods once for every fore step:
+# down when a forefoot takes the weight.
+_WALKING = (
+    Wave("spine", "yaw", 1.5),
+    Wave("chest", "yaw", 1.0),
+    Wave("neck", "yaw", -2.0),
+    Wave("neck", "pitch", 3.0, harmonic=2, peak=0.3),
+    Wave("head", "pitch", -2.0, harmonic=2, peak=0.3),
+    *_TAIL_SWAYS,
+)
+
+QUADRUPED = (
+    _quadruped("walk", (0, 0.25, 0.5, 0.75), 0.65, 0.9, 0.1, 1.0, _WALKING, hind=_HIND, fore=_FORE),
+    _quadruped(
+        "amble", (0, 0.25, 0.5, 0.75), 0.7, 0.8, 0.09, 1.5,
+        (*_WALKING, Wave("hips", "roll", -1.2, peak=0.35)),
+        (Drift("x", 0.015, peak=0.35),),
+        _COLUMN_HIND, _COLUMN_FORE,
+    ),
+    _quadruped(
+        "trot", (0, 0.5, 0.5, 0), 0.42, 1.7, 0.2, 0.7,
+        (Wave("neck", "pitch", 1.5, -4, harmonic=2, peak=0.2), Wave("spine", "yaw", 1.0),
+         *_tail_streams(10, 2, 0.2, 2)),
+        (Drift("y", 0.025, harmonic=2, peak=0.46),),
+    ),
+    _quadruped(
+        "pace", (0, 0, 0.5, 0.5), 0.47, 1.6, 0.16, 0.8,
+        (Wave("hips", "roll", -2.5, peak=0.24), Wave("head", "roll", 1.5, peak=0.24),
+         Wave("neck", "pitch", 2.5, harmonic=2, peak=0.2), *_TAIL_SWAYS),
+        (Drift("y", 0.015, harmonic=2, peak=0.485), Drift("x", 0.03, peak=0.24)),
+    ),
+    _quadruped(
+        "canter", (0, 0.3, 0.3, 0.6), 0.36, 2.3, 0.24, 0.65,
+        (Wave("hips", "pitch", 4.0, peak=0.72), Wave("spine", "pitch", 2, peak=0.9),
+         Wave("neck", "pitch", 5, peak=0.75), Wave("head", "pitch", -3, peak=0.75), *_tail_streams(12, 4, 0.3)),
+        (Drift("y", 0.04, peak=0.97),),
+    ),
+    # Horses: the legs are gathered under the body in the one moment when none of them stands.
+    _quadruped(
+        "gallop", (0, 0.38, 0.12, 0.52), 0.27, 3.5, 0.25, 0.5,
+        (Wave("hips", "pitch", 4.5, peak=0.58), Wave("spine", "pitch", 4, peak=0.92),
+         Wave("chest", "pitch", 2, peak=0.92), Wave("neck", "pitch", 6, 10, peak=0.62),
+         Wave("head", "pitch", -4, -8, peak=0.62), *_tail_streams(18, 5, 0.2)),
+        (Drift("y", 0.05, peak=0.9),),
+    ),
+    # Cheetahs and greyhounds: in the air twice, gathered and stretched out, with a back that bends and straightens.
+    _quadruped(
+        "rotary_gallop", (0, 0.7, 0.12, 0.55), 0.22, 4.0, 0.22, 0.4,
+        (Wave("hips", "pitch", -8, peak=0.97), Wave("spine", "pitch", 9, 2, peak=0.97),
+         Wave("chest", "pitch", 8, peak=0.97), Wave("neck", "pitch", -5, 8, peak=0.97),
+         Wave("head", "pitch", -3, -6, peak=0.97), *_tail_streams(15, 8, 0.45)),
+        (Drift("y", 0.05, harmonic=2, peak=0.44),),
+    ),
+    _quadruped(
+        "bound", (0, 0.5, 0, 0.5), 0.26, 2.9, 0.23, 0.45,
+        (Wave("hips", "pitch", 6, peak=0.6), Wave("spine", "pitch", 7, peak=0.9), Wave("chest", "pitch", 5, peak=0.9),
+         Wave("neck", "pitch", -6, peak=0.75), *_tail_streams(10, 8, 0.3)),
+        (Drift("y", 0.07, harmonic=2, peak=0.38),),
+    ),
+    _quadruped(
+        "half_bound", (0, 0.45, 0.05, 0.6), 0.28, 2.4, 0.19, 0.5,
+        (Wave("hips", "pitch", 5, peak=0.6), Wave("spine", "pitch", 7, peak=0.92), Wave("chest", "pitch", 5, peak=0.92),
+         Wave("neck", "pitch", -5, peak=0.75), *_tail_streams(10, 6, 0.3)),
+        (Drift("y", 0.05, harmonic=2, peak=0.4),),
+    ),
+    # Kangaroos: both hind feet at once, the tail swinging against them, hands before the chest.
+    _quadruped(
+        "hop", (0, None, 0, None), 0.34, 2.2, 0.25, 0.55,
+        (Wave("hips", "pitch", 5, 8, peak=0.3), Wave("neck", "pitch", -4, -4, peak=0.3), Wave("head", "pitch", 0, -3),
+         Wave("{side}_shoulder", "pitch", 6, -10, peak=0.7), Wave("{side}_elbow", "pitch", 8, -50, peak=0.2),
+         Wave("{side}_wrist", "pitch", 0, 45), *_tail_streams(12, 9, 0.65)),
+        (Drift("y", 0.1, peak=0.67),),
+    ),
+)  # fmt: skip
+
+_ROUND_FOOT = Hold(foot_deg=(30.0, 45.0))
+_STRIDING = (
+    Wave("spine", "yaw", 3.0),
+    Wave("chest", "yaw", 4.0),
+    Wave("neck", "yaw", -5.0),
+    Wave("head", "pitch", 1.0, harmonic=2, peak=0.1),
+)
+
+BIPED = (
+    Gait("walk", "biped", (0, 0.5), 0.65, 0.9, 0.1, 1.0, _ROUND_FOOT, waves=_STRIDING, arms=ArmSwing(18)),
+    Gait(
+        "run", "biped", (0, 0.5), 0.36, 2.0, 0.32, 0.7, Hold(foot_deg=(40.0, 65.0)),
+        waves=(Wave("hips", "pitch", 0, 7), Wave("spine", "yaw", 5), Wave("chest", "yaw", 6), Wave("neck", "yaw", -8)),
+        drifts=(Drift("y", 0.03, harmonic=2, peak=0.43),), arms=ArmSwing(34, 82, 14), kick=0.8,
+    ),
+)  # fmt: skip
+
+_PACING = (
+    Wave("neck", "pitch", 8, harmonic=2, peak=0.1),
+    Wave("head", "pitch", -7, harmonic=2, peak=0.1),
+    Wave("tail", "yaw", 4),
+)
+
+BIRD = (
+    Gait("walk", "bird", (0, 0.5), 0.65, 0.9, 0.1, 1.0, _ROUND_FOOT, waves=_PACING),
+    Gait(
+        "run", "bird", (0, 0.5), 0.38, 1.6, 0.22, 0.5, Hold(foot_deg=(35.0, 50.0)),
+        waves=(Wave("hips", "pitch", 2, 6, harmonic=2), Wave("neck", "pitch", 4, harmonic=2, peak=0.1)),
+        drifts=(Drift("y", 0.04, harmonic=2, peak=0.44),), kick=0.85,
+    ),
+    # Short legs far apart: the body rocks over the foot that stands, and turns to bring the other one forward.
+    Gait(
+        "waddle", "bird", (0, 0.5), 0.68, 0.6, 0.12, 0.8, _ROUND_FOOT,
+        waves=(Wave("hips", "roll", -8, peak=0.34), Wave("hips", "yaw", -6), Wave("head", "roll", 6, peak=0.34),
+               Wave("tail", "yaw", 9, peak=0.1)),
+        drifts=(Drift("x", 0.06, peak=0.34),),
+    ),
+    Gait(
+        "hop", "bird", (0, 0), 0.42, 1.0, 0.2, 0.4, _ROUND_FOOT,
+        waves=(Wave("hips", "pitch", 6, 2, peak=0.2), Wave("head", "pitch", -5, peak=0.2),
+               Wave("tail", "pitch", 8, peak=0.5)),
+        drifts=(Drift("y", 0.14, peak=0.71),),
+    ),
+)  # fmt: skip
+
+GAITS = {(gait.plan, gait.name): gait for gait in (*QUADRUPED, *BIPED, *BIRD)}
+"""All of them by body plan and name."""
+
+
+def walk(skeleton: Skeleton) -> Clip:
     """A looping walk by the skeleton's own joint names.
 
     Quadruped: lateral sequence, touchdown of left hind, left fore, right hind, right fore a quarter cycle apart
     (Hildebrand 1965). Biped: legs half a cycle apart, arms swinging against them. Bird: the same legs, wings folded.
     Raises ValueError where a leg joint is missing, or the stride too long for the legs.
     """
-    config = WalkConfig() if config is None else config
-    legs = _legs(skeleton)
-    missing = [joint for leg in legs for joint in leg.joints if joint not in skeleton.names]
-    if missing:
-        raise ValueError(
-            f"walk needs joints that this skeleton has not: {', '.join(missing)}; label them, or use 'interpolate'"
-        )
-    time = torch.arange(config.keys + 1, dtype=torch.float64) / config.keys
-    rotations = torch.zeros(config.keys + 1, len(skeleton), 4, dtype=torch.float64)
-    rotations[..., 0] = 1
-    _move_trunk(skeleton, rotations, time)
-    stride = _stride(skeleton, legs, config)
-
-    still = skeleton.with_rest(skeleton.joints.double(), skeleton.tips.double())
-    above = forward_kinematics(still, rotations)
-    phases = [torch.remainder(time - leg.phase, 1.0) for leg in legs]
-    hips = [_carried(above, still, leg.joints[0]) for leg in legs]
-    rise = max(ground_rise(still, leg, stride, p, h) for leg, p, h in zip(legs, phases, hips, strict=True))
-    for leg, phase, hip in zip(legs, phases, hips, strict=True):
-        pitches = leg_pitches(still, leg, stride, phase, hip, rise)
-        world = quaternion_from_matrix(above[:, skeleton.parents[skeleton.index(leg.joints[0])], :, :3])
-        for joint, pitch in zip(leg.joints, pitches.unbind(-1), strict=True):
-            turned = about(_X, pitch)
-            rotations[:, skeleton.index(joint)] = multiply(conjugate(world), turned)
-            world = turned
-    rotations[-1] = rotations[0]
-    return Clip(name, (time * config.seconds).float(), rotations.float()).continuous()
-
-
-def stride_length(skeleton: Skeleton, config: WalkConfig | None = None) -> float:
-    """How far `walk` goes in one cycle, in units of the rest frame, along +Z."""
-    config = WalkConfig() if config is None else config
-    return 2 * _stride(skeleton, _legs(skeleton), config).reach / config.duty
-
-
-def about(axis: int, angle: Float[Tensor, " T"]) -> Float[Tensor, "T 4"]:
-    """Quaternions that turn by `angle` radians about one of the axes X, Y, Z (0, 1, 2)."""
-    vector = angle.new_zeros(*angle.shape, 3)
-    vector[..., axis] = angle
-    return quaternion_from_vector(vector)
-
-
-def _legs(skeleton: Skeleton) -> list[Leg]:
-    if skeleton.plan == "quadruped":
-        hind, fore = ("hip", "knee", "hock", "back_paw"), ("shoulder", "elbow", "wrist", "front_paw")
-        return [
-            Leg(tuple(f"{side}_{part}" for part in parts), phase, knee_forward, cannon_pitch_deg=cannon)
-            for side, parts, phase, knee_forward, cannon in (
-                ("left", hind, 0.0, True, (-12.0, 20.0, 35.0)),
-                ("left", fore, 0.25, False, (-8.0, 20.0, 60.0)),
-                ("right", hind, 0.5, True, (-12.0, 20.0, 35.0)),
-                ("right", fore, 0.75, False, (-8.0, 20.0, 60.0)),
-            )
-        ]
-    names = ("{}UpperLeg", "{}LowerLeg", "{}Foot") if skeleton.plan == "biped" else _BIRD_LEG
-    return [
-        Leg(tuple(part.format(side) for part in names), phase, True, foot_pitch_deg=(30.0, 45.0))
-        for side, phase in (("left", 0.0), ("right", 0.5))
-    ]
-
-
-_BIRD_LEG = ("{}_upper_leg", "{}_lower_leg", "{}_foot")
-
-
-def _stride(skeleton: Skeleton, legs: list[Leg], config: WalkConfig) -> Stride:
-    tops = [skeleton.joints[skeleton.index(leg.joints[0]), 1] for leg in legs]
-    toes = [skeleton.tips[skeleton.index(leg.joints[-1]), 1] for leg in legs]
-    height = min(float(top - toe) for top, toe in zip(tops, toes, strict=True))
-    if height <= 0:
-        raise ValueError(f"a leg's toe lies {-height:.3g} above its hip; walk needs a rest pose with legs downward")
-    return Stride(config.duty, config.stride * config.duty * height / 2, config.lift * height)
-
-
-def _carried(transforms: Tensor, skeleton: Skeleton, joint: str) -> Tensor:
-    """(y, z) over time of a joint that its parents carry along."""
-    place = transforms[:, skeleton.index(joint)]
-    return (place[..., :3] @ skeleton.joints[skeleton.index(joint)] + place[..., 3])[:, 1:]
-
-
-def _move_trunk(skeleton: Skeleton, rotations: Tensor, time: Tensor) -> None:
-    """Spine, neck, head, tail, arms and wings, where they are there: small motions in step with the legs.
-
-    Written into `rotations`. The left hind foot (left foot) touches down at time 0, so the left hip is forward then.
-    """
-    cycle = 2 * math.pi * time
-
-    def turn(joint: str, axis: int, amplitude_deg: float, harmonic: int = 1, delay: float = 0.0) -> None:
-        if joint in skeleton.names:
-            wave = math.radians(amplitude_deg) * torch.cos(harmonic * (cycle - 2 * math.pi * delay))
-            index = skeleton.index(joint)
-            rotations[:, index] = multiply(rotations[:, index], about(axis, wave))
-
-    if skeleton.plan == "quadruped":
-        turn("spine", _Y, 1.5)
-        turn("chest", _Y, 1.0)
-        turn("neck", _Y, -2.0)
-        # The head nods once for every fore step: down when a forefoot takes the weight.
-        turn("neck", _X, 3.0, harmonic=2, delay=0.3)
-        turn("head", _X, -2.0, harmonic=2, delay=0.3)
-        for link in range(1, 4):
-            turn(f"tail_{link}", _Y, 3.0 + 2.0 * link, delay=0.08 * link)
-    elif skeleton.plan == "biped":
-        turn("spine", _Y, 3.0)
-        turn("chest", _Y, 4.0)
-        turn("neck", _Y, -5.0)
-        turn("head", _X, 1.0, harmonic=2, delay=0.1)
-        for side, sign in (("left", 1.0), ("right", -1.0)):
-            _swing_arm(skeleton, rotations, side, sign * torch.cos(cycle))
-    else:
-        turn("neck", _X, 8.0, harmonic=2, delay=0.1)
-        turn("head", _X, -7.0, harmonic=2, delay=0.1)
-        turn("tail", _Y, 4.0)
-        for side, sign in (("left", 1.0), ("right", -1.0)):
-            for part, yaw_deg in (("wing_upper", 70.0), ("wing_lower", -130.0), ("wing_tip", 130.0)):
-                joint = f"{side}_{part}"
-                if joint in skeleton.names:
-                    rotations[:, skeleton.index(joint)] = about(_Y, torch.full_like(time, sign * math.radians(yaw_deg)))
-
-
-def _swing_arm(skeleton: Skeleton, rotations: Tensor, side: str, backward: Tensor) -> None:
-    """Let an arm hang, whatever way it points at rest, and swing it by `backward` in [-1, 1]; the elbow bends ahead."""
-    upper, lower = f"{side}UpperArm", f"{side}LowerArm"
-    if upper not in skeleton.names or lower not in skeleton.names:
-        return
-    at_rest = (skeleton.joints[skeleton.index(lower)] - skeleton.joints[skeleton.index(upper)]).double()
-    outward = 0.18 if side == "left" else -0.18
-    hanging = _turn_between(at_rest, at_rest.new_tensor([outward, -1.0, 0.0]))
-    swung = multiply(about(_X, math.radians(18) * backward), hanging.expand(len(backward), 4))
-    bend = about(_X, -math.radians(1) * (18 - 8 * backward))
-    rotations[:, skeleton.index(upper)] = swung
-    rotations[:, skeleton.index(lower)] = multiply(conjugate(swung), multiply(bend, swung))
-
-
-def _turn_between(a: Tensor, b: Tensor) -> Tensor:
-    """The shortest rotation that takes direction `a` to direction `b`; a half turn is made about Z."""
-    a, b = torch.nn.functional.normalize(a, dim=-1), torch.nn.functional.normalize(b, dim=-1)
-    axis = torch.linalg.cross(a, b)
-    sine, cosine = float(axis.norm()), float(a @ b)
-    if sine < 1e-9:
-        return a.new_tensor([1.0, 0, 0, 0]) if cosine > 0 else a.new_tensor([0, 0, 0, 1.0])
-    return quaternion_from_vector(axis / sine * math.atan2(sine, cosine))
+    return go(skeleton, GAITS[skeleton.plan, "walk"])

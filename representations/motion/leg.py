@@ -1,173 +1,182 @@
-"""One leg of a walking animal: where its toe goes over a cycle, and the joint pitches that take it there.
+"""Legs: from where the hip and the toe are to how every bone of the leg is turned.
 
-All of it happens in the sagittal plane. A direction there is one angle, atan2(z, y), and pitching about +X by an angle
-adds that angle. A leg is two bones bent to reach (shoulder and elbow, hip and knee), an optional cannon and a foot,
-whose pitches over the cycle are given, and the toe at the end, which stands still on the ground while the body passes:
+A leg is two bones that bend to reach (shoulder and elbow, hip and knee), then a cannon where there is one, and a foot.
+All of it moves in one plane, which hangs on the hip and is tilted sideways by `rho` about the body's long axis just so
+that the toe comes to its place; in it a direction is one angle, atan2(z, y), and pitching about +X adds to that angle:
 
-    stance:  z falls from +reach to -reach at constant speed, y is the ground
-    swing:   z returns along a cubic that starts and lands at ground speed, y follows lift * sin^2
+    world rotation of a bone = about Z by rho, after about X by its pitch
+
+The pitches of cannon and foot are given. What is left between the hip and the cannon is a triangle of two bones.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
-from jaxtyping import Float
-from scipy.interpolate import CubicSpline
+from jaxtyping import Bool, Float
 from torch import Tensor
 
+from ..rotation import multiply
 from ..skeleton import Skeleton
+from .wave import about
 
 _STRETCH = 0.985
 """Share of the two bones' full length that a leg may use: beyond it the knee snaps straight."""
+_OFF_GROUND = 0.2
+"""A foot that rests higher than this share of the hip height does not stand: a kangaroo's hand."""
 
 
 @dataclass(frozen=True)
 class Leg:
-    """What a leg does in a gait."""
+    """The joints of a leg."""
 
     joints: tuple[str, ...]
     """Upper, lower, cannon where there is one, foot."""
-    phase: float
-    """Share of the cycle at which this foot touches down."""
-    knee_forward: bool
-    """Where a leg that is straight at rest bends to."""
-    foot_pitch_deg: tuple[float, float] = (25.0, 35.0)
-    """Heel-off at the end of stance, and the most in swing; flat else."""
-    cannon_pitch_deg: tuple[float, float, float] = (-10.0, 20.0, 40.0)
-    """At touchdown, at lift-off, and folded in swing, relative to rest."""
+    fore: bool
+    """A fore leg, whose first bend opens forward (the elbow points back); a hind leg's knee points ahead."""
 
 
 @dataclass(frozen=True)
-class Stride:
-    """What all legs of a gait share. Lengths in units of the rest frame."""
+class Footing:
+    """Where a leg's toe is over T moments and how its lower end is held. World axes, the root placed on the ground."""
 
-    duty: float
-    """Share of the cycle that a foot is on the ground."""
-    reach: float
-    """Half of the way that the ground passes under a standing foot."""
-    lift: float
-    """Height of the toe in mid-swing."""
+    leg: Leg
+    toe: Float[Tensor, "T 3"]
+    pitch: Float[Tensor, "T K-2"]
+    """Radians away from rest of the cannon, where there is one, and the foot, in the leg's plane."""
 
 
-def toe_path(stride: Stride, phase: Float[Tensor, " T"]) -> Float[Tensor, "T 2"]:
-    """Toe (y, z) relative to its rest place at phases in [0, 1), 0 being touchdown."""
-    stance = phase < stride.duty
-    swing = ((phase - stride.duty) / (1 - stride.duty)).clamp(min=0)
-    # Cubic Hermite from -reach to +reach whose end speeds are the ground's.
-    slope = -2 * stride.reach * (1 - stride.duty) / stride.duty
-    back = stride.reach * (swing * swing * (6 - 4 * swing) - 1) + slope * swing * (swing - 1) * (2 * swing - 1)
-    z = torch.where(stance, stride.reach * (1 - 2 * phase / stride.duty), back)
-    y = torch.where(stance, torch.zeros_like(phase), stride.lift * torch.sin(math.pi * swing) ** 2)
-    return torch.stack([y, z], dim=-1)
-
-
-def ground_rise(
-    skeleton: Skeleton, leg: Leg, stride: Stride, phase: Float[Tensor, " T"], hip: Float[Tensor, "T 2"]
-) -> float:
-    """How far the ground must come up (the body sink) for the leg to reach its whole stance; 0 where it does as it is.
-
-    `hip` is the upper joint's (y, z). Raises ValueError where the stride is too long at any height.
-    """
-    ankle = _ankle(skeleton, leg, stride, phase)
-    upper, lower = (float(bone.norm()) for bone in _bones(skeleton, leg)[:2])
-    longest = _STRETCH * (upper + lower)
-    stance = phase < stride.duty
-    ahead = (ankle[:, 1] - hip[:, 1])[stance]
-    if bool((ahead.abs() >= longest).any()):
-        raise ValueError(
-            f"{leg.joints[0]}: a stride that reaches {float(ahead.abs().max()):.3g} is too long for a leg of "
-            f"{longest:.3g}; take a shorter one"
+def legs(skeleton: Skeleton) -> tuple[Leg, ...]:
+    """Legs by footfall tables' order: left hind, left fore, right hind, right fore; or left, right."""
+    if skeleton.plan == "quadruped":
+        hind, fore = ("hip", "knee", "hock", "back_paw"), ("shoulder", "elbow", "wrist", "front_paw")
+        ends = ((hind, False), (fore, True))
+        return tuple(
+            Leg(tuple(f"{s}_{p}" for p in parts), is_fore) for s in ("left", "right") for parts, is_fore in ends
         )
-    drop = (hip[:, 0] - ankle[:, 0])[stance]
-    return float((drop - (longest**2 - ahead**2).sqrt()).max().clamp(min=0))
+    biped, bird = ("{}UpperLeg", "{}LowerLeg", "{}Foot"), ("{}_upper_leg", "{}_lower_leg", "{}_foot")
+    names = biped if skeleton.plan == "biped" else bird
+    return tuple(Leg(tuple(part.format(side) for part in names), False) for side in ("left", "right"))
 
 
-def leg_pitches(
-    skeleton: Skeleton, leg: Leg, stride: Stride, phase: Float[Tensor, " T"], hip: Float[Tensor, "T 2"], rise: float
-) -> Float[Tensor, "T K"]:
-    """World pitch in radians of each of the leg's K bones away from rest, on ground `rise` higher than at rest."""
-    bones = _bones(skeleton, leg)
-    upper, lower = (float(bone.norm()) for bone in bones[:2])
-    rest = [_angle(bone) for bone in bones]
-    ankle = _ankle(skeleton, leg, stride, phase) + torch.tensor([rise, 0.0], dtype=phase.dtype)
-    line = ankle - hip
-    # In swing a foot that is out of reach passes closer; stance was made reachable by `rise`.
+def require(skeleton: Skeleton, joints: Sequence[str], motion: str) -> None:
+    """Raises ValueError naming the joints that a motion needs and this skeleton has not."""
+    missing = [joint for joint in joints if joint not in skeleton.names]
+    if missing:
+        raise ValueError(
+            f"{motion} needs joints that this skeleton has not: {', '.join(missing)}; label them, or use 'interpolate'"
+        )
+
+
+def ground_level(skeleton: Skeleton) -> float:
+    """Height of the lowest toe at rest."""
+    return min(float(skeleton.tips[skeleton.index(leg.joints[-1]), 1]) for leg in _complete(skeleton))
+
+
+def hip_height(skeleton: Skeleton) -> float:
+    """Height above ground of the lowest hip of those legs that stand. Raises ValueError where legs do not hang down."""
+    ground = ground_level(skeleton)
+    tops = [float(skeleton.joints[skeleton.index(leg.joints[0]), 1]) - ground for leg in standing(skeleton)]
+    if not tops or min(tops) <= 0:
+        raise ValueError(
+            "no leg of this skeleton hangs down from its hip to the lowest toe; give a rest pose that stands"
+        )
+    return min(tops)
+
+
+def standing(skeleton: Skeleton) -> tuple[Leg, ...]:
+    """The legs whose toes are on the ground at rest."""
+    ground = ground_level(skeleton)
+
+    def stands(leg: Leg) -> bool:
+        toe = float(skeleton.tips[skeleton.index(leg.joints[-1]), 1]) - ground
+        return toe <= _OFF_GROUND * (float(skeleton.joints[skeleton.index(leg.joints[0]), 1]) - ground)
+
+    return tuple(leg for leg in _complete(skeleton) if stands(leg))
+
+
+def rest_toe(skeleton: Skeleton, leg: Leg) -> Float[Tensor, " 3"]:
+    """The toe at rest, moved to the ground."""
+    toe = skeleton.tips[skeleton.index(leg.joints[-1])].double().clone()
+    toe[1] = ground_level(skeleton)
+    return toe
+
+
+def rest_bones(skeleton: Skeleton, leg: Leg) -> Float[Tensor, "K 3"]:
+    """The leg's bones at rest, each from its joint to the next, the last one to the toe."""
+    index = [skeleton.index(name) for name in leg.joints]
+    points = torch.stack([*(skeleton.joints[j] for j in index), skeleton.tips[index[-1]]]).double()
+    return points.diff(dim=0)
+
+
+def leg_turns(skeleton: Skeleton, footing: Footing, hip: Float[Tensor, "T 3"]) -> Float[Tensor, "T K 4"]:
+    """World rotations of the leg's K bones that take its toe to its place from hips at `hip`.
+
+    Where the toe is out of reach the leg points at it.
+    """
+    bones = rest_bones(skeleton, footing.leg)
+    upper, lower = (float(bone[1:].norm()) for bone in bones[:2])
+    rest = _angle(bones[:, 1:])
+    across = bones[:, 0].sum()
+    way = footing.toe - hip
+    # In the leg's plane the toe keeps its sideways distance from the hip, whatever the pitches.
+    drop = -(way[:, 0] ** 2 + way[:, 1] ** 2 - across**2).clamp_min(1e-12).sqrt()
+    tilt = _wrap(torch.atan2(way[:, 1], way[:, 0]) - torch.atan2(drop, across))
+    line = torch.stack([drop, way[:, 2]], dim=-1) - _lower_end(bones, footing.pitch)
     distance = line.norm(dim=-1).clamp(1.02 * abs(upper - lower) + 1e-6, _STRETCH * (upper + lower) + 1e-6)
     towards = _angle(line)
-    opening = torch.acos((upper**2 + distance**2 - lower**2) / (2 * upper * distance))
-    turn = _bend_sign(leg, bones) * opening
+    opening = torch.acos(((upper**2 + distance**2 - lower**2) / (2 * upper * distance)).clamp(-1, 1))
+    turn = _bend_sign(footing.leg, bones) * opening
     knee = upper * _direction(towards + turn)
     lower_angle = _angle(distance[:, None] * _direction(towards) - knee)
-    pitches = [towards + turn - rest[0], lower_angle - rest[1]]
-    if len(bones) == 4:
-        pitches.append(_cannon_pitch(leg, stride, phase))
-    pitches.append(_foot_pitch(leg, stride, phase))
-    return _wrap(torch.stack(pitches, dim=-1))
+    pitches = torch.cat([torch.stack([towards + turn - rest[0], lower_angle - rest[1]], dim=-1), footing.pitch], dim=-1)
+    turns = [multiply(about(2, tilt), about(0, pitch)) for pitch in _wrap(pitches).unbind(-1)]
+    return torch.stack(turns, dim=1)
 
 
-def _bones(skeleton: Skeleton, leg: Leg) -> list[Tensor]:
-    """Rest bone vectors (y, z), the last one from the foot joint to the toe."""
-    index = [skeleton.index(name) for name in leg.joints]
-    points = [*(skeleton.joints[j] for j in index), skeleton.tips[index[-1]]]
-    return [(b - a)[1:].double() for a, b in pairwise(points)]
+def body_sink(skeleton: Skeleton, footing: Footing, hip: Float[Tensor, "T 3"], on_ground: Bool[Tensor, " T"]) -> float:
+    """How far the body must sink for the leg to reach where its foot stands; 0 where it does as it is.
+
+    Raises ValueError where the foot stands too far ahead, behind or aside to be reached at any height.
+    """
+    bones = rest_bones(skeleton, footing.leg)
+    longest = _STRETCH * float(bones[0, 1:].norm() + bones[1, 1:].norm())
+    way = footing.toe - hip
+    end = _lower_end(bones, footing.pitch)
+    ahead = way[:, 2] - end[:, 1]
+    lowest = end[:, 0] - (longest**2 - ahead**2).clamp_min(0).sqrt()
+    below = lowest**2 + bones[:, 0].sum() ** 2 - way[:, 0] ** 2
+    out = on_ground & ((ahead.abs() >= longest) | (lowest >= 0) | (below <= 0))
+    if bool(out.any()):
+        raise ValueError(
+            f"{footing.leg.joints[0]}: a stride that reaches {float(ahead[out].abs().max()):.3g} is too long for a leg "
+            f"of {longest:.3g}; take a shorter one"
+        )
+    return float((-below[on_ground].sqrt() - way[on_ground, 1]).max().clamp_min(0)) if bool(on_ground.any()) else 0.0
 
 
-def _ankle(skeleton: Skeleton, leg: Leg, stride: Stride, phase: Tensor) -> Tensor:
-    """(y, z) of the end of the two bent bones, before the ground rises: toe minus foot minus cannon."""
-    bones = _bones(skeleton, leg)
-    toe = skeleton.tips[skeleton.index(leg.joints[-1])][1:].double() + toe_path(stride, phase)
-    # Steps are centred on the middle of the foot; a long foot would otherwise walk ahead of its body.
-    toe = toe - torch.stack([torch.zeros_like(bones[-1][1]), bones[-1][1] / 2])
-    place = toe - bones[-1].norm() * _direction(_angle(bones[-1]) + _foot_pitch(leg, stride, phase))
-    if len(bones) == 4:
-        place = place - bones[2].norm() * _direction(_angle(bones[2]) + _cannon_pitch(leg, stride, phase))
-    return place
+def _complete(skeleton: Skeleton) -> tuple[Leg, ...]:
+    whole = tuple(leg for leg in legs(skeleton) if all(joint in skeleton.names for joint in leg.joints))
+    if not whole:
+        raise ValueError("this skeleton has no leg whose joints are all labelled; label them, or use 'interpolate'")
+    return whole
 
 
-def _foot_pitch(leg: Leg, stride: Stride, phase: Tensor) -> Tensor:
-    heel_off, swing = leg.foot_pitch_deg
-    d, s = stride.duty, 1 - stride.duty
-    keys = [
-        (0, 0),
-        (0.3 * d, 0),
-        (0.65 * d, 0),
-        (d, heel_off),
-        (d + 0.3 * s, swing),
-        (d + 0.8 * s, 0.1 * swing),
-        (1, 0),
-    ]
-    return _periodic(keys, phase)
+def _lower_end(bones: Tensor, pitch: Tensor) -> Tensor:
+    """(y, z) in the leg's plane from the end of the two bent bones to the toe."""
+    ends = bones[2:, 1:]
+    turned = _direction(_angle(ends) + pitch) * ends.norm(dim=-1)[:, None]
+    return turned.sum(dim=-2)
 
 
-def _cannon_pitch(leg: Leg, stride: Stride, phase: Tensor) -> Tensor:
-    touchdown, lift_off, fold = leg.cannon_pitch_deg
-    d, s = stride.duty, 1 - stride.duty
-    middle = 0.5 * (touchdown + lift_off)
-    keys = [
-        (0, touchdown),
-        (d / 2, middle),
-        (d, lift_off),
-        (d + 0.4 * s, fold),
-        (d + 0.85 * s, touchdown),
-        (1, touchdown),
-    ]
-    return _periodic(keys, phase)
-
-
-def _periodic(keys_deg: list[tuple[float, float]], phase: Tensor) -> Tensor:
-    times, values = zip(*keys_deg, strict=True)
-    return torch.deg2rad(torch.from_numpy(CubicSpline(times, values, bc_type="periodic")(phase.numpy())))
-
-
-def _bend_sign(leg: Leg, bones: list[Tensor]) -> float:
-    opening = float(_wrap(_angle(bones[0]) - _angle(bones[0] + bones[1])))
+def _bend_sign(leg: Leg, bones: Tensor) -> float:
+    opening = float(_wrap(_angle(bones[0, 1:]) - _angle(bones[0, 1:] + bones[1, 1:])))
     if abs(opening) > math.radians(2):
         return math.copysign(1, opening)
-    return -1.0 if leg.knee_forward else 1.0
+    return 1.0 if leg.fore else -1.0
 
 
 def _angle(vector: Tensor) -> Tensor:
