@@ -1,0 +1,100 @@
+"""The place behind and below the subject, seen through a lens that is sharp at one distance only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Float32
+
+from . import far_kernel, ground_kernel
+from .light import Light
+from .noise import blades, tiles
+from .scenery import Scenery
+from .shadow import ShadowMaps
+
+
+@dataclass(frozen=True, eq=False)
+class Backdrop:
+    """A photo of a place without anybody in it, but with somebody's shadow."""
+
+    colour: Float32[np.ndarray, "H W 3"]
+    """Linear light."""
+    depth: Float32[np.ndarray, "H W"]
+
+
+def draw_backdrop(
+    scenery: Scenery,
+    light: Light,
+    camera: Float[np.ndarray, "5 3"],
+    maps: ShadowMaps,
+    index: int,
+    size: tuple[int, int],
+) -> Backdrop:
+    """The place as photo number `index` of `maps` sees it, sharp everywhere; `size` is (width, height)."""
+    width, height = size
+    colour, depth = np.empty((height, width, 3), np.float32), np.empty((height, width), np.float32)
+    sunlight = (light.direction, light.sun, light.sky, camera, tiles().texels, tiles().levels)
+    far_kernel.paint(scenery.far, scenery.far_colours, *sunlight, colour, depth)
+    ground_kernel.paint(*_given(scenery, light, camera, maps, index), colour, depth)
+    return Backdrop(colour, depth)
+
+
+def draw_grass(
+    scenery: Scenery,
+    light: Light,
+    camera: Float[np.ndarray, "5 3"],
+    maps: ShadowMaps,
+    index: int,
+    depth: Float32[np.ndarray, "H W"],
+) -> tuple[Float32[np.ndarray, "H W 3"], Float32[np.ndarray, "H W"]]:
+    """The grass in front of a body of this `depth` (inf beside it): light, multiplied by opacity, and opacity."""
+    colour, opacity = np.empty((*depth.shape, 3), np.float32), np.empty(depth.shape, np.float32)
+    ground_kernel.grass_in_front(*_given(scenery, light, camera, maps, index), depth, colour, opacity)
+    return colour, opacity
+
+
+def focus(backdrop: Backdrop, distance: float, aperture: float) -> Float32[np.ndarray, "H W 3"]:
+    """The backdrop through a lens that is sharp at `distance`.
+
+    A point at depth t is spread over a disc of radius aperture |1/t - 1/distance|, in pixels; between copies that are
+    blurred more and more each pixel takes the two nearest.
+    """
+    radius = np.abs(1 / np.maximum(backdrop.depth, 0.2) - 1 / distance) * np.float32(aperture)
+    picture, before, done = backdrop.colour, 0.0, backdrop.colour
+    reach = float(np.percentile(radius, 99))
+    for blur in (1.0, 2.5, 5.0, 9.0, 15.0):
+        if before >= reach:
+            break
+        done = _blurred(backdrop.colour, blur)
+        share = np.clip((radius - before) / (blur - before), 0, 1)[..., None]
+        picture = picture + share * (done - picture)
+        before = blur
+    return picture
+
+
+def _blurred(picture: np.ndarray, radius: float) -> np.ndarray:
+    """A wide blur is done on a smaller copy."""
+    if radius < 4:
+        return cv2.GaussianBlur(picture, (0, 0), radius * 0.7)
+    small = cv2.resize(picture, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), radius * 0.7 / 4)
+    return cv2.resize(small, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def _given(scenery: Scenery, light: Light, camera: np.ndarray, maps: ShadowMaps, index: int) -> tuple:
+    matrices = np.stack([maps.sun[index], maps.below[index]])
+    return (
+        scenery.ground,
+        scenery.ground_colours,
+        light.direction,
+        light.sun,
+        light.sky,
+        camera,
+        tiles().texels,
+        tiles().levels,
+        blades().texels,
+        blades().levels,
+        (matrices, maps.cast[index], maps.contact[index]),
+    )

@@ -1,0 +1,323 @@
+"""Compiled: the ground and the grass on it, ray by ray, with the body's shadow; `scenery.py` draws the numbers.
+
+A ray C + t d, with d one deep along the viewing axis so that t is the depth, meets the plane y = ground at
+
+    t = (C_y - ground) / -d_y.
+
+Texture is looked up in the level whose texels are as large as the pixel's footprint there. Grass stands in rows
+across the viewing direction (billboards); a ray through the layer passes the rows between where it enters at the tips
+and where it reaches the ground, and takes from each the blade it hits there, front to back.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ...representations.parallel import jit
+
+(
+    GROUND,
+    SCALE,
+    SHIFT_U,
+    SHIFT_V,
+    BUMP,
+    STONE,
+    PATCH,
+    HAZE,
+    GRASS_HEIGHT,
+    GRASS_SPACING,
+    DAPPLE,
+    FLOOR,
+    FLOOR_TURN,
+    PLANK,
+    SEED,
+) = range(15)
+"""Places in `numbers`."""
+EARTH_DARK, EARTH, EARTH_PATCH, PEBBLE, GRASS, GRASS_DRY, VEIL = range(7)
+"""Rows of `palette`: reflectances, but the last is the light that distance adds."""
+NATURAL, PLANKS, TILES = 0.0, 1.0, 2.0
+_FARTHEST = 60.0
+_ROWS = 8
+
+
+@jit
+def paint(numbers, palette, sun_way, sun, sky, camera, tile, levels, blade, blade_levels, maps, colour, depth):
+    """Puts the ground into `colour` (h, w, 3) and `depth` (h, w) where it is nearer than what they hold, then grass.
+
+    `camera` (5, 3): right, up, back, centre, (focal length, column and row of the axis). `maps`: matrices (2, 3, 4) of
+    the sun's map and the one from below, the sun's `cast` (S, S, 3) and `contact` (S, S).
+    """
+    out, ray = np.empty(3), np.empty(3)
+    for r in range(depth.shape[0]):
+        for c in range(depth.shape[1]):
+            _ray(camera, c, r, ray)
+            t = (camera[3, 1] - numbers[GROUND]) / -ray[1] if ray[1] < -1e-5 else 2.0 * _FARTHEST
+            if t < min(_FARTHEST, depth[r, c]):
+                _ground(numbers, palette, sun_way, sun, sky, camera, tile, levels, maps, ray, t, _chance(r, c, 7), out)
+                veil = 1.0 - math.exp(-t * numbers[HAZE])
+                for k in range(3):
+                    colour[r, c, k] = out[k] + veil * (palette[VEIL, k] - out[k])
+                depth[r, c] = t
+            if numbers[GRASS_HEIGHT] > 0.0:
+                out[:] = 0.0
+                left = _march(
+                    numbers, palette, sun_way, sun, sky, camera, tile, levels, blade, blade_levels, maps, ray,
+                    _layer_entry(numbers, camera, ray), depth[r, c], out,
+                )  # fmt: skip
+                for k in range(3):
+                    colour[r, c, k] = left * colour[r, c, k] + out[k]
+
+
+@jit
+def grass_in_front(
+    numbers, palette, sun_way, sun, sky, camera, tile, levels, blade, blade_levels, maps, depth, colour, opacity
+):
+    """Blades between the camera and the body, whose `depth` (h, w) is inf where it is not.
+
+    Fills `colour` (h, w, 3), already multiplied by `opacity` (h, w).
+    """
+    out, ray = np.empty(3), np.empty(3)
+    for r in range(depth.shape[0]):
+        for c in range(depth.shape[1]):
+            out[:] = 0.0
+            opacity[r, c] = 0.0
+            if depth[r, c] < math.inf:
+                _ray(camera, c, r, ray)
+                opacity[r, c] = 1.0 - _march(
+                    numbers, palette, sun_way, sun, sky, camera, tile, levels, blade, blade_levels, maps, ray,
+                    _layer_entry(numbers, camera, ray), depth[r, c], out,
+                )  # fmt: skip
+            for k in range(3):
+                colour[r, c, k] = out[k]
+
+
+@jit
+def _ray(camera, c, r, ray):
+    x = (c + 0.5 - camera[4, 1]) / camera[4, 0]
+    y = (camera[4, 2] - r - 0.5) / camera[4, 0]
+    for k in range(3):
+        ray[k] = x * camera[0, k] + y * camera[1, k] - camera[2, k]
+
+
+@jit
+def _ground(numbers, palette, sun_way, sun, sky, camera, tile, levels, maps, ray, t, chance, out):
+    x, y, z = camera[3, 0] + t * ray[0], numbers[GROUND], camera[3, 2] + t * ray[2]
+    length = math.sqrt(ray[0] ** 2 + ray[1] ** 2 + ray[2] ** 2)
+    # The pixel's footprint: its width, drawn out along the ground by the slant.
+    print_across = t / camera[4, 0]
+    footprint = print_across * math.sqrt(length / max(-ray[1], 0.02))
+    u, v = x * numbers[SCALE] + numbers[SHIFT_U], z * numbers[SCALE] + numbers[SHIFT_V]
+    level = math.log2(max(footprint * numbers[SCALE] * 256.0, 0.5)) + chance
+    rough = _tile(tile, levels, u, v, level, 0)
+    fine = _tile(tile, levels, 3.1 * u, 3.1 * v, level + 1.6, 1)
+    patch = _tile(tile, levels, 0.13 * u + 0.4, 0.13 * v + 0.7, level - 3.0, 0)
+    step = 0.012
+    slope = _tile(tile, levels, u + step * sun_way[0], v + step * sun_way[2], level, 0) - rough
+    tone = min(max(0.75 * rough + 0.45 * fine - 0.1, 0.0), 1.0)
+    worn = _smooth(0.42, 0.62, patch) * numbers[PATCH]
+    stone = 0.0
+    if numbers[STONE] > 0.0:
+        place = _tile(tile, levels, 0.37 * u, 0.37 * v, level - 1.4, 0)
+        stone = numbers[STONE] * _smooth(0.25, 0.6, _tile(tile, levels, 0.8 * u, 0.8 * v, level - 0.3, 2))
+        stone *= _smooth(0.5, 0.6, place)
+    joint = 1.0
+    if numbers[FLOOR] != NATURAL:
+        tone, joint = _floor(numbers, tile, levels, x, z, footprint, level, tone)
+        worn = 0.0
+    hidden, open_sky = _shade(numbers, maps, x, y, z)
+    dapple = _dapple(numbers, sun_way, tile, levels, x, y, z)
+    facing = max(sun_way[1], 0.0) * max(1.0 - numbers[BUMP] * slope * 4.0, 0.0)
+    for k in range(3):
+        albedo = palette[EARTH_DARK, k] + tone * (palette[EARTH, k] - palette[EARTH_DARK, k])
+        albedo += worn * (palette[EARTH_PATCH, k] * (0.6 + 0.8 * fine) - albedo)
+        albedo += stone * (palette[PEBBLE, k] * (0.5 + 0.7 * rough) - albedo)
+        out[k] = albedo * joint * (sun[k] * facing * (1.0 - hidden) * dapple + sky[k] * open_sky)
+
+
+@jit
+def _floor(numbers, tile, levels, x, z, footprint, level, tone):
+    """Boards or tiles: brightness of the one at (x, z), and how dark its joint."""
+    cosine, sine = math.cos(numbers[FLOOR_TURN]), math.sin(numbers[FLOOR_TURN])
+    a, b = (cosine * x + sine * z) / numbers[PLANK], (cosine * z - sine * x) / numbers[PLANK]
+    if numbers[FLOOR] == PLANKS:
+        row = math.floor(a)
+        b = b / 7.0 + _chance(int(row), 3, int(numbers[SEED]))
+        grain = _tile(tile, levels, b * 1.3 + row * 0.37, a * 0.5 + row * 0.21, level - 1.0, 3)
+        tone = 0.55 * _chance(int(row), math.floor(b), int(numbers[SEED])) + 0.5 * grain
+        narrow = 7.0
+    else:
+        tone = 0.35 * _chance(math.floor(a), math.floor(b), int(numbers[SEED])) + 0.5 * tone
+        narrow = 1.0
+    edge_a = min(a - math.floor(a), math.ceil(a) - a) * numbers[PLANK]
+    edge_b = min(b - math.floor(b), math.ceil(b) - b) * numbers[PLANK] * narrow
+    width = 0.006
+    share = min(1.0, width / max(footprint, 1e-6))
+    line = 1.0 - _smooth(0.0, max(width, 1.5 * footprint), min(edge_a, edge_b))
+    return min(tone, 1.0), 1.0 - 0.6 * line * share
+
+
+@jit
+def _layer_entry(numbers, camera, ray):
+    """Depth at which a ray comes below the tips of the grass; far away where it never does."""
+    over = camera[3, 1] - numbers[GROUND] - numbers[GRASS_HEIGHT]
+    if over <= 0.0:
+        return 0.05
+    return over / -ray[1] if ray[1] < -1e-5 else 2.0 * _FARTHEST
+
+
+@jit
+def _march(numbers, palette, sun_way, sun, sky, camera, tile, levels, blade, blade_levels, maps, ray, first, last, out):
+    """Adds the grass between depths `first` and `last` to `out`; returns the share of light that passes."""
+    if first >= last or first > 40.0:
+        return 1.0
+    forward = math.hypot(camera[2, 0], camera[2, 2])
+    fx, fz = -camera[2, 0] / forward, -camera[2, 2] / forward
+    ahead = ray[0] * fx + ray[2] * fz
+    if ahead <= 1e-4:
+        return 1.0
+    last = min(last, _FARTHEST)
+    tall, spacing = numbers[GRASS_HEIGHT], numbers[GRASS_SPACING]
+    # Distant rows are taken a few at a time, in powers of two so that they stay where they are.
+    span = (last - first) * ahead / spacing
+    stride = spacing * 2.0 ** math.ceil(math.log2(max(span / _ROWS, 1.0)))
+    origin = camera[3, 0] * fx + camera[3, 2] * fz
+    row = math.floor((origin + first * ahead) / stride) + 1.0
+    left, seed = 1.0, int(numbers[SEED])
+    for _ in range(_ROWS + 1):
+        number = int(row)
+        where = (row + 0.8 * (_chance(number, 1, seed) - 0.5)) * stride
+        t = (where - origin) / ahead
+        row += 1.0
+        if t < first:
+            continue
+        if t > last:
+            break
+        x, z = camera[3, 0] + t * ray[0], camera[3, 2] + t * ray[2]
+        up = camera[3, 1] + t * ray[1] - numbers[GROUND]
+        patch = _tile(tile, levels, 0.35 * x + numbers[SHIFT_U], 0.35 * z + numbers[SHIFT_V], 2.0, 0)
+        clump = _tile(tile, levels, 1.9 * x + numbers[SHIFT_V], 1.9 * z + numbers[SHIFT_U], 3.0, 0)
+        high = up / (tall * (0.45 + 0.35 * patch + 0.45 * clump))
+        if high >= 1.0:
+            continue
+        aside = -x * fz + z * fx
+        u = aside / (6.0 * tall) + _chance(number, 2, seed)
+        fine = math.log2(max(t / camera[4, 0] * 64.0 / tall, 0.5)) + 0.4
+        seen = _blade(blade, blade_levels, u, 1.0 - high, fine, 0)
+        if seen < 0.004:
+            continue
+        light = _blade(blade, blade_levels, u, 1.0 - high, fine, 1)
+        hidden, open_sky = _shade(numbers, maps, x, numbers[GROUND], z)
+        hidden *= 1.0 - 0.5 * min(max(high, 0.0), 1.0)
+        dapple = _dapple(numbers, sun_way, tile, levels, x, numbers[GROUND], z)
+        deep = 0.35 + 0.65 * min(max(high, 0.0), 1.0)
+        dry = _smooth(0.35, 0.75, 0.6 * patch + 0.5 * _chance(number, int(aside * 40.0), seed)) * numbers[PATCH]
+        through = 0.55 + 0.5 * max(sun_way[0] * ray[0] + sun_way[2] * ray[2], 0.0)
+        veil = 1.0 - math.exp(-t * numbers[HAZE])
+        for k in range(3):
+            albedo = palette[GRASS, k] + dry * (palette[GRASS_DRY, k] - palette[GRASS, k])
+            value = albedo * light * deep * (sun[k] * through * (1.0 - hidden) * dapple + sky[k] * open_sky) * 1.25
+            value += veil * (palette[VEIL, k] - value)
+            out[k] += left * seen * value
+        left *= 1.0 - seen
+        if left < 0.02:
+            return 0.0
+    return left
+
+
+@jit
+def _shade(numbers, maps, x, y, z):
+    """At a place of the ground: the share of the sun that the body hides, and of the sky's light that is left."""
+    matrices, cast, contact = maps
+    side = cast.shape[0]
+    m = matrices[0]
+    column = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3] - 0.5
+    row = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3] - 0.5
+    away = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3]
+    hidden, open_sky = 0.0, 1.0
+    if 0.0 <= column < side - 1.0 and 0.0 <= row < side - 1.0:
+        i, j = int(row), int(column)
+        fy, fx = row - i, column - j
+        sharp, soft, caster = 0.0, 0.0, 0.0
+        for di in range(2):
+            for dj in range(2):
+                weight = (fy if di else 1.0 - fy) * (fx if dj else 1.0 - fx)
+                sharp += weight * cast[i + di, j + dj, 0]
+                soft += weight * cast[i + di, j + dj, 1]
+                caster += weight * cast[i + di, j + dj, 2]
+        far = _smooth(0.0, 0.7, away - caster)
+        hidden = sharp + far * (soft - sharp)
+    m = matrices[1]
+    column = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3] - 0.5
+    row = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3] - 0.5
+    side = contact.shape[0]
+    if 0.0 <= column < side - 1.0 and 0.0 <= row < side - 1.0:
+        i, j = int(row), int(column)
+        fy, fx = row - i, column - j
+        upper = contact[i, j] + fx * (contact[i, j + 1] - contact[i, j])
+        lower = contact[i + 1, j] + fx * (contact[i + 1, j + 1] - contact[i + 1, j])
+        open_sky = upper + fy * (lower - upper)
+    return hidden, open_sky
+
+
+@jit
+def _dapple(numbers, sun_way, tile, levels, x, y, z):
+    """Share of the sun that comes through leaves overhead."""
+    if numbers[DAPPLE] <= 0.0:
+        return 1.0
+    reach = (y - 4.0) / max(sun_way[1], 0.2)
+    u, v = (x - reach * sun_way[0]) * 0.16, (z - reach * sun_way[2]) * 0.16
+    return 1.0 - numbers[DAPPLE] * (1.0 - _smooth(0.45, 0.62, _tile(tile, levels, u, v, 2.0, 0)))
+
+
+@jit
+def _tile(texels, levels, u, v, level, channel):
+    """A tile's value at (u, v), 1 the tile's side, bilinear in the level below `level`."""
+    step = min(max(int(level), 0), levels.shape[0] - 1)
+    first, side = levels[step, 0], levels[step, 1]
+    x, y = u * side - 0.5, v * side - 0.5
+    i, j = math.floor(y), math.floor(x)
+    fy, fx = y - i, x - j
+    # Sides are powers of two.
+    i0, j0 = int(i) & (side - 1), int(j) & (side - 1)
+    i1, j1 = (i0 + 1) & (side - 1), (j0 + 1) & (side - 1)
+    a, b = texels[first + i0 * side + j0, channel], texels[first + i0 * side + j1, channel]
+    c, d = texels[first + i1 * side + j0, channel], texels[first + i1 * side + j1, channel]
+    upper, lower = a + fx * (b - a), c + fx * (d - c)
+    return upper + fy * (lower - upper)
+
+
+@jit
+def _blade(texels, levels, u, v, level, channel):
+    """The strip of grass at u along it (periodic) and v from the tips down."""
+    step = min(max(int(level), 0), levels.shape[0] - 1)
+    first, height, width = levels[step, 0], levels[step, 1], levels[step, 2]
+    x, y = u * width - 0.5, min(max(v * height - 0.5, 0.0), height - 1.0)
+    i, j = int(y), math.floor(x)
+    fy, fx = y - i, x - j
+    i1, j0 = min(i + 1, height - 1), int(j) & (width - 1)
+    j1 = (j0 + 1) & (width - 1)
+    a, b = texels[first + i * width + j0, channel], texels[first + i * width + j1, channel]
+    c, d = texels[first + i1 * width + j0, channel], texels[first + i1 * width + j1, channel]
+    upper, lower = a + fx * (b - a), c + fx * (d - c)
+    return upper + fy * (lower - upper)
+
+
+@jit
+def _smooth(low, high, x):
+    t = min(max((x - low) / (high - low), 0.0), 1.0)
+    return t * t * (3.0 - 2.0 * t)
+
+
+@jit
+def _chance(a, b, c):
+    """A number in [0, 1) from three integers, always the same."""
+    h = (
+        np.uint32(a) * np.uint32(0x9E3779B1)
+        ^ np.uint32(b) * np.uint32(0x85EBCA77)
+        ^ np.uint32(c) * np.uint32(0xC2B2AE3D)
+    )
+    h = np.uint32(h ^ (h >> np.uint32(15))) * np.uint32(0x2C1B3C6D)
+    h = np.uint32(h ^ (h >> np.uint32(12))) * np.uint32(0x297A2D39)
+    return np.uint32(h ^ (h >> np.uint32(15))) * (1.0 / 4294967296.0)
