@@ -6,7 +6,8 @@ here with its reason in `faults`, and every metric says what a failure counts fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ..scenes.error import InputError
 from ..scenes.mesh_file import read_ply
 from ..scenes.nerfstudio import CameraFrame, scan_transforms
 from .alignment import Mesh
+from .joints import Joints, read_joints_glb
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +55,7 @@ def load_prediction(run: Path, sizes: Mapping[str, tuple[int, int]]) -> Predicti
     return Prediction(meshes, cameras, dict(sorted(faults.items())), _rest(run, meshes))
 
 
-def read_meshes(folder: Path, stems: Mapping[str, tuple[int, int]]) -> tuple[dict[str, Mesh], dict[str, str]]:
+def read_meshes(folder: Path, stems: Iterable[str]) -> tuple[dict[str, Mesh], dict[str, str]]:
     """The usable meshes `folder/STEM.ply` by stem, sorted, and for each other stem why it has none."""
     meshes, faults = {}, {}
     for stem in sorted(stems):
@@ -76,6 +78,20 @@ def read_mesh_array(path: Path) -> Mesh:
         bad = int((~torch.isfinite(vertices)).any(dim=1).sum())
         raise InputError(f"{path} has {bad} of {len(vertices)} vertices that are not finite; it cannot be scored")
     return vertices.double().numpy(), faces.numpy()
+
+
+def predicted_joints(run: Path, stem: str) -> Joints | None:
+    """The run's rig in one photo's pose, in the world of its posed meshes; None where `run/instances` lacks it.
+
+    GLBs stand in the subject's own frame; where the cameras were given, `run/transforms.json` says how that lies in
+    their world. Raises InputError where the file cannot be read.
+    """
+    path = run / "instances" / f"{stem}.glb"
+    if not path.is_file():
+        return None
+    joints = read_joints_glb(path)
+    world_from_rest = json.loads((run / "transforms.json").read_text(encoding="utf-8-sig")).get("world_from_rest")
+    return joints if world_from_rest is None else joints.moved(np.array(world_from_rest, np.float64))
 
 
 def _rest(run: Path, meshes: Mapping[str, Mesh]) -> Mesh | None:

@@ -20,13 +20,8 @@ from scipy.spatial import KDTree
 
 from .alignment import Mesh, Similarity, surface_points
 
-_POINTS = 2000
-"""On each surface, for the last rounds."""
-_FEW = 300
-"""On each surface, for telling good starts from bad ones."""
-_FIRST_ROUNDS, _LAST_ROUNDS = 10, 40
-_KEPT = 3
-"""Starts that are followed to the end."""
+_STAGES = ((200, 10, 4), (600, 40, 1), (2000, 30, 1))
+"""Points on each surface, rounds, and how many of the starts go on afterwards: good ones show early."""
 _STILL = 1e-5
 """Change of scale and rotation in one round below which it is over."""
 
@@ -37,17 +32,19 @@ def best_similarity(predicted: Mesh, true: Mesh, rotations: Sequence[Float[np.nd
     rotations: further starts, from the predicted world to the true one.
     Raises ValueError for a mesh without area.
     """
-    source, target = surface_points(*predicted, _POINTS, seed=0), surface_points(*true, _POINTS, seed=1)
-    spread = np.linalg.norm(source - source.mean(axis=0)), np.linalg.norm(target - target.mean(axis=0))
-    scale = float(spread[1] / spread[0])
-    few = _ClosestPoints(source[:_FEW], target[:_FEW])
-    tried = []
-    for rotation in [*rotations, *_right_angles()]:
-        start = Similarity(scale, rotation, target.mean(axis=0) - scale * rotation @ source.mean(axis=0))
-        tried.append(few.descend(start, _FIRST_ROUNDS))
-    tried.sort(key=lambda result: result[0])
-    many = _ClosestPoints(source, target)
-    return min((many.descend(start, _LAST_ROUNDS) for _, start in tried[:_KEPT]), key=lambda result: result[0])[1]
+    count = _STAGES[-1][0]
+    source, target = surface_points(*predicted, count, seed=0), surface_points(*true, count, seed=1)
+    centre, target_centre = source.mean(axis=0), target.mean(axis=0)
+    scale = float(np.linalg.norm(target - target_centre) / np.linalg.norm(source - centre))
+    starts = [
+        Similarity(scale, rotation, target_centre - scale * rotation @ centre)
+        for rotation in [*rotations, *_right_angles()]
+    ]
+    for points, rounds, kept in _STAGES:
+        clouds = _ClosestPoints(source[:points], target[:points])
+        ended = sorted((clouds.descend(start, rounds) for start in starts), key=lambda result: result[0])
+        starts = [similarity for _, similarity in ended[:kept]]
+    return starts[0]
 
 
 def umeyama(source: Float[np.ndarray, "N 3"], target: Float[np.ndarray, "N 3"]) -> Similarity:

@@ -14,7 +14,7 @@ from jaxtyping import Float, Integer
 from ..representations.signed_distance import closest_points
 from .alignment import Mesh
 
-_POINTS = 3000
+_POINTS = 2000
 """On each surface."""
 
 
