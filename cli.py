@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 from tyro.conf import Positional
@@ -93,9 +93,10 @@ class Demo:
         )
         if self.photo_count < 3:
             raise InputError(f"--photo-count is {self.photo_count}; a fit needs 3 photos or more")
+        from .eval.report import report
         from .optimize.demo import demo
 
-        _print_scores(demo(config, photo_count=self.photo_count))
+        print("\n".join(report(demo(config, photo_count=self.photo_count))))
         print(f"look at {config.out / 'turntable.mp4'} and open {config.out / 'subject.glb'} in a viewer")
 
 
@@ -159,21 +160,35 @@ class Eval:
     run_folder: Positional[Path]
     """Folder of a finished run."""
     truth: Path | None = None
-    """Collection with truth/STEM.ply and truth/transforms.json; scored against from unseen cameras as well."""
+    """Collection to score against: its photos, masks/, keypoints.json and truth/; by default the photos' own folder."""
     against: Path | None = None
-    """A second run to compare with."""
+    """A second run of the same photos: both side by side, with differences photo by photo."""
+    animodel: bool = False
+    """Chamfer by Animodel's protocol as well; takes several seconds a photo."""
 
     def run(self) -> None:
-        if self.against is not None:
-            raise InputError(f"not implemented yet: --against {self.against}; score the two runs one after the other")
+        from .eval.compare import compare, write_comparison
+        from .eval.photo_score import Thorough
+        from .eval.report import comparison, report, short_names
         from .eval.run_score import score_run
         from .optimize.run_folder import read_config
         from .scenes.collection import load_collection
 
-        config = read_config(self.run_folder)
-        photos = load_collection(config.photos if self.truth is None else self.truth)
-        _print_scores(score_run(self.run_folder, photos, self.truth))
-        print(self.run_folder / "scores.json")
+        runs = [self.run_folder] if self.against is None else [self.run_folder, self.against]
+        roots = [read_config(run).photos if self.truth is None else self.truth for run in runs]
+        for run, root in zip(runs, roots, strict=True):
+            if not root.is_dir():
+                raise InputError(f"{run} was fitted to {root}, which is not there; name its photos with --truth FOLDER")
+        every = []
+        for run, root in zip(runs, roots, strict=True):
+            every.append(score_run(run, load_collection(root), root, Thorough(animodel=self.animodel)))
+            print("\n".join([*report(every[-1]), "", *(str(path) for path in _scored(run)), ""]))
+        if self.against is not None:
+            differences = compare(*every)
+            path = self.run_folder / "comparison.json"
+            write_comparison(path, differences, self.against)
+            names = short_names(self.run_folder, self.against)
+            print("\n".join([*comparison(differences, names), "", str(path)]))
 
 
 @dataclass(frozen=True)
@@ -256,9 +271,6 @@ def _finished(run: RunFolder) -> RunFolder:
     return run
 
 
-def _print_scores(scores: dict[str, Any]) -> None:
-    for name, value in scores.items():
-        if isinstance(value, float):
-            print(f"{name:<16} {value:.3f}")
-        elif name != "format_version" and not isinstance(value, dict):
-            print(f"{name:<16} {value}")
+def _scored(run: Path) -> list[Path]:
+    """What `score_run` leaves in a run's folder."""
+    return [path for path in (run / "scores.json", run / "keypoints.png") if path.is_file()]

@@ -20,9 +20,9 @@ from jaxtyping import Bool, Float
 from ..representations.camera import Intrinsics, OrbitCamera, project
 from ..representations.rendering.fragment import rasterize
 from ..scenes.error import InputError
-from ..scenes.mesh_file import read_ply
-from ..scenes.nerfstudio import CameraFrame, read_transforms
+from ..scenes.nerfstudio import CameraFrame, read_transforms, scan_transforms
 from .alignment import Mesh, Similarity, align_meshes, world_rotation
+from .prediction import read_mesh_array, read_meshes
 from .silhouette import mask_iou
 
 _FILL = 0.7
@@ -69,7 +69,7 @@ def novel_view_iou(
     gap_deg: least and largest gap in azimuth between neighbours for a camera to be put between them.
 
     Raises InputError where the collection has no truth or no two photos with such a gap, or where the run has no
-    cameras. A photo that the run lacks a mesh or a camera for scores 0.
+    cameras. A photo that the run lacks a usable mesh or camera for scores 0.
     """
     run, collection = Path(run), Path(collection)
     true_cameras = _truth_cameras(collection)
@@ -81,8 +81,8 @@ def novel_view_iou(
     if not plan:
         low, high = gap_deg
         raise InputError(f"{collection} has no neighbouring photos {low:g} to {high:g} degrees apart; widen gap_deg")
-    cameras = {camera.stem: camera for camera in read_transforms(run / "transforms.json")}
-    predicted = {stem: mesh for stem, mesh in _meshes(run / "posed", cameras).items() if stem in true}
+    cameras, _ = scan_transforms(run / "transforms.json")
+    predicted, _ = read_meshes(run / "posed", cameras.keys() & true.keys())
     similarity = None
     if predicted:
         rotation = world_rotation({stem: cameras[stem] for stem in predicted}, true_cameras)
@@ -162,12 +162,6 @@ def _truth_cameras(collection: Path) -> dict[str, CameraFrame]:
 
 def _meshes(folder: Path, cameras: dict[str, CameraFrame]) -> dict[str, Mesh]:
     """Posed meshes of the photos that have a camera, by stem, sorted."""
-    found = {}
-    for stem in sorted(cameras):
-        path = folder / f"{stem}.ply"
-        if path.is_file():
-            vertices, faces = read_ply(path)
-            if not torch.isfinite(vertices).all():
-                raise InputError(f"{path} has vertices that are not finite; it cannot be scored")
-            found[stem] = (vertices.double().numpy(), faces.numpy())
-    return found
+    return {
+        stem: read_mesh_array(folder / f"{stem}.ply") for stem in sorted(cameras) if (folder / f"{stem}.ply").is_file()
+    }

@@ -1,100 +1,163 @@
 """Scores of a run from its files alone: what `zoetrope eval` prints and writes to `scores.json`.
 
 Without a truth: how well the posed meshes, seen through the fitted cameras, cover the photos' masks; whether the rest
-mesh is closed; how thick it is. With one: the silhouettes from cameras in between the photos' as well.
+mesh is closed; how thick it is. With one, every metric of this folder that what is known allows for; the rest is named
+in `missing`. A photo that has no usable mesh or camera scores 0 in every overlap and fails all its keypoint transfers;
+it has no errors in degrees and, without a mesh, no shape scores. `failed_photos` names each with its reason.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-import trimesh
-from jaxtyping import Bool
 
-from ..representations.camera import Intrinsics, to_clip
-from ..representations.rendering.fragment import rasterize
 from ..scenes.atomic import atomic_write
 from ..scenes.collection import Collection
 from ..scenes.error import InputError
-from ..scenes.mesh_file import read_ply
-from ..scenes.nerfstudio import CameraFrame, read_transforms
-from ..scenes.photo import SUBJECT_LEVEL
+from .alignment import Mesh
+from .camera_error import CameraScore, camera_errors
+from .keypoint_picture import write_keypoint_picture
+from .keypoint_transfer import Normaliser, TransferPhoto, TransferScore, score_transfers, transfer_keypoints
+from .measure import MEASURES
 from .novel_view import novel_view_iou
-from .silhouette import mask_iou
+from .photo_score import Thorough, score_photo
+from .pose_error import pose_error
+from .prediction import load_prediction, predicted_joints, read_mesh_array
 from .thickness import thickness
+from .truth import Truth, load_masks, load_truth
+from .visibility import View, view
+from .volume_iou import is_closed
+
+FORMAT_VERSION = 2
+_NORMALISERS: tuple[Normaliser, ...] = ("tight_box", "lassie_crop", "artic3d_crop", "acsm")
+_Rows = dict[str, dict[str, float]]
 
 
-def score_run(run: Path, photos: Collection, truth: Path | None = None) -> dict[str, Any]:
-    """Scores of the run in folder `run`, plain data, also written to `run/scores.json`.
+def score_run(
+    run: Path, photos: Collection, truth: Path | None = None, thorough: Thorough | None = None
+) -> dict[str, Any]:
+    """Scores of the run in folder `run`, plain data, also written to `run/scores.json`; names as in `measure`.
 
-    `photos` are those the run was fitted to (or others with the same names); `truth` is a collection's folder with
-    `truth/STEM.ply` and `truth/transforms.json`. A photo without a fitted mesh or camera scores 0; one without a mask
-    is not scored. `thickness` is None where the mesh is not closed, as it has no inside then.
+    photos: those the run was fitted to (or others with the same names).
+    truth: a collection's folder, whose `keypoints.json` and `truth/` are read; None: none of them is opened.
+    thorough: which of the slower scores are taken; None: the shape scores, but not Animodel's.
 
-    Raises InputError where the run has no cameras or no rest mesh, or where no photo has a mask.
+    `thickness` is None where the rest mesh is not closed, as it has no inside then. Where there are keypoints, a
+    picture of their transfers goes to `run/keypoints.png`.
+    Raises InputError where the run has no cameras or no rest mesh, or where there is nothing to score against.
     """
-    ious = photo_ious(run, photos)
-    if not ious:
+    known = load_masks(photos) if truth is None else load_truth(photos, truth)
+    if not (known.masks or known.keypoints or known.meshes or known.cameras):
         raise InputError(f"no photo in {photos.root} has a mask to score against; add masks/STEM.png")
-    vertices, faces = _rest(run)
-    closed = bool(trimesh.Trimesh(vertices, faces, process=False).is_watertight)
+    found = load_prediction(run, known.sizes)
+    rest = _rest(run)
+    closed = is_closed(rest)
+    views = {stem: view(found.meshes[stem], found.cameras[stem]) for stem in found.complete}
+    cameras = camera_errors(found.cameras, known.cameras) if found.cameras.keys() & known.cameras.keys() else None
+    thorough = Thorough() if thorough is None else thorough
+    rows = {stem: score_photo(stem, found, views.get(stem), known, cameras, thorough) for stem in known.sizes}
+    _add_poses(rows, run, known, cameras)
     scores: dict[str, Any] = {
-        "format_version": 1,
-        "mask_iou": float(np.mean(list(ious.values()))),
-        "mask_iou_by_photo": ious,
+        "format_version": FORMAT_VERSION,
+        "collection": photos.name,
+        "photos": len(known.sizes),
+        "failed_photos": found.faults,
+        "missing": list(known.missing),
         "watertight": closed,
-        "thickness": thickness(vertices, faces) if closed else None,
-        "faces": len(faces),
+        "thickness": thickness(*rest) if closed else None,
+        "faces": len(rest[1]),
     }
+    if known.keypoints:
+        scores |= _keypoints(run, photos, known, views, rows)
+    scores |= _means(rows, scores) | _camera_scores(cameras)
     if truth is not None:
-        novel = novel_view_iou(run, truth)
-        scores["novel_view_iou"] = novel.mean_iou
-        scores["novel_views"] = len(novel.views)
+        scores |= _novel_views(run, truth, known, scores["missing"])
+    scores["by_photo"] = rows
     with atomic_write(run / "scores.json") as temporary:
-        temporary.write_text(json.dumps(scores, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(scores, indent=1, ensure_ascii=False, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
     return scores
 
 
-def photo_ious(run: Path, photos: Collection) -> dict[str, float]:
-    """IoU of the fitted silhouette and the mask of every photo that has one, by stem, at the mask's resolution."""
-    cameras = {camera.stem: camera for camera in _cameras(run)}
-    ious = {}
-    for photo in photos.photos:
-        if photo.mask is None:
-            continue
-        mesh, camera = run / "posed" / f"{photo.stem}.ply", cameras.get(photo.stem)
-        height, width = photo.mask.shape
-        ious[photo.stem] = 0.0
-        if camera is not None and mesh.is_file():
-            found = _silhouette(mesh, camera.resized(width, height))
-            ious[photo.stem] = float(mask_iou(found, photo.mask >= SUBJECT_LEVEL))
-    return ious
-
-
-def _silhouette(mesh: Path, camera: CameraFrame) -> Bool[np.ndarray, "h w"]:
-    vertices, faces = read_ply(mesh)
-    to_world = torch.from_numpy(camera.camera_to_world)
-    local = (vertices.double() - to_world[:3, 3]) @ to_world[:3, :3]
-    numbers = torch.tensor([camera.fx, camera.fy, camera.cx, camera.cy], dtype=torch.float64)
-    fx, fy, cx, cy = numbers[:, None].unbind()
-    clip = to_clip(local[None], Intrinsics(fx, fy, cx, cy, camera.width, camera.height))
-    return (rasterize(clip, faces, (camera.height, camera.width)).face[0] >= 0).numpy()
-
-
-def _cameras(run: Path) -> list[CameraFrame]:
-    path = run / "transforms.json"
-    if not path.is_file():
-        raise InputError(f"{run} has no transforms.json; it is no finished run: finish it with zoetrope fit --resume")
-    return read_transforms(path)
-
-
-def _rest(run: Path) -> tuple[np.ndarray, np.ndarray]:
+def _rest(run: Path) -> Mesh:
     path = run / "rest.ply"
     if not path.is_file():
         raise InputError(f"{run} has no rest.ply; it is no finished run: finish it with zoetrope fit --resume")
-    vertices, faces = read_ply(path)
-    return vertices.double().numpy(), faces.numpy()
+    return read_mesh_array(path)
+
+
+def _means(rows: _Rows, given: dict[str, Any]) -> dict[str, float]:
+    """Means over the photos that have the score; those in `given` already are left as they are."""
+    means = {}
+    for measure in MEASURES:
+        values = [row[measure.by_photo] for row in rows.values() if measure.by_photo in row]
+        if values and measure.name not in given:
+            means[measure.name] = float(np.mean(values))
+    sides = [row["side_agreement"] for row in rows.values() if "side_agreement" in row]
+    if sides:
+        means["flip_rate"] = float(np.mean([agreement < 0.5 for agreement in sides]))
+    return means
+
+
+def _camera_scores(cameras: CameraScore | None) -> dict[str, float]:
+    if cameras is None:
+        return {}
+    return {
+        "azimuth_median_deg": float(np.median([error.azimuth_deg for error in cameras.photos.values()])),
+        "azimuth_within_30": cameras.within(30.0),
+        "world_yaw_deg": cameras.world_yaw_deg,
+        "world_tilt_deg": cameras.world_tilt_deg,
+    }
+
+
+def _add_poses(rows: _Rows, run: Path, known: Truth, cameras: CameraScore | None) -> None:
+    if cameras is None:
+        return
+    for stem, true in known.joints.items():
+        joints = predicted_joints(run, stem)
+        error = None if joints is None else pose_error(joints, true, cameras.rotation)
+        if error is not None:
+            rows[stem] |= {"pose_deg": error.pose_deg, "articulation_deg": error.articulation_deg}
+
+
+def _novel_views(run: Path, truth: Path, known: Truth, missing: list[str]) -> dict[str, Any]:
+    if len(known.meshes.keys() & known.cameras.keys()) < 2:
+        return {}
+    try:
+        novel = novel_view_iou(run, truth)
+    except InputError as fault:
+        missing.append(f"views from between the photos: {fault}")
+        return {}
+    return {"novel_view_iou": novel.mean_iou, "novel_views": len(novel.views)}
+
+
+def _keypoints(run: Path, photos: Collection, known: Truth, views: dict[str, View], rows: _Rows) -> dict[str, Any]:
+    parts = {
+        stem: TransferPhoto(keypoints, known.box(stem), views.get(stem)) for stem, keypoints in known.keypoints.items()
+    }
+    transfers = transfer_keypoints(parts)
+    by_normaliser = {normaliser: score_transfers(transfers, normaliser) for normaliser in _NORMALISERS}
+    ours = by_normaliser["tight_box"]
+    for stem, (share, _) in ours.by_source.items():
+        rows[stem]["pck"] = share
+    for stem, (share, _) in ours.by_target.items():
+        rows[stem]["pck_as_target"] = share
+    if ours.pooled is None or ours.identity_pooled is None:
+        return {}
+    write_keypoint_picture(run / "keypoints.png", photos, transfers, ours)
+    return {
+        "pck": ours.pooled,
+        "pck_identity": ours.identity_pooled,
+        "pck_transfers": ours.transfers,
+        "keypoint_transfer": {name: _plain(score) for name, score in by_normaliser.items()},
+        "pck_by_keypoint": {name: {"pck": share, "count": count} for name, (share, count) in ours.by_keypoint.items()},
+    }
+
+
+def _plain(score: TransferScore) -> dict[str, Any]:
+    tables = ("by_keypoint", "by_source", "by_target", "correct", "normaliser")
+    return {name: value for name, value in asdict(score).items() if name not in tables}

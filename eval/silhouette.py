@@ -1,4 +1,11 @@
-"""How well two silhouettes cover each other."""
+"""How well two silhouettes cover each other.
+
+    IoU = |A and B| / |A or B|        (Jaccard 1912; section 4 of Everingham et al. 2010, PASCAL VOC, for segmentation)
+
+`mask_iou` compares two masks: a fitted silhouette with the photo's mask, which shows the visible part alone, or, as the
+amodal IoU, with the silhouette of the true posed mesh through the true camera, so that what stands in front of the
+subject does not count against a fit that goes on behind it.
+"""
 
 from __future__ import annotations
 
