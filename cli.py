@@ -18,6 +18,7 @@ import tyro
 from tyro.conf import Positional
 
 from .optimize.config import FitConfig, check_supported
+from .scenes.datasets.kind import DatasetKind
 from .scenes.error import InputError
 
 if TYPE_CHECKING:
@@ -192,6 +193,35 @@ class Eval:
 
 
 @dataclass(frozen=True)
+class Dataset:
+    """A dataset of the field becomes a folder of photos with masks, keypoints and cameras, where it has them."""
+
+    kind: Positional[DatasetKind]
+    """Whose format it is; coco is also AP-10K and Animal-Pose."""
+    source: Positional[Path]
+    """The dataset as its authors publish it: its folder, or the file of its annotations."""
+    out: Path
+    """New folder to be written."""
+    category: str | None = None
+    """What is taken of it, in the dataset's own word (zebra, golden_retriever)."""
+    subjects: tuple[int, ...] = ()
+    """coco: ids of annotations to take in place of the largest subject of each photo."""
+
+    def run(self) -> None:
+        from .scenes.datasets.dataset import write_collection
+        from .scenes.datasets.kind import read_dataset
+
+        dataset = read_dataset(self.kind, self.source, self.category, self.subjects)
+        written = write_collection(dataset, self.out, show_progress=True)
+        for line in (*written.left_out[:20], *written.notes[:20]):
+            print(line, file=sys.stderr)
+        print(
+            f"{self.out}: {written.photo_count} photos, {written.mask_count} with a mask, {written.keypoint_count} "
+            f"with keypoints; {len(written.left_out)} left out, {len(written.notes)} notes (README.md has all)"
+        )
+
+
+@dataclass(frozen=True)
 class Bench:
     """Speed, as ratios measured in one run."""
 
@@ -224,6 +254,7 @@ _Command = (
     | Annotated[Turntable, tyro.conf.subcommand("turntable")]
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Eval, tyro.conf.subcommand("eval")]
+    | Annotated[Dataset, tyro.conf.subcommand("dataset")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
 )

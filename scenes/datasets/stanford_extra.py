@@ -1,0 +1,89 @@
+"""StanfordExtra: dogs of Stanford Dogs with a mask and 24 keypoints (Biggs et al., ECCV 2020, arXiv 2007.11110).
+
+One JSON list; each entry has img_path (BREED/NAME.jpg inside Stanford Dogs' Images), img_width, img_height, img_bbox
+(left, top, width, height), joints (24 times x, y, v with v = 1 where visible) and seg, a compressed COCO run-length
+string. Eyes, withers and throat are only there in some releases. (Repository benjiebob/StanfordExtra, demo.ipynb.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..collection import Rejected
+from ..error import InputError, PhotoError
+from .coco_mask import mask_from_string
+from .dataset import Dataset, DatasetPhoto
+from .source import find_photo, only_json, read_json
+
+WHERE = (
+    "get the annotations at https://github.com/benjiebob/StanfordExtra, the photos (Stanford Dogs) at "
+    "http://vision.stanford.edu/aditya86/ImageNetDogs"
+)
+
+KEYPOINT_NAMES = (
+    *("left_front_paw", "left_front_knee", "left_front_elbow", "left_rear_paw", "left_rear_knee", "left_rear_elbow"),
+    *("right_front_paw", "right_front_knee", "right_front_elbow"),
+    *("right_rear_paw", "right_rear_knee", "right_rear_elbow"),
+    *("tail_start", "tail_end", "left_ear_base", "right_ear_base", "nose", "chin", "left_ear_tip", "right_ear_tip"),
+    *("left_eye", "right_eye", "withers", "throat"),
+)
+
+_WHAT = "StanfordExtra's list of dogs (img_path, joints, seg)"
+_PHOTO_FOLDERS = (".", "Images", "images", "sample_imgs")
+
+
+def read_stanford_extra(source: Path, category: str | None) -> Dataset:
+    """StanfordExtra's dogs, all or of one breed (golden_retriever), from its JSON file or a folder that holds one.
+
+    Raises InputError where the file is another one or does not have the breed.
+    """
+    path = only_json(source, (), _WHAT, WHERE)
+    content = read_json(path, _WHAT, WHERE)
+    if not isinstance(content, list) or not all(isinstance(entry, dict) and "img_path" in entry for entry in content):
+        raise InputError(f"{path} is another kind of JSON; expected {_WHAT}; {WHERE}")
+    entries = [entry for entry in content if category is None or _breed(entry) == _plain(category)]
+    if not entries:
+        breeds = sorted({_breed(entry) for entry in content})
+        more = f" and {len(breeds) - 60} more" if len(breeds) > 60 else ""
+        raise InputError(f"no dog in {path} is a {category}; it has {', '.join(breeds[:60])}{more} (--category)")
+    folders = [path.parent / name for name in _PHOTO_FOLDERS]
+    return Dataset("StanfordExtra", WHERE, category or "dog", KEYPOINT_NAMES, _photos(entries, folders))
+
+
+def _photos(entries: list[dict[str, Any]], folders: list[Path]) -> Iterator[DatasetPhoto | Rejected]:
+    for entry in entries:
+        name = str(entry["img_path"])
+        path = find_photo(folders, name)
+        if path is None:
+            yield Rejected(name, "is missing from the photos")
+            continue
+        try:
+            keypoints = np.array(entry["joints"], np.float64)
+            if keypoints.shape != (len(KEYPOINT_NAMES), 3):
+                raise PhotoError(f"joints of shape {keypoints.shape}, not 24 times x, y, v")
+            keypoints[:, 2] = np.where(keypoints[:, 2] > 0, 2, 0)
+            left, top, width, height = map(float, entry["img_bbox"])
+            size = (int(entry["img_width"]), int(entry["img_height"]))
+        except (PhotoError, KeyError, TypeError, ValueError) as fault:
+            yield Rejected(name, f"has an incomplete or odd entry ({fault}) and was left out")
+            continue
+        mask, notes = None, ()
+        try:
+            mask = mask_from_string(str(entry.get("seg", "")), *size)
+        except PhotoError as fault:
+            notes = (f"{fault}; the mask was left out",)
+        yield DatasetPhoto(path, path.stem, keypoints, mask, (left, top, width, height), size, notes=notes)
+
+
+def _breed(entry: dict[str, Any]) -> str:
+    """golden_retriever of n02099601-golden_retriever/n02099601_176.jpg."""
+    folder = str(entry["img_path"]).split("/")[0]
+    return _plain(folder.split("-", 1)[-1])
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace(" ", "_")
