@@ -21,6 +21,8 @@ from .gltf_material import Material
 from .gltf_node import Nodes
 
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
+_SAME_WEIGHT = 1 / 256
+"""Weights that differ by less than the coarsest step in which a file can store them are the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,11 +258,20 @@ def _in_scene(file: GltfFile, nodes: Nodes) -> list[int]:
 
 
 def _welded(whole: Geometry) -> Geometry:
+    """Vertices at exactly one place, with the same morphs and nearly the same weights, are one: the first of them."""
     # Adding zero makes -0 and 0 the same bytes.
-    keys = np.concatenate([whole.vertices, whole.weights, *(morph.offsets for morph in whole.morphs)], axis=1) + 0.0
+    keys = np.concatenate([whole.vertices, *(morph.offsets for morph in whole.morphs)], axis=1) + 0.0
     rows = np.ascontiguousarray(keys.astype(np.float32)).view(np.dtype((np.void, 4 * keys.shape[1])))[:, 0]
-    _, first, group = np.unique(rows, return_index=True, return_inverse=True)
-    faces = first[group].reshape(-1)[whole.faces]
+    _, place = np.unique(rows, return_inverse=True)
+    place = place.reshape(-1)
+    leader = np.full(len(place), -1)
+    while (left := np.flatnonzero(leader < 0)).size:
+        # Of those still alone at each place the first leads, and takes along all that move like it.
+        _, first, group = np.unique(place[left], return_index=True, return_inverse=True)
+        ahead = left[first][group.reshape(-1)]
+        alike = np.abs(whole.weights[left] - whole.weights[ahead]).max(axis=1) < _SAME_WEIGHT
+        leader[left[alike]] = ahead[alike]
+    faces = leader[whole.faces]
     a, b, c = faces.T
     proper = (a != b) & (b != c) & (c != a)
     return _compacted(whole, faces[proper], proper)

@@ -1,9 +1,9 @@
 """Keypoints of a rig by the names of its joints: which joint is an elbow, and where the nose is.
 
 A joint's name is taken apart into side, words and first number, so that "b_LeftForeArm_010", "mixamorig:LeftForeArm"
-and "forearm.L" are all the left "forearm". Rigs of one school then share one table; of the tables, the one that recognises
-most is used. What no joint marks but a shape does (nose, tip of the tail, top of the head) is the outermost vertex of
-the joint that carries it. Names that are not recognised are left out.
+and "forearm.L" are all the left "forearm". Rigs of one school then share one table; of the tables, the one that
+recognises most is used. What no joint marks but a shape does (nose, tip of the tail, top of the head) is the outermost
+vertex of the joint that carries it. Names that are not recognised are left out.
 """
 
 from __future__ import annotations

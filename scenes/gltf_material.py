@@ -97,7 +97,7 @@ def _picture(file: GltfFile, info: Entry) -> Picture:
     sampler = file.entry("samplers", texture["sampler"]) if "sampler" in texture else {}
     moved = info.get("extensions", {}).get("KHR_texture_transform", {})
     pixels = torch.from_numpy(file.image(source).astype(np.float32) / 255)
-    along_u, along_v = (_WRAPS.get(sampler.get(name, 10497)) for name in ("wrapS", "wrapT"))
+    along_u, along_v = _WRAPS.get(sampler.get("wrapS", 10497)), _WRAPS.get(sampler.get("wrapT", 10497))
     if along_u is None or along_v is None:
         raise file.fail(f"sampler {texture['sampler']} wraps by {sampler}; known are {sorted(_WRAPS)}")
     return Picture(
