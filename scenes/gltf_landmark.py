@@ -95,7 +95,12 @@ _SCHOOLS = {
 
 _BESIDE_THE_FACE = ("ear", "antler", "horn", "hair", "hat")
 """What hangs on a head but is not its nose or its top."""
+_FACE = 0.45
+"""The nose's greatest height between the neck's joint and the top of the head."""
+_MIDDLE = ("nose", "head_top", "neck", "tail_base", "tail_tip")
+"""Keypoints without sides, in their order; the others follow as their table has them."""
 _WHOLE = 0.99
+"""Share of the surface that counts as all of it."""
 _ROOTS = ("hips", "hip", "pelvis", "body", "cog", "root")
 """Words for the joint that carries the body, the likeliest first."""
 _PREFIXES = {"b", "j", "def", "org", "mixamorig", "armature", "bip", "valve", "biped", "c"}
@@ -196,21 +201,26 @@ def find_landmarks(body: RestBody) -> tuple[Landmark, ...]:
     """Keypoints in AP-10K's manner of the joints whose names are recognised."""
     best: dict[str, int] = {}
     biped = False
+    aside, up, ahead = np.abs(body.vertices[:, 0]), body.vertices[:, 1], body.vertices[:, 2]
     for school in _SCHOOLS.values():
         found = _recognised(body.parsed, school)
         if len(found) > len(best):
             best, biped = found, school.biped
     marks = [Landmark(name, "joint", joint) for name, joint in best.items() if name != "head"]
     if "head" in best:
-        head = body.held(best["head"], without=_BESIDE_THE_FACE)
+        held = body.held(best["head"], without=_BESIDE_THE_FACE)
+        if biped and len(held):
+            marks += body.outermost("head_top", held, up - aside)
+            # A fringe or the brim of a hat stands out farther than a nose, but above it.
+            bottom = float(body.places[best.get("neck", best["head"])][1])
+            held = held[up[held] < bottom + _FACE * (up[held].max() - bottom)]
         if "nose" not in best:
-            marks += body.outermost("nose", head, body.vertices[:, 2])
-        if biped:
-            marks += body.outermost("head_top", head, body.vertices[:, 1])
+            marks += body.outermost("nose", held, ahead - aside)
     if "tail_base" in best:
         away = np.linalg.norm(body.vertices - body.places[best["tail_base"]], axis=1)
         marks += body.outermost("tail_tip", body.held(best["tail_base"]), away)
-    return tuple(marks)
+    order = {name: place for place, name in enumerate(_MIDDLE)}
+    return tuple(sorted(marks, key=lambda mark: order.get(mark.name, len(order))))
 
 
 def find_root(body: RestBody) -> int:
@@ -236,7 +246,8 @@ def _recognised(parsed: Mapping[int, JointName], school: _School) -> dict[str, i
     for name, words in school.middle.items():
         wanted.append((name, "middle", words))
     for name, words in school.pairs.items():
-        wanted += [(f"left_{name}", "left", words), (f"right_{name}", "right", words)]
+        wanted.append((f"left_{name}", "left", words))
+        wanted.append((f"right_{name}", "right", words))
     found = {}
     for name, side, words in wanted:
         fitting = (j for word in words for j, joint in parsed.items() if joint.side == side and joint.matches(word))
