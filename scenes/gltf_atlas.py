@@ -1,0 +1,90 @@
+"""All materials of a glTF surface on one texture: laid flat anew, each texel coloured from where it lies.
+
+Files repeat textures, overlap charts, and colour by factors and vertices alone; a fresh atlas holds all of that in one
+picture that every renderer reads alike. Texels are looked up and mixed in linear light and encoded last.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor
+
+from ..representations.atlas import Atlas, dilate, texel_positions, unwrap
+from ..representations.rendering.shading import srgb_from_linear
+from .gltf_geometry import Geometry
+from .gltf_material import Material
+
+_STEPS = 12
+"""Points along a face's side at which its opacity is looked up."""
+
+
+def seen_faces(geometry: Geometry, materials: list[Material]) -> Bool[np.ndarray, " F"]:
+    """Which faces are there: not those whose material leaves them transparent all over."""
+    seen = np.ones(len(geometry.faces), bool)
+    row, column = np.meshgrid(np.arange(_STEPS), np.arange(_STEPS), indexing="ij")
+    inside = row + column < _STEPS
+    first, second = (row[inside] + 1 / 3) / _STEPS, (column[inside] + 1 / 3) / _STEPS
+    weights = torch.from_numpy(np.stack([1 - first - second, first, second], axis=1)).float()
+    for number, material in enumerate(materials):
+        faces = np.flatnonzero(geometry.material == number)
+        if material.cutoff is None or len(faces) == 0:
+            continue
+        uv = torch.einsum("pc,fcd->fpd", weights, torch.from_numpy(geometry.uv[faces]))
+        colour = torch.einsum("pc,fcd->fpd", weights, torch.from_numpy(geometry.colour[faces]))
+        opacity = material.sample(uv.reshape(-1, 2), colour.reshape(-1, 4))[:, 3].reshape(len(faces), -1)
+        seen[faces] = (opacity.amax(dim=1) >= material.cutoff).numpy()
+    return seen
+
+
+def paint_atlas(
+    geometry: Geometry, materials: list[Material], vertices: Float[Tensor, "V 3"], resolution: int
+) -> tuple[Atlas, UInt8[Tensor, "R R 3"]]:
+    """Texture coordinates that do not overlap, and the R x R picture for them, sRGB-encoded.
+
+    `vertices` are those of the rest pose, whose areas the atlas keeps. Where a material is transparent in parts of a
+    face, those parts take the colour of the nearest that is not.
+    """
+    faces = torch.from_numpy(geometry.faces)
+    atlas = unwrap(vertices, faces, resolution=resolution)
+    face, weights = texel_positions(atlas.uv, atlas.uv_faces, resolution)
+    covered = face >= 0
+    at, share = face[covered], weights[covered]
+    uv = torch.einsum("pc,pcd->pd", share, torch.from_numpy(geometry.uv)[at])
+    vertex_colour = torch.einsum("pc,pcd->pd", share, torch.from_numpy(geometry.colour)[at])
+    footprint = _footprint(geometry, materials, atlas.uv[atlas.uv_faces] * resolution)[at]
+    colour = torch.zeros(len(at), 3)
+    opaque = torch.ones(len(at), dtype=torch.bool)
+    owner = torch.from_numpy(geometry.material)[at]
+    for number in torch.unique(owner).tolist():
+        mine = (owner == number).nonzero()[:, 0]
+        found = materials[number].sample(uv[mine], vertex_colour[mine], footprint[mine])
+        colour[mine] = found[:, :3]
+        cutoff = materials[number].cutoff
+        if cutoff is not None:
+            opaque[mine] = found[:, 3] >= cutoff
+    picture = torch.zeros(resolution, resolution, 3)
+    picture[covered] = srgb_from_linear(colour)
+    known = covered.clone()
+    known[covered] = opaque
+    filled = dilate(picture, known if bool(known.any()) else covered)
+    return atlas, (filled.clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def _footprint(geometry: Geometry, materials: list[Material], corners: Tensor) -> Float[Tensor, " F"]:
+    """How many texels of a face's own texture lie under one of the atlas."""
+    texels = torch.ones(len(geometry.faces))
+    source = _area(torch.from_numpy(geometry.uv))
+    for number, material in enumerate(materials):
+        if material.picture is not None:
+            height, width = material.picture.pixels.shape[:2]
+            scale = abs(float(np.linalg.det(material.picture.transform[:, :2]))) * height * width
+            mine = torch.from_numpy(geometry.material == number)
+            texels[mine] = source[mine] * scale
+    return texels / _area(corners).clamp_min(1e-6)
+
+
+def _area(corners: Float[Tensor, "F 3 2"]) -> Float[Tensor, " F"]:
+    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    return (first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]).abs()
