@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _LATER = {
     "animate": "an animated GLB and a film of a motion; subject.glb already carries clips",
     "transfer": "texture, pose or shape from one subject to another",
-    "zoo": "photo collections with known truth, made to order",
     "pretrain": "training of the embedded priors",
     "models": "listing and pulling of the large priors",
     "report": "a page about a run",
@@ -221,6 +220,35 @@ class Dataset:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Zoo:
+    """A made-up animal or character becomes a folder of photos about which everything is known."""
+
+    subject: Positional[str]
+    """A species (zebra, penguin, chibi, ...; a wrong name lists them), or a rigged .glb or .gltf file."""
+    out: Path
+    """Folder to be written."""
+    photos: int = 20
+    """How many; one individual, each photo in a pose of its own."""
+    seed: int = 0
+    """Makes another individual in other photos."""
+    size: int = 384
+    """Longer side in pixels."""
+    noisy: bool = False
+    """Things stand before about half of the subjects, or the frame cuts them off."""
+    overwrite: bool = False
+    """Replace an earlier collection of the zoo in the same folder."""
+
+    def run(self) -> None:
+        from .scenes.zoo.zoo import write_zoo
+
+        write_zoo(
+            self.subject, self.out, photo_count=self.photos, seed=self.seed, size=self.size, noisy=self.noisy,
+            overwrite=self.overwrite,
+        )  # fmt: skip
+        print(self.out)
+
+
 @dataclass(frozen=True)
 class Bench:
     """Speed, as ratios measured in one run."""
@@ -255,6 +283,7 @@ _Command = (
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Eval, tyro.conf.subcommand("eval")]
     | Annotated[Dataset, tyro.conf.subcommand("dataset")]
+    | Annotated[Zoo, tyro.conf.subcommand("zoo")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
 )

@@ -1,0 +1,83 @@
+"""Collections made to order: `zoetrope zoo zebra --photos 20 --seed 3 --out DIR`, of any species or any rigged glTF."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..atomic import atomic_write
+from ..error import InputError
+from ..photography.photograph import PhotographyConfig, photograph
+from ..photography.write import write_collection
+from .sitting import Sitting, sit
+from .species import SPECIES
+
+_MAKER = "zoetrope.scenes.zoo"
+
+
+def write_zoo(
+    subject: str,
+    folder: Path,
+    *,
+    photo_count: int = 20,
+    seed: int = 0,
+    size: int = 384,
+    noisy: bool = False,
+    overwrite: bool = False,
+) -> None:
+    """Writes a collection of one subject with ground truth to `folder`, in the layout of `photography.write`.
+
+    `subject` is a species of `species.SPECIES` or the path of a .glb or .gltf file. Of a species `truth/joints.json`
+    holds the posed joints as well. The same arguments write the same bytes. Raises InputError for a subject that is
+    neither, and for a folder with other files in it.
+    """
+    if photo_count < 1 or size < 32:
+        raise InputError(f"--photos is {photo_count} and --size {size}; at least 1 photo of 32 pixels can be made")
+    from_file = Path(subject).suffix.lower() in (".glb", ".gltf")
+    if not from_file and subject not in SPECIES:
+        raise InputError(f"there is no {subject!r} in the zoo; it has {', '.join(SPECIES)}, or give a .glb or .gltf file")
+    _clear(folder, overwrite)
+    generator = torch.Generator().manual_seed(seed)
+    config = PhotographyConfig(size=size, noisy=noisy)
+    about: dict[str, Any] = {"made_by": _MAKER, "seed": seed, "noisy": noisy}
+    if from_file:
+        from ..gltf import load_gltf
+
+        file = load_gltf(subject)
+        poses = file.poses(photo_count, generator)
+        shots = photograph(file.sitter(), poses, config, generator)
+        write_collection(folder, file.sitter(), poses, shots, {**about, "subject": file.name})
+        return
+    sitting = sit(subject, photo_count, generator, config)
+    write_collection(folder, sitting.sitter, sitting.poses, sitting.shots, {**about, "subject": subject})
+    _write_joints(folder / "truth" / "joints.json", sitting, sitting.joints)
+
+
+def is_zoo(folder: Path) -> bool:
+    """Whether `write_zoo` filled this folder, so that it may be replaced."""
+    path = folder / "truth" / "transforms.json"
+    return path.is_file() and json.loads(path.read_text(encoding="utf-8")).get("made_by") == _MAKER
+
+
+def _clear(folder: Path, overwrite: bool) -> None:
+    present = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    if not present:
+        return
+    if not is_zoo(folder):
+        raise InputError(f"{folder} holds other files ({', '.join(sorted(present)[:3])}); choose another --out")
+    if not overwrite:
+        raise InputError(f"{folder} holds a collection of the zoo already; add --overwrite, or choose another --out")
+    shutil.rmtree(folder)
+
+
+def _write_joints(path: Path, sitting: Sitting, joints: Float[Tensor, "B J 3"]) -> None:
+    places = {f"{k:03d}": [[round(x, 6) for x in joint] for joint in pose] for k, pose in enumerate(joints.tolist())}
+    content = {"names": sitting.skeleton.names, "parents": sitting.skeleton.parents, "photos": places}
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
