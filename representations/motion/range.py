@@ -34,8 +34,9 @@ _MIDDLE = {
     "head": _Freedom(0.7, 0.6),
     "muzzle": _Freedom(0.3, 0.0),
     "tail": _Freedom(0.8, 0.85),
+    "proboscis": _Freedom(0.9, 0.8),
 }
-_CHAINS = ("trunk", "neck", "tail")
+_CHAINS = ("trunk", "neck", "tail", "proboscis")
 _EAR = _Freedom(0.8, 0.0)
 _FORE: dict[BodyPlan, _Freedom] = {
     "quadruped": _Freedom(0.04, 0.0),
