@@ -15,6 +15,9 @@ from .scenery import Scenery
 from .shadow import ShadowMaps
 
 
+_BLURS = (1.2, 3.5, 8.0, 16.0)
+
+
 @dataclass(frozen=True, eq=False)
 class Backdrop:
     """A photo of a place without anybody in it, but with somebody's shadow."""
@@ -35,9 +38,9 @@ def draw_backdrop(
     """The place as photo number `index` of `maps` sees it, sharp everywhere; `size` is (width, height)."""
     width, height = size
     colour, depth = np.empty((height, width, 3), np.float32), np.empty((height, width), np.float32)
-    sunlight = (light.direction, light.sun, light.sky, camera, tiles().texels, tiles().levels)
-    far_kernel.paint(scenery.far, scenery.far_colours, *sunlight, colour, depth)
-    ground_kernel.paint(*_given(scenery, light, camera, maps, index), colour, depth)
+    frame = _frame(light, camera)
+    far_kernel.paint(scenery.far, scenery.far_colours, frame, tiles(), colour, depth)
+    ground_kernel.paint(*_given(scenery, frame, maps, index), colour, depth)
     return Backdrop(colour, depth)
 
 
@@ -51,7 +54,7 @@ def draw_grass(
 ) -> tuple[Float32[np.ndarray, "H W 3"], Float32[np.ndarray, "H W"]]:
     """The grass in front of a body of this `depth` (inf beside it): light, multiplied by opacity, and opacity."""
     colour, opacity = np.empty((*depth.shape, 3), np.float32), np.empty(depth.shape, np.float32)
-    ground_kernel.grass_in_front(*_given(scenery, light, camera, maps, index), depth, colour, opacity)
+    ground_kernel.grass_in_front(*_given(scenery, _frame(light, camera), maps, index), depth, colour, opacity)
     return colour, opacity
 
 
@@ -62,14 +65,13 @@ def focus(backdrop: Backdrop, distance: float, aperture: float) -> Float32[np.nd
     blurred more and more each pixel takes the two nearest.
     """
     radius = np.abs(1 / np.maximum(backdrop.depth, 0.2) - 1 / distance) * np.float32(aperture)
-    picture, before, done = backdrop.colour, 0.0, backdrop.colour
-    reach = float(np.percentile(radius, 99))
-    for blur in (1.0, 2.5, 5.0, 9.0, 15.0):
+    picture, before = backdrop.colour, 0.0
+    reach = float(radius.max())
+    for blur in _BLURS:
         if before >= reach:
             break
-        done = _blurred(backdrop.colour, blur)
-        share = np.clip((radius - before) / (blur - before), 0, 1)[..., None]
-        picture = picture + share * (done - picture)
+        share = ((radius - before) * (1 / (blur - before))).clip(0, 1)
+        picture = cv2.blendLinear(_blurred(backdrop.colour, blur), picture, share, 1 - share)
         before = blur
     return picture
 
@@ -83,18 +85,10 @@ def _blurred(picture: np.ndarray, radius: float) -> np.ndarray:
     return cv2.resize(small, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def _given(scenery: Scenery, light: Light, camera: np.ndarray, maps: ShadowMaps, index: int) -> tuple:
+def _frame(light: Light, camera: np.ndarray) -> np.ndarray:
+    return np.concatenate([camera, np.stack([light.direction, light.sun, light.sky])])
+
+
+def _given(scenery: Scenery, frame: np.ndarray, maps: ShadowMaps, index: int) -> tuple[np.ndarray, ...]:
     matrices = np.stack([maps.sun[index], maps.below[index]])
-    return (
-        scenery.ground,
-        scenery.ground_colours,
-        light.direction,
-        light.sun,
-        light.sky,
-        camera,
-        tiles().texels,
-        tiles().levels,
-        blades().texels,
-        blades().levels,
-        (matrices, maps.cast[index], maps.contact[index]),
-    )
+    return scenery.ground, scenery.ground_colours, frame, tiles(), blades(), matrices, maps.ground[index]

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32, Int32, UInt8
+from jaxtyping import Float, Float32, Int32, Int64, UInt8
 
 from . import body_kernel as kernel
 from .light import Light
-from .noise import Pyramid, tiles
+from .noise import tiles
 from .shadow import ShadowMaps
 from .sitter import Sitter
 
@@ -24,8 +24,10 @@ class Coat:
     faces: Int32[np.ndarray, "F 3"]
     uv: Float32[np.ndarray, "T 2"]
     uv_faces: Int32[np.ndarray, "F 3"]
-    texture: Pyramid
-    """Albedo in linear light."""
+    texture: Float32[np.ndarray, "N 3"]
+    """Texels and those of the halved copies, one after the other: albedo in linear light."""
+    texture_sizes: Int64[np.ndarray, "L 3"]
+    """First row in `texture`, height and width of each copy."""
     rest: Float32[np.ndarray, "V 3"]
     rest_normals: Float32[np.ndarray, "V 3"]
 
@@ -38,7 +40,7 @@ class Coat:
             faces,
             sitter.uv.float().contiguous().numpy(),
             sitter.uv_faces.int().contiguous().numpy(),
-            _pyramid(sitter.texture.numpy()),
+            *_pyramid(sitter.texture.numpy()),
             rest,
             vertex_normals(rest, faces),
         )
@@ -63,6 +65,7 @@ def draw_fur(rng: np.random.Generator, fur: tuple[float, float], softness: float
 
 
 def draw_body(
+    fine: tuple[Int32[np.ndarray, "S2 S2"], Float32[np.ndarray, "S2 S2"]],
     face: Int32[np.ndarray, "S S"],
     depth: Float32[np.ndarray, "S S"],
     clip: Float32[np.ndarray, "V 4"],
@@ -78,27 +81,26 @@ def draw_body(
 ) -> tuple[Float32[np.ndarray, "H W 3"], Float32[np.ndarray, "H W"]]:
     """Linear light of the body, multiplied by the share of each pixel it covers, and that share.
 
-    `face` and `depth` are on a grid of 2 x 2 samples a pixel; `camera` (see `ground_kernel`) is for pixels.
+    `face` and `depth` are the canvas's at pixel centres, `fine` both on a grid of 2 x 2 samples a pixel; `camera` as in
+    `ground_kernel`.
     """
     width, height = size
     colour, coverage = np.empty((height, width, 3), np.float32), np.empty((height, width), np.float32)
     levels = np.empty(len(coat.faces), np.float32)
-    side = int(coat.texture.levels[0, 1])
+    side = int(coat.texture_sizes[0, 1])
     kernel.texture_levels(clip, coat.faces, coat.uv, coat.uv_faces, *face.shape, side, levels)
-    finer = camera.copy()
-    finer[4] *= 2
     upward = bounce * (light.sun * max(light.direction[1], 0.0) + light.sky) * 0.8
     lights = np.stack([light.direction, light.sun, light.sky, upward])
     matrices = np.stack([maps.sun[index], maps.zenith[index]])
     kernel.shade(
-        face, depth, clip, coat.faces, coat.uv, coat.uv_faces, coat.texture.texels, coat.texture.levels, levels,
-        normals, coat.rest, coat.rest_normals, finer, lights, fur,
-        (matrices, maps.sun_depth[index], maps.zenith_depth[index]), tiles().texels, tiles().levels, colour, coverage,
+        *fine, face, depth, clip, coat.faces, coat.uv, coat.uv_faces, coat.texture, coat.texture_sizes, levels,
+        normals, coat.rest, coat.rest_normals, camera, lights, fur,
+        (matrices, maps.sun_depth[index], maps.zenith_depth[index]), tiles(), colour, coverage,
     )  # fmt: skip
     return colour, coverage
 
 
-def _pyramid(texture: UInt8[np.ndarray, "H W 3"]) -> Pyramid:
+def _pyramid(texture: UInt8[np.ndarray, "H W 3"]) -> tuple[np.ndarray, np.ndarray]:
     """A texture in linear light, at most 2048 texels wide, with copies of half the size down to a few texels."""
     scale = _TEXTURE_SIDE / max(texture.shape[:2])
     if scale < 1:
@@ -112,4 +114,4 @@ def _pyramid(texture: UInt8[np.ndarray, "H W 3"]) -> Pyramid:
     sizes = np.array([step.shape[:2] for step in steps])
     area = sizes.prod(axis=1)
     levels = np.concatenate([(area.cumsum() - area)[:, None], sizes], axis=1).astype(np.int64)
-    return Pyramid(np.concatenate([step.reshape(-1, 3) for step in steps]), levels)
+    return np.concatenate([step.reshape(-1, 3) for step in steps]), levels

@@ -55,35 +55,50 @@ def texture_levels(clip, faces, uv, uv_faces, height, width, side, levels):
 
 @jit
 def shade(
-    face, depth, clip, faces, uv, uv_faces, texture, texture_sizes, levels, normals, rest, rest_normals,
-    camera, light, coat, maps, tile, tile_levels, colour, coverage,
+    fine_face, fine_depth, face, depth, clip, faces, uv, uv_faces, texture, texture_sizes, levels, normals, rest,
+    rest_normals, camera, light, coat, maps, tile, colour, coverage,
 ):  # fmt: skip
-    """Fills `colour` (h, w, 3), multiplied by `coverage` (h, w), from 2 x 2 samples a pixel.
+    """Fills `colour` (h, w, 3), multiplied by `coverage` (h, w): from one sample inside, from 2 x 2 at the outlines.
 
-    `camera` as in the backdrop's kernel, for the samples' grid. `light` (4, 3): way to the sun, sun, sky, what the
-    ground sends up. `maps`: matrices (2, 3, 4) of the sun's and the zenith's map, and their depths (S, S).
+    `face`, `depth` are those of pixels, `fine_face`, `fine_depth` of twice as many samples on each axis; `camera` as in
+    the ground's kernel; `levels` (F,) for pixels. `light` (4, 3): way to the sun, sun, sky, what the ground sends up.
+    `maps`: matrices (2, 3, 4) of the sun's and the zenith's map, and their depths (S, S).
     """
+    finer = camera.copy()
+    finer[4] *= 2.0
     height, width = face.shape
     for r in range(coverage.shape[0]):
         for c in range(coverage.shape[1]):
-            coverage[r, c] = 0.0
-            colour[r, c] = 0.0
+            count, nearest, farthest = 0, math.inf, 0.0
             for sub in range(4):
                 i, j = 2 * r + sub // 2, 2 * c + sub % 2
-                f = face[i, j]
-                if f < 0:
-                    continue
-                coverage[r, c] += 0.25
+                if fine_face[i, j] >= 0:
+                    count += 1
+                    nearest, farthest = min(nearest, fine_depth[i, j]), max(farthest, fine_depth[i, j])
+            coverage[r, c] = 0.25 * count
+            colour[r, c] = 0.0
+            if count == 4 and face[r, c] >= 0 and farthest - nearest < 0.03:
+                f = face[r, c]
                 _sample(
-                    f, i, j, depth[i, j], height, width, clip, faces, uv, uv_faces, texture, texture_sizes, levels[f],
-                    normals, rest, rest_normals, camera, light, coat, maps, tile, tile_levels, colour, r, c,
+                    f, r, c, depth[r, c], height, width, clip, faces, uv, uv_faces, texture, texture_sizes, levels[f],
+                    normals, rest, rest_normals, camera, light, coat, maps, tile, colour, r, c, 1.0,
                 )  # fmt: skip
+                continue
+            for sub in range(4 if count else 0):
+                i, j = 2 * r + sub // 2, 2 * c + sub % 2
+                f = fine_face[i, j]
+                if f >= 0:
+                    _sample(
+                        f, i, j, fine_depth[i, j], 2 * height, 2 * width, clip, faces, uv, uv_faces, texture,
+                        texture_sizes, levels[f], normals, rest, rest_normals, finer, light, coat, maps, tile,
+                         colour, r, c, 0.25,
+                    )  # fmt: skip
 
 
 @jit
 def _sample(
     f, i, j, t, height, width, clip, faces, uv, uv_faces, texture, texture_sizes, level, normals, rest, rest_normals,
-    camera, light, coat, maps, tile, tile_levels, colour, r, c,
+    camera, light, coat, maps, tile, colour, r, c, share,
 ):  # fmt: skip
     a, b, d = faces[f, 0], faces[f, 1], faces[f, 2]
     wa, wb, wd = _weights(clip, a, b, d, i, j, height, width)
@@ -111,8 +126,8 @@ def _sample(
     lie = (px * sx + py * sy + pz * sz) * scale
     across = (px * tx + py * ty + pz * tz) * scale
     fine = math.log2(max(t / camera[4, 0] * scale * 256.0, 1.0))
-    strand = _tile(tile, tile_levels, lie, across, fine, 3) - 0.5
-    clump = _tile(tile, tile_levels, 0.23 * lie, 0.31 * across, fine - 1.8, 3) - 0.5
+    strand = _tile(tile, lie, across, fine, 3) - 0.5
+    clump = _tile(tile, 0.23 * lie, 0.31 * across, fine - 1.8, 3) - 0.5
     fur = coat[FUR] * (1.3 * strand + 1.0 * clump)
     nx, ny, nz = _unit(nx + 0.5 * fur * camera[0, 0], ny - 0.3 * abs(fur), nz + 0.5 * fur * camera[0, 2])
     # Light.
@@ -134,7 +149,7 @@ def _sample(
     for n in range(3):
         albedo = _texel(texture, texture_sizes, u, v, level, n) * max(1.0 + 1.1 * fur, 0.1)
         value = albedo * (direct * light[1, n] + above * light[2, n] + below * light[3, n])
-        colour[r, c, n] += 0.25 * (value + shine * light[1, n])
+        colour[r, c, n] += share * (value + shine * light[1, n])
 
 
 @jit
@@ -162,13 +177,13 @@ def _opened(maps, x, y, z):
     column = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3]
     row = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3]
     away = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3] - 0.01
-    total, step = 0.0, 0.022 * math.sqrt(m[0, 0] ** 2 + m[0, 1] ** 2 + m[0, 2] ** 2)
-    for i in range(5):
-        for j in range(5):
-            p, q = int(row + step * (i - 2)), int(column + step * (j - 2))
+    total, step = 0.0, 0.03 * math.sqrt(m[0, 0] ** 2 + m[0, 1] ** 2 + m[0, 2] ** 2)
+    for i in range(4):
+        for j in range(4):
+            p, q = int(row + step * (i - 1.5)), int(column + step * (j - 1.5))
             if p < 0 or q < 0 or p >= side or q >= side or seen[p, q] >= away:
                 total += 1.0
-    return total / 25.0
+    return total / 16.0
 
 
 @jit
@@ -227,16 +242,19 @@ def _texel(texels, levels, u, v, level, channel):
 
 
 @jit
-def _tile(texels, levels, u, v, level, channel):
+def _tile(texels, u, v, level, channel):
     """A periodic tile's value at (u, v), bilinear in the level below `level`."""
-    step = min(max(int(level), 0), levels.shape[0] - 1)
-    first, side = levels[step, 0], levels[step, 1]
+    step = min(max(int(level), 0), 8)
+    side = 256 >> step
+    first = (65536 - side * side) * 4 // 3
     x, y = u * side - 0.5, v * side - 0.5
     i, j = math.floor(y), math.floor(x)
     fy, fx = y - i, x - j
-    i0, j0 = int(i) & (side - 1), int(j) & (side - 1)
-    i1, j1 = (i0 + 1) & (side - 1), (j0 + 1) & (side - 1)
-    a, b = texels[first + i0 * side + j0, channel], texels[first + i0 * side + j1, channel]
-    c, d = texels[first + i1 * side + j0, channel], texels[first + i1 * side + j1, channel]
+    # Sides are powers of two; unsigned indices need no look for negative ones.
+    i0, j0 = i & (side - 1), j & (side - 1)
+    i1, j1 = first + ((i0 + 1) & (side - 1)) * side, (j0 + 1) & (side - 1)
+    i0 = first + i0 * side
+    a, b = texels[np.uint64(i0 + j0), channel], texels[np.uint64(i0 + j1), channel]
+    c, d = texels[np.uint64(i1 + j0), channel], texels[np.uint64(i1 + j1), channel]
     upper, lower = a + fx * (b - a), c + fx * (d - c)
     return upper + fy * (lower - upper)

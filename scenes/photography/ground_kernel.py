@@ -37,43 +37,47 @@ from ...representations.parallel import jit
 """Places in `numbers`."""
 EARTH_DARK, EARTH, EARTH_PATCH, PEBBLE, GRASS, GRASS_DRY, VEIL = range(7)
 """Rows of `palette`: reflectances, but the last is the light that distance adds."""
+WAY, SUN, SKY = 5, 6, 7
+"""Rows of `frame`, after the camera's five."""
 NATURAL, PLANKS, TILES = 0.0, 1.0, 2.0
 _FARTHEST = 60.0
 _ROWS = 8
 
 
 @jit
-def paint(numbers, palette, sun_way, sun, sky, camera, tile, levels, blade, blade_levels, maps, colour, depth):
+def paint(numbers, palette, frame, tile, blade, matrices, body_map, colour, depth):
     """Puts the ground into `colour` (h, w, 3) and `depth` (h, w) where it is nearer than what they hold, then grass.
 
-    `camera` (5, 3): right, up, back, centre, (focal length, column and row of the axis). `maps`: matrices (2, 3, 4) of
-    the sun's map and the one from below, the sun's `cast` (S, S, 3) and `contact` (S, S).
+    `frame` (8, 3): the camera's right, up, back and centre, (focal length, column and row of the axis), the way to the
+    sun, the sun's light, the sky's. `matrices` (2, 3, 4) of
+    the body's maps from the sun and from below, `body_map` (S, S, 4) as in `shadow.ShadowMaps`.
     """
     out, ray = np.empty(3), np.empty(3)
     for r in range(depth.shape[0]):
         for c in range(depth.shape[1]):
-            _ray(camera, c, r, ray)
-            t = (camera[3, 1] - numbers[GROUND]) / -ray[1] if ray[1] < -1e-5 else 2.0 * _FARTHEST
-            if t < min(_FARTHEST, depth[r, c]):
-                _ground(numbers, palette, sun_way, sun, sky, camera, tile, levels, maps, ray, t, _chance(r, c, 7), out)
+            _ray(frame, c, r, ray)
+            t = (frame[3, 1] - numbers[GROUND]) / -ray[1] if ray[1] < -1e-5 else 2.0 * _FARTHEST
+            hit = t < min(_FARTHEST, depth[r, c])
+            if hit:
+                depth[r, c] = t
+            left = 1.0
+            out[:] = 0.0
+            if numbers[GRASS_HEIGHT] > 0.0:
+                left = _march(
+                    numbers, palette, frame, tile, blade, matrices, body_map, ray,
+                    depth[r, c], out,
+                )  # fmt: skip
+            for k in range(3):
+                colour[r, c, k] = out[k] + (0.0 if hit else left * colour[r, c, k])
+            if hit and left > 0.0:
+                _ground(numbers, palette, frame, tile, matrices, body_map, ray, t, _chance(r, c, 7), out)
                 veil = 1.0 - math.exp(-t * numbers[HAZE])
                 for k in range(3):
-                    colour[r, c, k] = out[k] + veil * (palette[VEIL, k] - out[k])
-                depth[r, c] = t
-            if numbers[GRASS_HEIGHT] > 0.0:
-                out[:] = 0.0
-                left = _march(
-                    numbers, palette, sun_way, sun, sky, camera, tile, levels, blade, blade_levels, maps, ray,
-                    _layer_entry(numbers, camera, ray), depth[r, c], out,
-                )  # fmt: skip
-                for k in range(3):
-                    colour[r, c, k] = left * colour[r, c, k] + out[k]
+                    colour[r, c, k] += left * (out[k] + veil * (palette[VEIL, k] - out[k]))
 
 
 @jit
-def grass_in_front(
-    numbers, palette, sun_way, sun, sky, camera, tile, levels, blade, blade_levels, maps, depth, colour, opacity
-):
+def grass_in_front(numbers, palette, frame, tile, blade, matrices, body_map, depth, colour, opacity):
     """Blades between the camera and the body, whose `depth` (h, w) is inf where it is not.
 
     Fills `colour` (h, w, 3), already multiplied by `opacity` (h, w).
@@ -84,67 +88,67 @@ def grass_in_front(
             out[:] = 0.0
             opacity[r, c] = 0.0
             if depth[r, c] < math.inf:
-                _ray(camera, c, r, ray)
+                _ray(frame, c, r, ray)
                 opacity[r, c] = 1.0 - _march(
-                    numbers, palette, sun_way, sun, sky, camera, tile, levels, blade, blade_levels, maps, ray,
-                    _layer_entry(numbers, camera, ray), depth[r, c], out,
+                    numbers, palette, frame, tile, blade, matrices, body_map, ray,
+                    depth[r, c], out,
                 )  # fmt: skip
             for k in range(3):
                 colour[r, c, k] = out[k]
 
 
 @jit
-def _ray(camera, c, r, ray):
-    x = (c + 0.5 - camera[4, 1]) / camera[4, 0]
-    y = (camera[4, 2] - r - 0.5) / camera[4, 0]
+def _ray(frame, c, r, ray):
+    x = (c + 0.5 - frame[4, 1]) / frame[4, 0]
+    y = (frame[4, 2] - r - 0.5) / frame[4, 0]
     for k in range(3):
-        ray[k] = x * camera[0, k] + y * camera[1, k] - camera[2, k]
+        ray[k] = x * frame[0, k] + y * frame[1, k] - frame[2, k]
 
 
 @jit
-def _ground(numbers, palette, sun_way, sun, sky, camera, tile, levels, maps, ray, t, chance, out):
-    x, y, z = camera[3, 0] + t * ray[0], numbers[GROUND], camera[3, 2] + t * ray[2]
+def _ground(numbers, palette, frame, tile, matrices, body_map, ray, t, chance, out):
+    x, y, z = frame[3, 0] + t * ray[0], numbers[GROUND], frame[3, 2] + t * ray[2]
     length = math.sqrt(ray[0] ** 2 + ray[1] ** 2 + ray[2] ** 2)
     # The pixel's footprint: its width, drawn out along the ground by the slant.
-    print_across = t / camera[4, 0]
+    print_across = t / frame[4, 0]
     footprint = print_across * math.sqrt(length / max(-ray[1], 0.02))
     u, v = x * numbers[SCALE] + numbers[SHIFT_U], z * numbers[SCALE] + numbers[SHIFT_V]
     level = math.log2(max(footprint * numbers[SCALE] * 256.0, 0.5)) + chance
-    rough = _tile(tile, levels, u, v, level, 0)
-    fine = _tile(tile, levels, 3.1 * u, 3.1 * v, level + 1.6, 1)
-    patch = _tile(tile, levels, 0.13 * u + 0.4, 0.13 * v + 0.7, level - 3.0, 0)
+    rough = _tile(tile, u, v, level, 0)
+    fine = _tile(tile, 3.1 * u, 3.1 * v, level + 1.6, 1)
+    patch = _tile(tile, 0.13 * u + 0.4, 0.13 * v + 0.7, level - 3.0, 0)
     step = 0.012
-    slope = _tile(tile, levels, u + step * sun_way[0], v + step * sun_way[2], level, 0) - rough
+    slope = _tile(tile, u + step * frame[WAY, 0], v + step * frame[WAY, 2], level, 0) - rough
     tone = min(max(0.75 * rough + 0.45 * fine - 0.1, 0.0), 1.0)
     worn = _smooth(0.42, 0.62, patch) * numbers[PATCH]
     stone = 0.0
     if numbers[STONE] > 0.0:
-        place = _tile(tile, levels, 0.37 * u, 0.37 * v, level - 1.4, 0)
-        stone = numbers[STONE] * _smooth(0.25, 0.6, _tile(tile, levels, 0.8 * u, 0.8 * v, level - 0.3, 2))
+        place = _tile(tile, 0.37 * u, 0.37 * v, level - 1.4, 0)
+        stone = numbers[STONE] * _smooth(0.25, 0.6, _tile(tile, 0.8 * u, 0.8 * v, level - 0.3, 2))
         stone *= _smooth(0.5, 0.6, place)
     joint = 1.0
     if numbers[FLOOR] != NATURAL:
-        tone, joint = _floor(numbers, tile, levels, x, z, footprint, level, tone)
+        tone, joint = _floor(numbers, tile, x, z, footprint, level, tone)
         worn = 0.0
-    hidden, open_sky = _shade(numbers, maps, x, y, z)
-    dapple = _dapple(numbers, sun_way, tile, levels, x, y, z)
-    facing = max(sun_way[1], 0.0) * max(1.0 - numbers[BUMP] * slope * 4.0, 0.0)
+    hidden, open_sky = _shade(matrices, body_map, x, y, z)
+    dapple = _dapple(numbers, frame, tile, x, y, z)
+    facing = max(frame[WAY, 1], 0.0) * max(1.0 - numbers[BUMP] * slope * 4.0, 0.0)
     for k in range(3):
         albedo = palette[EARTH_DARK, k] + tone * (palette[EARTH, k] - palette[EARTH_DARK, k])
         albedo += worn * (palette[EARTH_PATCH, k] * (0.6 + 0.8 * fine) - albedo)
         albedo += stone * (palette[PEBBLE, k] * (0.5 + 0.7 * rough) - albedo)
-        out[k] = albedo * joint * (sun[k] * facing * (1.0 - hidden) * dapple + sky[k] * open_sky)
+        out[k] = albedo * joint * (frame[SUN, k] * facing * (1.0 - hidden) * dapple + frame[SKY, k] * open_sky)
 
 
 @jit
-def _floor(numbers, tile, levels, x, z, footprint, level, tone):
+def _floor(numbers, tile, x, z, footprint, level, tone):
     """Boards or tiles: brightness of the one at (x, z), and how dark its joint."""
     cosine, sine = math.cos(numbers[FLOOR_TURN]), math.sin(numbers[FLOOR_TURN])
     a, b = (cosine * x + sine * z) / numbers[PLANK], (cosine * z - sine * x) / numbers[PLANK]
     if numbers[FLOOR] == PLANKS:
         row = math.floor(a)
         b = b / 7.0 + _chance(int(row), 3, int(numbers[SEED]))
-        grain = _tile(tile, levels, b * 1.3 + row * 0.37, a * 0.5 + row * 0.21, level - 1.0, 3)
+        grain = _tile(tile, b * 1.3 + row * 0.37, a * 0.5 + row * 0.21, level - 1.0, 3)
         tone = 0.55 * _chance(int(row), math.floor(b), int(numbers[SEED])) + 0.5 * grain
         narrow = 7.0
     else:
@@ -159,32 +163,45 @@ def _floor(numbers, tile, levels, x, z, footprint, level, tone):
 
 
 @jit
-def _layer_entry(numbers, camera, ray):
+def _layer_entry(numbers, frame, ray):
     """Depth at which a ray comes below the tips of the grass; far away where it never does."""
-    over = camera[3, 1] - numbers[GROUND] - numbers[GRASS_HEIGHT]
+    over = frame[3, 1] - numbers[GROUND] - numbers[GRASS_HEIGHT]
     if over <= 0.0:
         return 0.05
     return over / -ray[1] if ray[1] < -1e-5 else 2.0 * _FARTHEST
 
 
 @jit
-def _march(numbers, palette, sun_way, sun, sky, camera, tile, levels, blade, blade_levels, maps, ray, first, last, out):
-    """Adds the grass between depths `first` and `last` to `out`; returns the share of light that passes."""
-    if first >= last or first > 40.0:
-        return 1.0
-    forward = math.hypot(camera[2, 0], camera[2, 2])
-    fx, fz = -camera[2, 0] / forward, -camera[2, 2] / forward
+def _march(
+    numbers, palette, frame, tile, blade, matrices, body_map, ray, last, out
+):  # fmt: skip
+    """Adds the grass nearer than depth `last` to `out`; returns the share of light that passes."""
+    first = _layer_entry(numbers, frame, ray)
+    forward = math.hypot(frame[2, 0], frame[2, 2])
+    fx, fz = -frame[2, 0] / forward, -frame[2, 2] / forward
     ahead = ray[0] * fx + ray[2] * fz
-    if ahead <= 1e-4:
+    if first >= last or first > 40.0 or ahead <= 1e-4:
         return 1.0
     last = min(last, _FARTHEST)
-    tall, spacing = numbers[GRASS_HEIGHT], numbers[GRASS_SPACING]
+    tall, seed = numbers[GRASS_HEIGHT], int(numbers[SEED])
     # Distant rows are taken a few at a time, in powers of two so that they stay where they are.
-    span = (last - first) * ahead / spacing
-    stride = spacing * 2.0 ** math.ceil(math.log2(max(span / _ROWS, 1.0)))
-    origin = camera[3, 0] * fx + camera[3, 2] * fz
+    span = (last - first) * ahead / numbers[GRASS_SPACING]
+    stride = numbers[GRASS_SPACING] * 2.0 ** math.ceil(math.log2(max(span / _ROWS, 1.0)))
+    origin = frame[3, 0] * fx + frame[3, 2] * fz
     row = math.floor((origin + first * ahead) / stride) + 1.0
-    left, seed = 1.0, int(numbers[SEED])
+    # What changes slowly is looked up once for all rows.
+    x, z = frame[3, 0] + first * ray[0], frame[3, 2] + first * ray[2]
+    patch = _tile(tile, 0.35 * x + numbers[SHIFT_U], 0.35 * z + numbers[SHIFT_V], 2.0, 0)
+    clump = _tile(tile, 1.9 * x + numbers[SHIFT_V], 1.9 * z + numbers[SHIFT_U], 3.0, 0)
+    top = tall * (0.45 + 0.35 * patch + 0.45 * clump)
+    fine = math.log2(max(first / frame[4, 0] * 64.0 / tall, 0.5)) + 0.4
+    deepest = min(last, first + 1.5 * tall)
+    x, z = frame[3, 0] + deepest * ray[0], frame[3, 2] + deepest * ray[2]
+    hidden, open_sky = _shade(matrices, body_map, x, numbers[GROUND], z)
+    lit = (1.0 - 0.8 * hidden) * _dapple(numbers, frame, tile, x, numbers[GROUND], z)
+    lit *= 0.55 + 0.5 * max(frame[WAY, 0] * ray[0] + frame[WAY, 2] * ray[2], 0.0)
+    veil = 1.0 - math.exp(-first * numbers[HAZE])
+    left = 1.0
     for _ in range(_ROWS + 1):
         number = int(row)
         where = (row + 0.8 * (_chance(number, 1, seed) - 0.5)) * stride
@@ -194,32 +211,20 @@ def _march(numbers, palette, sun_way, sun, sky, camera, tile, levels, blade, bla
             continue
         if t > last:
             break
-        x, z = camera[3, 0] + t * ray[0], camera[3, 2] + t * ray[2]
-        up = camera[3, 1] + t * ray[1] - numbers[GROUND]
-        patch = _tile(tile, levels, 0.35 * x + numbers[SHIFT_U], 0.35 * z + numbers[SHIFT_V], 2.0, 0)
-        clump = _tile(tile, levels, 1.9 * x + numbers[SHIFT_V], 1.9 * z + numbers[SHIFT_U], 3.0, 0)
-        high = up / (tall * (0.45 + 0.35 * patch + 0.45 * clump))
+        high = (frame[3, 1] + t * ray[1] - numbers[GROUND]) / top
         if high >= 1.0:
             continue
-        aside = -x * fz + z * fx
+        aside = (frame[3, 2] + t * ray[2]) * fx - (frame[3, 0] + t * ray[0]) * fz
         u = aside / (6.0 * tall) + _chance(number, 2, seed)
-        fine = math.log2(max(t / camera[4, 0] * 64.0 / tall, 0.5)) + 0.4
-        seen = _blade(blade, blade_levels, u, 1.0 - high, fine, 0)
+        seen = _blade(blade, u, 1.0 - high, fine, 0)
         if seen < 0.004:
             continue
-        light = _blade(blade, blade_levels, u, 1.0 - high, fine, 1)
-        hidden, open_sky = _shade(numbers, maps, x, numbers[GROUND], z)
-        hidden *= 1.0 - 0.5 * min(max(high, 0.0), 1.0)
-        dapple = _dapple(numbers, sun_way, tile, levels, x, numbers[GROUND], z)
-        deep = 0.35 + 0.65 * min(max(high, 0.0), 1.0)
+        light = _blade(blade, u, 1.0 - high, fine, 1) * (0.44 + 0.81 * min(max(high, 0.0), 1.0))
         dry = _smooth(0.35, 0.75, 0.6 * patch + 0.5 * _chance(number, int(aside * 40.0), seed)) * numbers[PATCH]
-        through = 0.55 + 0.5 * max(sun_way[0] * ray[0] + sun_way[2] * ray[2], 0.0)
-        veil = 1.0 - math.exp(-t * numbers[HAZE])
         for k in range(3):
             albedo = palette[GRASS, k] + dry * (palette[GRASS_DRY, k] - palette[GRASS, k])
-            value = albedo * light * deep * (sun[k] * through * (1.0 - hidden) * dapple + sky[k] * open_sky) * 1.25
-            value += veil * (palette[VEIL, k] - value)
-            out[k] += left * seen * value
+            value = albedo * light * (frame[SUN, k] * lit + frame[SKY, k] * open_sky)
+            out[k] += left * seen * (value + veil * (palette[VEIL, k] - value))
         left *= 1.0 - seen
         if left < 0.02:
             return 0.0
@@ -227,72 +232,70 @@ def _march(numbers, palette, sun_way, sun, sky, camera, tile, levels, blade, bla
 
 
 @jit
-def _shade(numbers, maps, x, y, z):
+def _shade(matrices, body_map, x, y, z):
     """At a place of the ground: the share of the sun that the body hides, and of the sky's light that is left."""
-    matrices, cast, contact = maps
-    side = cast.shape[0]
-    m = matrices[0]
-    column = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3] - 0.5
-    row = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3] - 0.5
-    away = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3]
+    side = body_map.shape[0]
+    column = matrices[0, 0, 0] * x + matrices[0, 0, 1] * y + matrices[0, 0, 2] * z + matrices[0, 0, 3] - 0.5
+    row = matrices[0, 1, 0] * x + matrices[0, 1, 1] * y + matrices[0, 1, 2] * z + matrices[0, 1, 3] - 0.5
+    away = matrices[0, 2, 0] * x + matrices[0, 2, 1] * y + matrices[0, 2, 2] * z + matrices[0, 2, 3]
     hidden, open_sky = 0.0, 1.0
     if 0.0 <= column < side - 1.0 and 0.0 <= row < side - 1.0:
         i, j = int(row), int(column)
         fy, fx = row - i, column - j
         sharp, soft, caster = 0.0, 0.0, 0.0
-        for di in range(2):
-            for dj in range(2):
-                weight = (fy if di else 1.0 - fy) * (fx if dj else 1.0 - fx)
-                sharp += weight * cast[i + di, j + dj, 0]
-                soft += weight * cast[i + di, j + dj, 1]
-                caster += weight * cast[i + di, j + dj, 2]
-        far = _smooth(0.0, 0.7, away - caster)
-        hidden = sharp + far * (soft - sharp)
-    m = matrices[1]
-    column = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3] - 0.5
-    row = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3] - 0.5
-    side = contact.shape[0]
+        for corner in range(4):
+            di, dj = corner // 2, corner % 2
+            weight = (fy if di else 1.0 - fy) * (fx if dj else 1.0 - fx)
+            sharp += weight * body_map[i + di, j + dj, 0]
+            soft += weight * body_map[i + di, j + dj, 1]
+            caster += weight * body_map[i + di, j + dj, 2]
+        hidden = sharp + _smooth(0.0, 0.7, away - caster) * (soft - sharp)
+    column = matrices[1, 0, 0] * x + matrices[1, 0, 2] * z + matrices[1, 0, 3] - 0.5
+    row = matrices[1, 1, 0] * x + matrices[1, 1, 2] * z + matrices[1, 1, 3] - 0.5
     if 0.0 <= column < side - 1.0 and 0.0 <= row < side - 1.0:
         i, j = int(row), int(column)
         fy, fx = row - i, column - j
-        upper = contact[i, j] + fx * (contact[i, j + 1] - contact[i, j])
-        lower = contact[i + 1, j] + fx * (contact[i + 1, j + 1] - contact[i + 1, j])
+        upper = body_map[i, j, 3] + fx * (body_map[i, j + 1, 3] - body_map[i, j, 3])
+        lower = body_map[i + 1, j, 3] + fx * (body_map[i + 1, j + 1, 3] - body_map[i + 1, j, 3])
         open_sky = upper + fy * (lower - upper)
     return hidden, open_sky
 
 
 @jit
-def _dapple(numbers, sun_way, tile, levels, x, y, z):
+def _dapple(numbers, frame, tile, x, y, z):
     """Share of the sun that comes through leaves overhead."""
     if numbers[DAPPLE] <= 0.0:
         return 1.0
-    reach = (y - 4.0) / max(sun_way[1], 0.2)
-    u, v = (x - reach * sun_way[0]) * 0.16, (z - reach * sun_way[2]) * 0.16
-    return 1.0 - numbers[DAPPLE] * (1.0 - _smooth(0.45, 0.62, _tile(tile, levels, u, v, 2.0, 0)))
+    reach = (y - 4.0) / max(frame[WAY, 1], 0.2)
+    u, v = (x - reach * frame[WAY, 0]) * 0.16, (z - reach * frame[WAY, 2]) * 0.16
+    return 1.0 - numbers[DAPPLE] * (1.0 - _smooth(0.45, 0.62, _tile(tile, u, v, 2.0, 0)))
 
 
 @jit
-def _tile(texels, levels, u, v, level, channel):
+def _tile(texels, u, v, level, channel):
     """A tile's value at (u, v), 1 the tile's side, bilinear in the level below `level`."""
-    step = min(max(int(level), 0), levels.shape[0] - 1)
-    first, side = levels[step, 0], levels[step, 1]
+    step = min(max(int(level), 0), 8)
+    side = 256 >> step
+    first = (65536 - side * side) * 4 // 3
     x, y = u * side - 0.5, v * side - 0.5
     i, j = math.floor(y), math.floor(x)
     fy, fx = y - i, x - j
-    # Sides are powers of two.
-    i0, j0 = int(i) & (side - 1), int(j) & (side - 1)
-    i1, j1 = (i0 + 1) & (side - 1), (j0 + 1) & (side - 1)
-    a, b = texels[first + i0 * side + j0, channel], texels[first + i0 * side + j1, channel]
-    c, d = texels[first + i1 * side + j0, channel], texels[first + i1 * side + j1, channel]
+    # Sides are powers of two; unsigned indices need no look for negative ones.
+    i0, j0 = i & (side - 1), j & (side - 1)
+    i1, j1 = first + ((i0 + 1) & (side - 1)) * side, (j0 + 1) & (side - 1)
+    i0 = first + i0 * side
+    a, b = texels[np.uint64(i0 + j0), channel], texels[np.uint64(i0 + j1), channel]
+    c, d = texels[np.uint64(i1 + j0), channel], texels[np.uint64(i1 + j1), channel]
     upper, lower = a + fx * (b - a), c + fx * (d - c)
     return upper + fy * (lower - upper)
 
 
 @jit
-def _blade(texels, levels, u, v, level, channel):
+def _blade(texels, u, v, level, channel):
     """The strip of grass at u along it (periodic) and v from the tips down."""
-    step = min(max(int(level), 0), levels.shape[0] - 1)
-    first, height, width = levels[step, 0], levels[step, 1], levels[step, 2]
+    step = min(max(int(level), 0), 6)
+    height, width = 64 >> step, 512 >> step
+    first = (32768 - height * width) * 4 // 3
     x, y = u * width - 0.5, min(max(v * height - 0.5, 0.0), height - 1.0)
     i, j = int(y), math.floor(x)
     fy, fx = y - i, x - j

@@ -12,12 +12,11 @@ look things up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32
 
 TILE = 256
 """Texels along a side of the square tiles."""
@@ -26,18 +25,12 @@ BLADE_HEIGHT, BLADE_WIDTH = 64, 512
 CLOUDS, GRAIN, STONES, STREAKS = range(4)
 
 
-@dataclass(frozen=True, eq=False)
-class Pyramid:
-    """A tile and its halved copies, one after the other in memory."""
-
-    texels: Float32[np.ndarray, "N C"]
-    levels: Int64[np.ndarray, "L 3"]
-    """First row in `texels`, height and width of each level."""
-
-
 @lru_cache(maxsize=1)
-def tiles() -> Pyramid:
-    """CLOUDS, GRAIN, STONES and STREAKS, each from 0 to 1 with mean one half, periodic on both axes."""
+def tiles() -> Float32[np.ndarray, "N 4"]:
+    """CLOUDS, GRAIN, STONES and STREAKS, each from 0 to 1 with mean one half, periodic on both axes.
+
+    Texels and those of the halved copies, one after the other.
+    """
     rng = np.random.default_rng(20)
     radius = _frequency()
     across, along = np.fft.fftfreq(TILE)[:, None] * TILE, np.fft.fftfreq(TILE)[None] * TILE
@@ -52,8 +45,11 @@ def tiles() -> Pyramid:
 
 
 @lru_cache(maxsize=1)
-def blades() -> Pyramid:
-    """A strip of grass seen from the side, row 0 at the tips: opacity, and brightness from blade to blade."""
+def blades() -> Float32[np.ndarray, "N 2"]:
+    """A strip of grass seen from the side, row 0 at the tips: opacity, and brightness from blade to blade.
+
+    Texels and those of the halved copies, one after the other.
+    """
     rng = np.random.default_rng(21)
     fine = 4
     height, width = BLADE_HEIGHT * fine, BLADE_WIDTH * fine
@@ -102,13 +98,13 @@ def _spread(values: np.ndarray) -> np.ndarray:
     return np.clip(0.5 + 0.25 * (values - values.mean()) / values.std(), 0, 1)
 
 
-def _pyramid(picture: np.ndarray) -> Pyramid:
+def _pyramid(picture: np.ndarray) -> np.ndarray:
+    """The texels of a picture and its halved copies, one after the other; the sides are powers of two.
+
+    With h and w the sides of a copy, those of the larger ones before it take (H W - h w) 4/3 rows.
+    """
     steps = [picture]
     while min(steps[-1].shape[:2]) > 1:
         height, width = steps[-1].shape[:2]
         steps.append(cv2.resize(steps[-1], (width // 2, height // 2), interpolation=cv2.INTER_AREA))
-    sizes = np.array([step.shape[:2] for step in steps])
-    area = sizes.prod(axis=1)
-    levels = np.concatenate([(area.cumsum() - area)[:, None], sizes], axis=1).astype(np.int64)
-    channels = picture.shape[2]
-    return Pyramid(np.concatenate([step.reshape(-1, channels) for step in steps]).astype(np.float32), levels)
+    return np.concatenate([step.reshape(-1, picture.shape[2]) for step in steps]).astype(np.float32)

@@ -158,7 +158,7 @@ def _take(
     fill_backdrop(backdrop, one.rng, one.scenery, one.light, one.camera, one.distance, one.ground)
     fur = draw_fur(one.rng, config.fur, one.light.softness)
     body, coverage = draw_body(
-        seen.fine_face, seen.fine_depth, seen.clip, normals, coat, one.camera, one.light, one.scenery.bounce, fur,
+        (seen.fine_face, seen.fine_depth), seen.face, seen.depth, seen.clip, normals, coat, one.camera, one.light, one.scenery.bounce, fur,
         maps, index, one.size,
     )  # fmt: skip
     picture = focus(backdrop, one.distance, one.aperture) * (1 - coverage[..., None]) + body

@@ -134,14 +134,14 @@ def stand(
     channel = STREAKS if prop.streaked else CLOUDS
     _draw(
         pixels, prop.colours, prop.roughness, prop.grain / scale, phase, channel, axes, lights, behind, depth,
-        tiles().texels, tiles().levels, colour, opacity,
+        tiles(), colour, opacity,
     )  # fmt: skip
     return colour, opacity, depth
 
 
 @jit
 def _draw(
-    capsules, colours, roughness, grain, phase, channel, axes, lights, behind, depth, tile, levels, colour, opacity
+    capsules, colours, roughness, grain, phase, channel, axes, lights, behind, depth, tile, colour, opacity
 ):  # fmt: skip
     """Fills what lies in the capsules' box; noise is looked up at `grain` tiles per pixel."""
     height, width = opacity.shape
@@ -157,8 +157,8 @@ def _draw(
             if behind[r, c] <= depth:
                 continue
             x, y = c + 0.5, r + 0.5
-            rough = 1.6 * (_tile(tile, levels, grain * y + phase, grain * x + phase, fine, channel) - 0.5)
-            rough += 0.8 * (_tile(tile, levels, 3.7 * grain * y, 3.7 * grain * x + phase, fine + 1.9, 1) - 0.5)
+            rough = 1.6 * (_tile(tile, grain * y + phase, grain * x + phase, fine, channel) - 0.5)
+            rough += 0.8 * (_tile(tile, 3.7 * grain * y, 3.7 * grain * x + phase, fine + 1.9, 1) - 0.5)
             least, nx, ny, lift = 1e9, 0.0, 0.0, 0.0
             for n in range(capsules.shape[0]):
                 ax, ay, bx, by = capsules[n, 0], capsules[n, 1], capsules[n, 3], capsules[n, 4]
@@ -193,16 +193,19 @@ def _draw(
 
 
 @jit
-def _tile(texels, levels, u, v, level, channel):
+def _tile(texels, u, v, level, channel):
     """A periodic tile's value at (u, v), bilinear in the level below `level`."""
-    step = min(max(int(level), 0), levels.shape[0] - 1)
-    first, side = levels[step, 0], levels[step, 1]
+    step = min(max(int(level), 0), 8)
+    side = 256 >> step
+    first = (65536 - side * side) * 4 // 3
     x, y = u * side - 0.5, v * side - 0.5
     i, j = math.floor(y), math.floor(x)
     fy, fx = y - i, x - j
-    i0, j0 = int(i) & (side - 1), int(j) & (side - 1)
-    i1, j1 = (i0 + 1) & (side - 1), (j0 + 1) & (side - 1)
-    a, b = texels[first + i0 * side + j0, channel], texels[first + i0 * side + j1, channel]
-    c, d = texels[first + i1 * side + j0, channel], texels[first + i1 * side + j1, channel]
+    # Sides are powers of two; unsigned indices need no look for negative ones.
+    i0, j0 = i & (side - 1), j & (side - 1)
+    i1, j1 = first + ((i0 + 1) & (side - 1)) * side, (j0 + 1) & (side - 1)
+    i0 = first + i0 * side
+    a, b = texels[np.uint64(i0 + j0), channel], texels[np.uint64(i0 + j1), channel]
+    c, d = texels[np.uint64(i1 + j0), channel], texels[np.uint64(i1 + j1), channel]
     upper, lower = a + fx * (b - a), c + fx * (d - c)
     return upper + fy * (lower - upper)

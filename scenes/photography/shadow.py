@@ -37,13 +37,12 @@ class ShadowMaps:
     sun: Float32[np.ndarray, "B 3 4"]
     sun_depth: Float32[np.ndarray, "B S S"]
     """Of the surface the sun sees, `EMPTY` where none."""
-    cast: Float32[np.ndarray, "B S S 3"]
-    """What the ground needs: share of the sun hidden with sharp edge, with soft edge, and the caster's depth."""
+    ground: Float32[np.ndarray, "B S S 4"]
+    """What the ground needs. On the sun's map: the share of the sun that is hidden, with sharp edge and with soft, and
+    the depth of what hides it. On the map from below: the share of the sky's light that is left."""
     zenith: Float32[np.ndarray, "B 3 4"]
     zenith_depth: Float32[np.ndarray, "B S S"]
     below: Float32[np.ndarray, "B 3 4"]
-    contact: Float32[np.ndarray, "B S S"]
-    """Share of the sky's light that each place of the ground keeps."""
 
 
 def shadow_maps(
@@ -58,24 +57,23 @@ def shadow_maps(
     sun, sun_depth = _map(vertices, faces, sun_direction, _MARGIN)
     zenith, zenith_depth = _map(vertices, faces, up, _MARGIN)
     below, below_depth = _map(vertices, faces, -up, 0.6)
-    cast = np.empty((*sun_depth.shape, 3), np.float32)
-    contact = np.empty_like(sun_depth)
-    for b in range(len(cast)):
+    on_ground = np.empty((*sun_depth.shape, 4), np.float32)
+    for b in range(len(on_ground)):
         scale = float(np.linalg.norm(sun[b, 0, :3]))
         hit = (sun_depth[b] < EMPTY).astype(np.float32)
         # The caster's depth is averaged where there is one, and so spreads a little beyond its outline.
         wide = max(1.0, 0.030 * float(softness[b]) * scale)
         soft = cv2.GaussianBlur(hit, (0, 0), wide)
         depth = cv2.GaussianBlur(np.where(hit > 0, sun_depth[b], 0), (0, 0), wide)
-        cast[b, ..., 0] = cv2.GaussianBlur(hit, (0, 0), max(0.6, 0.006 * float(softness[b]) * scale))
-        cast[b, ..., 1] = soft
-        cast[b, ..., 2] = depth / np.maximum(soft, 1e-3)
+        on_ground[b, ..., 0] = cv2.GaussianBlur(hit, (0, 0), max(0.6, 0.006 * float(softness[b]) * scale))
+        on_ground[b, ..., 1] = soft
+        on_ground[b, ..., 2] = depth / np.maximum(soft, 1e-3)
         scale = float(np.linalg.norm(below[b, 0, :3]))
         height = np.maximum(below_depth[b] - (below[b, 2, 3] + below[b, 2, 1] * float(ground[b])), 0)
         near = cv2.GaussianBlur(np.exp(-height / 0.035), (0, 0), 0.012 * scale)
         far = cv2.GaussianBlur(np.exp(-height / 0.45), (0, 0), 0.10 * scale)
-        contact[b] = (1 - 0.8 * near) * (1 - 0.6 * far)
-    return ShadowMaps(sun, sun_depth, cast, zenith, zenith_depth, below, contact)
+        on_ground[b, ..., 3] = (1 - 0.8 * near) * (1 - 0.6 * far)
+    return ShadowMaps(sun, sun_depth, on_ground, zenith, zenith_depth, below)
 
 
 def _map(vertices: Tensor, faces: Tensor, towards: Tensor, margin: float) -> tuple[np.ndarray, np.ndarray]:
