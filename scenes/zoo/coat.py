@@ -102,10 +102,10 @@ class Coat:
         """Eyeballs: iris, pupil, and a glint up front; darker lids round them."""
         if "left_eye" not in self.canvas.marks:
             return
-        ball = self.pieces("eye")
+        ball = self.near("left_eye", 1.15, 0.1)
         (x, y, z), radius = self.canvas.marks["left_eye"]
         place = np.stack([np.abs(self.canvas.position[:, 0]) - x, *(self.canvas.position - (0, y, z)).T[1:]], 1) / radius
-        self.cover(np.array(iris) * 0.5, 0.5 * self.near("left_eye", 1.5, 0.25))
+        self.cover(np.array(iris) * 0.5, 0.6 * self.near("left_eye", 1.55, 0.25))
         self.cover(iris, ball)
         # Looked at from where the eye looks: outward and forward.
         ahead = place @ (np.array([0.75, 0.1, 0.65]) / np.linalg.norm([0.75, 0.1, 0.65]))

@@ -148,8 +148,8 @@ def _hair(shape: HumanoidShape, top: Point) -> Loft:
     middle: Point = (0.0, top[1] + 1.6 * r, top[2] - 0.2 * r)
     rows = (
         (0.0, 0.7 * r, 0.36 * r, 0.34 * r), (0.4, 0.98 * r, 0.6 * r, 0.5 * r), (0.8, 1.04 * k * r, 0.78 * k * r, 0.95 * r),
-        (1.15, 1.02 * k * r, 1.02 * k * r, 1.02 * k * r), (1.5, 0.9 * k * r, 0.97 * k * r, 0.95 * k * r),
-        (1.76, 0.66 * k * r, 0.73 * k * r, 0.72 * k * r),
+        (1.15, 1.02 * k * r, 1.02 * k * r, 1.02 * k * r), (1.5, 0.96 * k * r, 1.02 * k * r, 1.0 * k * r),
+        (1.75, 0.78 * k * r, 0.84 * k * r, 0.84 * k * r),
     )  # fmt: skip
     return Loft("hair", (low, middle, high), ("head", "head"), ("head", "head"), rows, caps=(0.6, 0.75), rings=30, spokes=24, host="head")
 
@@ -183,7 +183,7 @@ def _thumb(shape: HumanoidShape, wrist: Point, tip: Point) -> Loft:
         return (x, y, z + forward * g)
 
     rows = tuple((u, r * g, r * g, r * g) for u, r in ((0.0, 0.014), (1.0, 0.0135)))
-    return Loft("left_thumb", (along(0.2, 0.018), along(0.6, 0.046)), ("leftHand",), ("left_front_cannon",), rows, caps=(0.8, 1.0), exponent=2.0, rings=14, spokes=12, host="left_front_cannon")
+    return Loft("left_thumb", (along(0.2, 0.018), along(0.6, 0.046)), ("leftHand",), ("left_front_cannon",), rows, caps=(0.8, 1.0), exponent=2.0, rings=14, spokes=12, host="left_front_cannon", course=(sum(shape.arm), 1.0))
 
 
 def _leg(shape: HumanoidShape, path: tuple[Point, ...]) -> Loft:

@@ -56,6 +56,7 @@ def _dress(coat: Coat, skin: np.ndarray, hair: np.ndarray, *, sleeve: float, leg
     elif pattern == "dots":
         coat.cover(other, torso * step(0.25 - coat.cells(0.05, 0.0)[:, 0], 0.08))
     below = np.maximum(legs * step(leg - _share(course, legs), 0.02), coat.parts("trunk_rear") * step(waist - 0.03 - position[:, 1], 0.01))
+    below = np.maximum(below, coat.parts("hind_upper") * step(position[:, 1] - coat.canvas.marks["knee"][0][1] - 0.1, 0.02))
     coat.cover(bottom, below * (1 - arm))
     coat.cover(0.6 * bottom, coat.parts("trunk_rear", "trunk_middle") * step(0.012 - np.abs(position[:, 1] - waist + 0.03), 0.006) * (1 - arm))
     coat.cover(bottom, coat.pieces("skirt"))

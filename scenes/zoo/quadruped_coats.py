@@ -145,7 +145,7 @@ def tiger(coat: Coat) -> None:
     white = np.array([0.93, 0.89, 0.82])
     _countershade(coat, white, 0.25)
     coat.cover(white, _cheeks(coat))
-    coat.cover(white, coat.near("left_eye", 2.6, 0.4) * step(coat.canvas.normal[:, 1] - 0.1, 0.4))
+    coat.cover(white, coat.near("left_eye", 2.8, 0.4) * step(coat.canvas.position[:, 1] - coat.canvas.marks["left_eye"][0][1], 0.02))
     wave = coat.random.uniform(0.075, 0.1)
     phase = coat.canvas.course / wave + 0.3 * coat.noise(0.16, 2)
     width = 0.34 + 0.22 * coat.noise(0.2, 2) - 0.12 * coat.below(0.3, 0.4)

@@ -137,7 +137,7 @@ TIGER = QuadrupedShape(
     fore=LegShape((0.33, 0.31, 0.13), (0.07, 0.13), (-34.0, 2.0, 0.0), girth=1.3, muscle=1.1),
     hind=LegShape((0.37, 0.33, 0.19), (0.07, 0.13), (28.0, -40.0, 4.0), girth=1.15, muscle=1.1),
     head=HeadShape(
-        0.38, 12.0, _FELINE_HEAD, (0.58, 0.13, 0.27, 0.05),
+        0.43, 12.0, _FELINE_HEAD, (0.645, 0.16, 0.245, 0.055),
         EarShape((0.2, 0.27, 0.26), (0.14, 0.54, 0.4), 0.13, point=0.7, widest=0.5), muzzle=0.66, nose=0.1,
     ),
     feet="paw",
@@ -148,10 +148,10 @@ TIGER = QuadrupedShape(
 )  # fmt: skip
 
 CAT = QuadrupedShape(
-    fore=LegShape((0.36, 0.36, 0.15), (0.06, 0.11), (-34.0, 2.0, 0.0), girth=0.92),
-    hind=LegShape((0.39, 0.41, 0.22), (0.06, 0.11), (30.0, -42.0, 4.0), girth=0.92),
+    fore=LegShape((0.34, 0.33, 0.13), (0.06, 0.11), (-34.0, 2.0, 0.0), girth=0.98),
+    hind=LegShape((0.37, 0.38, 0.2), (0.06, 0.11), (30.0, -42.0, 4.0), girth=0.98),
     head=HeadShape(
-        0.37, 8.0, _FELINE_HEAD, (0.62, 0.09, 0.245, 0.075),
+        0.42, 8.0, _FELINE_HEAD, (0.655, 0.14, 0.25, 0.075),
         EarShape((0.24, 0.25, 0.25), (0.16, 0.74, 0.42), 0.19, point=0.12, widest=0.22), muzzle=0.66, nose=0.06,
     ),
     feet="paw",
@@ -162,10 +162,10 @@ CAT = QuadrupedShape(
 )  # fmt: skip
 
 DOG = QuadrupedShape(
-    fore=LegShape((0.37, 0.39, 0.16), (0.07, 0.11), (-32.0, 0.0, 6.0)),
-    hind=LegShape((0.39, 0.42, 0.22), (0.07, 0.11), (28.0, -42.0, 2.0)),
+    fore=LegShape((0.35, 0.36, 0.15), (0.07, 0.11), (-32.0, 0.0, 6.0), girth=1.08),
+    hind=LegShape((0.37, 0.39, 0.21), (0.07, 0.11), (28.0, -42.0, 2.0), girth=1.05),
     head=HeadShape(
-        0.49, 16.0, _CANINE_HEAD, (0.42, 0.13, 0.15, 0.048),
+        0.55, 16.0, _CANINE_HEAD, (0.42, 0.13, 0.15, 0.048),
         EarShape((0.1, 0.15, 0.15), (0.0, 0.46, 0.2), 0.1, point=0.15, widest=0.3), muzzle=0.5, nose=0.065,
     ),
     feet="paw",
@@ -179,7 +179,7 @@ FOX = QuadrupedShape(
     fore=LegShape((0.37, 0.4, 0.17), (0.065, 0.1), (-32.0, 0.0, 4.0), girth=0.78),
     hind=LegShape((0.4, 0.43, 0.23), (0.065, 0.1), (28.0, -42.0, 2.0), girth=0.78),
     head=HeadShape(
-        0.49, 14.0, _VULPINE_HEAD, (0.44, 0.1, 0.165, 0.045),
+        0.54, 14.0, _VULPINE_HEAD, (0.44, 0.1, 0.165, 0.045),
         EarShape((0.12, 0.15, 0.15), (0.02, 0.54, 0.24), 0.13, point=0.12, widest=0.25), muzzle=0.5, nose=0.05,
     ),
     feet="paw",
@@ -210,7 +210,7 @@ BEAR = QuadrupedShape(
     fore=LegShape((0.36, 0.31, 0.08), (0.08, 0.2), (-26.0, 2.0, 4.0), girth=1.5, apart=(0.15, 0.16)),
     hind=LegShape((0.42, 0.31, 0.08), (0.08, 0.24), (24.0, -26.0, 0.0), girth=1.45, apart=(0.15, 0.16)),
     head=HeadShape(
-        0.42, 18.0, _URSINE_HEAD, (0.48, 0.15, 0.2, 0.036),
+        0.48, 18.0, _URSINE_HEAD, (0.48, 0.15, 0.2, 0.036),
         EarShape((0.12, 0.24, 0.25), (0.1, 0.47, 0.36), 0.12, point=0.75, widest=0.55), muzzle=0.52, nose=0.075,
     ),
     feet="paw",

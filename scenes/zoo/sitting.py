@@ -29,7 +29,7 @@ from .coat import Coat
 from .species import SPECIES, Species, archetype, draw
 from .vary import vary
 
-_RELAXED = 0.7
+_RELAXED = 0.5
 """How much of their range heads, tails and ears use besides the motion."""
 
 

@@ -29,7 +29,7 @@ class Species:
     coat: Callable[[Coat], None]
     motions: dict[str, float]
     """What it is photographed doing, with shares (see `representations.motion.library`)."""
-    fur: tuple[float, float] = field(default=(0.1, 0.5))
+    fur: tuple[float, float] = field(default=(0.05, 0.3))
     """Least and most that strands of hair show (see `photography.photograph.PhotographyConfig`)."""
 
 
@@ -43,16 +43,16 @@ SPECIES: dict[str, Species] = {
         Species("horse", mean.HORSE, quadruped_coats.horse, _GRAZER),
         Species("zebra", mean.ZEBRA, quadruped_coats.zebra, _GRAZER),
         Species("cow", mean.COW, quadruped_coats.cow, _GRAZER),
-        Species("sheep", mean.SHEEP, quadruped_coats.sheep, _GRAZER, (0.4, 0.9)),
+        Species("sheep", mean.SHEEP, quadruped_coats.sheep, _GRAZER, (0.2, 0.7)),
         Species("elephant", mean.ELEPHANT, quadruped_coats.elephant, {"walk": 3.0, "idle": 2.0, "look_around": 2.0}, (0.0, 0.05)),
         Species("giraffe", mean.GIRAFFE, quadruped_coats.giraffe, {"walk": 3.0, "pace": 1.0, "idle": 2.0, "look_around": 2.0, "graze": 0.5}),
-        Species("tiger", mean.TIGER, quadruped_coats.tiger, _HUNTER, (0.12, 0.6)),
-        Species("cat", mean.CAT, quadruped_coats.cat, _HUNTER, (0.15, 0.8)),
-        Species("dog", mean.DOG, quadruped_coats.dog, _HUNTER, (0.15, 0.8)),
-        Species("fox", mean.FOX, quadruped_coats.fox, _HUNTER, (0.2, 0.9)),
+        Species("tiger", mean.TIGER, quadruped_coats.tiger, _HUNTER, (0.05, 0.3)),
+        Species("cat", mean.CAT, quadruped_coats.cat, _HUNTER, (0.08, 0.4)),
+        Species("dog", mean.DOG, quadruped_coats.dog, _HUNTER, (0.08, 0.4)),
+        Species("fox", mean.FOX, quadruped_coats.fox, _HUNTER, (0.1, 0.45)),
         Species("deer", mean.DEER, quadruped_coats.deer, _GRAZER),
-        Species("bear", mean.BEAR, quadruped_coats.bear, {"walk": 3.0, "idle": 1.5, "look_around": 1.5, "sit": 0.7, "rear": 0.5}, (0.4, 0.9)),
-        Species("kangaroo", KangarooShape(), quadruped_coats.kangaroo, {"hop": 2.0, "idle": 2.5, "look_around": 2.5}, (0.15, 0.7)),
+        Species("bear", mean.BEAR, quadruped_coats.bear, {"walk": 3.0, "idle": 1.5, "look_around": 1.5, "sit": 0.7}, (0.2, 0.7)),
+        Species("kangaroo", KangarooShape(), quadruped_coats.kangaroo, {"hop": 2.0, "idle": 2.5, "look_around": 2.5}, (0.08, 0.4)),
         Species("penguin", PENGUIN, bird_coats.penguin, {"waddle": 3.0, "idle": 2.0, "look_around": 1.0}, (0.05, 0.2)),
         Species("bird", BIRD, bird_coats.bird, {"walk": 2.0, "idle": 2.0, "look_around": 1.5, "flap": 1.5, "glide": 0.7}, (0.08, 0.4)),
         Species("humanoid", PERSON, humanoid_coats.humanoid, _PERSON, (0.0, 0.0)),
