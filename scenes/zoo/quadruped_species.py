@@ -134,8 +134,8 @@ GIRAFFE = QuadrupedShape(
 )  # fmt: skip
 
 TIGER = QuadrupedShape(
-    fore=LegShape((0.33, 0.31, 0.13), (0.07, 0.13), (-34.0, 2.0, 0.0), girth=1.3, muscle=1.1),
-    hind=LegShape((0.37, 0.33, 0.19), (0.07, 0.13), (28.0, -40.0, 4.0), girth=1.15, muscle=1.1),
+    fore=LegShape((0.31, 0.285, 0.12), (0.07, 0.13), (-34.0, 2.0, 0.0), girth=1.3, muscle=1.1),
+    hind=LegShape((0.35, 0.305, 0.175), (0.07, 0.13), (28.0, -40.0, 4.0), girth=1.15, muscle=1.1),
     head=HeadShape(
         0.43, 12.0, _FELINE_HEAD, (0.645, 0.16, 0.245, 0.055),
         EarShape((0.2, 0.27, 0.26), (0.14, 0.54, 0.4), 0.13, point=0.7, widest=0.5), muzzle=0.66, nose=0.1,
@@ -207,8 +207,8 @@ DEER = QuadrupedShape(
 )  # fmt: skip
 
 BEAR = QuadrupedShape(
-    fore=LegShape((0.36, 0.31, 0.08), (0.08, 0.2), (-26.0, 2.0, 4.0), girth=1.5, apart=(0.15, 0.16)),
-    hind=LegShape((0.42, 0.31, 0.08), (0.08, 0.24), (24.0, -26.0, 0.0), girth=1.45, apart=(0.15, 0.16)),
+    fore=LegShape((0.34, 0.28, 0.07), (0.08, 0.2), (-26.0, 2.0, 4.0), girth=1.5, apart=(0.15, 0.16)),
+    hind=LegShape((0.39, 0.285, 0.07), (0.08, 0.24), (24.0, -26.0, 0.0), girth=1.45, apart=(0.15, 0.16)),
     head=HeadShape(
         0.48, 18.0, _URSINE_HEAD, (0.48, 0.15, 0.2, 0.036),
         EarShape((0.12, 0.24, 0.25), (0.1, 0.47, 0.36), 0.12, point=0.75, widest=0.55), muzzle=0.52, nose=0.075,

@@ -10,11 +10,12 @@ from . import bird_coats, humanoid_coats, quadruped_coats
 from . import quadruped_species as mean
 from .bird import BIRD, PENGUIN, BirdShape, bird
 from .blueprint import Blueprint
-from .body import Archetype, make_archetype
+from .body import Archetype
 from .coat import Coat
 from .humanoid import CHIBI, PERSON, HumanoidShape, humanoid
 from .kangaroo import KangarooShape, kangaroo
 from .quadruped import QuadrupedShape, quadruped
+from .store import stored_archetype
 
 Shape = QuadrupedShape | KangarooShape | BirdShape | HumanoidShape
 
@@ -72,6 +73,6 @@ def draw(shape: Shape) -> Blueprint:
 
 @lru_cache(maxsize=None)
 def archetype(name: str) -> Archetype:
-    """The mean body of a species, made once in a process (some seconds). Raises KeyError for a species that is not in
-    `SPECIES`."""
-    return make_archetype(draw(SPECIES[name].shape))
+    """The mean body of a species; the first time on a machine it takes some seconds. Raises KeyError for a species that
+    is not in `SPECIES`."""
+    return stored_archetype(draw(SPECIES[name].shape))
