@@ -116,6 +116,7 @@ QUADRUPED = (
          Wave("{side}_shoulder", "pitch", 6, -10, peak=0.7), Wave("{side}_elbow", "pitch", 8, -50, peak=0.2),
          Wave("{side}_wrist", "pitch", 0, 45), *_tail_streams(12, 9, 0.65)),
         (Drift("y", 0.1, peak=0.67),),
+        Hold((-4, 32, 20), (30, 32)),
     ),
 )  # fmt: skip
 

@@ -120,7 +120,7 @@ def take(skeleton: Skeleton, posture: Posture, keys: int = 32) -> Clip:
 
 
 def _best(skeleton: Skeleton, posture: Posture) -> Float[Tensor, " 4"]:
-    """Height, angle in radians, hind feet ahead, fore feet ahead: a coarse grid, then a fine one round the best of it."""
+    """Height, angle in radians, hind feet ahead, fore feet ahead: coarsely, then finely round the best."""
     raised = math.radians(posture.raised_deg[0]), math.radians(posture.raised_deg[1])
     spans = [posture.height, raised, posture.hind_ahead, posture.fore_ahead]
     best = torch.zeros(4, dtype=torch.float64)

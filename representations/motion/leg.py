@@ -45,8 +45,8 @@ class Footing:
 
     leg: Leg
     toe: Float[Tensor, "T 3"]
-    pitch: Float[Tensor, "T K-2"]
-    """Radians away from rest of the cannon, where there is one, and the foot, in the leg's plane."""
+    pitch: Float[Tensor, "T L"]
+    """Radians away from rest of the L bones below the two that bend: the cannon, where there is one, and the foot."""
 
 
 def legs(skeleton: Skeleton) -> tuple[Leg, ...]:

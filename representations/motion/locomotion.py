@@ -60,8 +60,8 @@ class Gait:
 def go(skeleton: Skeleton, gait: Gait) -> Clip:
     """A looping clip of one cycle of the gait, by the skeleton's own joint names and proportions.
 
-    Raises ValueError where a joint of a leg is missing, a foot that should step doesn't reach the ground at rest, or
-    the stride is too long for the legs (see `fitted`).
+    Raises ValueError where a joint of a leg is missing, a foot that should step is off the ground at rest or one that
+    should not stands there, or the stride is too long for the legs (see `fitted`).
     """
     walker = _Walker(skeleton, gait)
     footings = walker.steps(gait.stride)
@@ -71,7 +71,7 @@ def go(skeleton: Skeleton, gait: Gait) -> Clip:
 
 
 def fitted(skeleton: Skeleton, gait: Gait) -> Gait:
-    """The gait with its stride shortened to what these legs can do, the body sunk by no more than a tenth of its height.
+    """The gait with its stride shortened to what these legs can do with the body a tenth of its height lower.
 
     Raises ValueError where they cannot even mark time.
     """
@@ -110,8 +110,10 @@ class _Walker:
         self.legs = [(leg, phase) for leg, phase in zip(every, gait.phases, strict=True) if phase is not None]
         require(skeleton, [joint for leg, _ in self.legs for joint in leg.joints], gait.name)
         stand = standing(skeleton)
-        for leg, _ in self.legs:
-            if leg not in stand:
+        for leg, phase in zip(every, gait.phases, strict=True):
+            if phase is None and leg in stand:
+                raise ValueError(f"{gait.name} carries {leg.joints[-1]}, which stands at rest; use 'half_bound'")
+            if phase is not None and leg not in stand:
                 raise ValueError(f"{gait.name} steps on {leg.joints[-1]}, which is off the ground at rest; use 'hop'")
         self.height = hip_height(skeleton)
         self.time = torch.arange(gait.keys + 1, dtype=torch.float64) / gait.keys
