@@ -72,18 +72,9 @@ _TUCKED = (
 SIT = Posture("sit", (0.22, 0.55), (15, 65), (0.3, 42), True, "stand", (-0.1, 0.7), (-0.15, 0.2), 0.42, 5.0, _CALM)
 LIE = Posture("lie", (0.16, 0.42), (-6, 10), (0.24, 0), True, "flat", (0.0, 0.8), (0.0, 0.8), 0.0, 6.0, _CALM)
 REAR = Posture(
-    "rear",
-    (0.75, 1.0),
-    (35, 62),
-    (0.92, 55),
-    False,
-    "free",
-    (-0.1, 0.45),
-    (0, 0),
-    0.3,
-    2.0,
+    "rear", (0.75, 1.0), (35, 62), (0.92, 55), False, "free", (-0.1, 0.45), (0, 0), 0.3, 2.0,
     (*_TUCKED, Wave("neck", "pitch", 4, harmonic=2), Wave("head", "pitch", 3, harmonic=2, peak=0.2)),
-)
+)  # fmt: skip
 # Kangaroos sit upright on their long feet, the tail behind them on the ground.
 SIT_ON_TAIL = Posture(
     "sit", (0.45, 0.85), (-5, 25), (0.6, 8), True, "free", (0.0, 0.8), (0, 0), 0.42, 5.0,
@@ -101,18 +92,26 @@ def sit(skeleton: Skeleton) -> Clip:
 
 
 def lie(skeleton: Skeleton) -> Clip:
-    """Lying on the belly, legs folded under, forearms ahead. Raises ValueError where a joint of a leg is missing."""
+    """Lying on the belly, legs folded under, forearms ahead.
+
+    Raises ValueError where a joint of a leg is missing or fore legs are off the ground at rest.
+    """
     return take(skeleton, LIE)
 
 
 def rear(skeleton: Skeleton) -> Clip:
-    """Standing on the hind legs, the fore legs beating the air. Raises ValueError where a joint of a leg is missing."""
+    """Standing on the hind legs, the fore legs beating the air.
+
+    Raises ValueError where a joint of a leg is missing or fore legs are off the ground at rest.
+    """
     return take(skeleton, REAR)
 
 
 def take(skeleton: Skeleton, posture: Posture, keys: int = 32) -> Clip:
     """A looping clip in a posture, the best that the skeleton's proportions and limits allow."""
     require(skeleton, [joint for leg in legs(skeleton) for joint in leg.joints], posture.name)
+    if posture is not SIT_ON_TAIL and not any(leg.fore for leg in standing(skeleton)):
+        raise ValueError(f"{posture.name} is for bodies that stand on their fore legs; this one's are off the ground")
     best = _best(skeleton, posture)
     time = torch.arange(keys + 1, dtype=torch.float64) / keys
     rotations, shift = _posed(skeleton, posture, best.expand(keys + 1, 4), swing(skeleton, posture.waves, time))

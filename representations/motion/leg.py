@@ -137,8 +137,10 @@ def leg_turns(skeleton: Skeleton, footing: Footing, hip: Float[Tensor, "T 3"]) -
     return torch.stack(turns, dim=1)
 
 
-def body_sink(skeleton: Skeleton, footing: Footing, hip: Float[Tensor, "T 3"], on_ground: Bool[Tensor, " T"]) -> float:
-    """How far the body must sink for the leg to reach where its foot stands; 0 where it does as it is.
+def body_sink(
+    skeleton: Skeleton, footing: Footing, hip: Float[Tensor, "T 3"], on_ground: Bool[Tensor, " T"]
+) -> Float[Tensor, " T"]:
+    """How far the body must sink for the leg to reach its standing foot; 0 where it does as it is, or is in the air.
 
     Raises ValueError where the foot stands too far ahead, behind or aside to be reached at any height.
     """
@@ -155,7 +157,7 @@ def body_sink(skeleton: Skeleton, footing: Footing, hip: Float[Tensor, "T 3"], o
             f"{footing.leg.joints[0]}: a stride that reaches {float(ahead[out].abs().max()):.3g} is too long for a leg "
             f"of {longest:.3g}; take a shorter one"
         )
-    return float((-below[on_ground].sqrt() - way[on_ground, 1]).max().clamp_min(0)) if bool(on_ground.any()) else 0.0
+    return torch.where(on_ground, (-below.clamp_min(0).sqrt() - way[:, 1]).clamp_min(0), 0.0)
 
 
 def _complete(skeleton: Skeleton) -> tuple[Leg, ...]:

@@ -140,8 +140,8 @@ class _Walker:
     def sinking(self, footings: list[Footing]) -> Float[Tensor, " 3"]:
         """How far the root must come down so that feet reach the ground while they stand on it."""
         down = [since < self.gait.duty for since in self.since]
-        deep = sink(self.skeleton, self.rotations, self.shift, footings, down)
-        return torch.tensor([0.0, deep, 0.0], dtype=torch.float64)
+        deep = sink(self.skeleton, self.rotations, self.shift, footings, down).amax()
+        return torch.nn.functional.pad(deep[None], (1, 1))
 
     def _since(self, phase: float) -> Tensor:
         """Time since touchdown, in cycles."""

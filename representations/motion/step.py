@@ -55,7 +55,7 @@ def toe_path(stride: Stride, phase: Float[Tensor, " T"]) -> Float[Tensor, "T 2"]
 
 
 def lower_pitch(stride: Stride, hold: Hold, bones: int, phase: Float[Tensor, " T"]) -> Float[Tensor, "T L"]:
-    """Radians away from rest of what hangs below the two bent bones of a leg of `bones`: cannon and foot, or the foot."""
+    """Radians away from rest of what hangs below a leg's two bent bones: cannon and foot, or the foot."""
     d, s = stride.duty, 1 - stride.duty
     heel_off, swing = hold.foot_deg
     foot = [(0, 0), (0.3 * d, 0), (0.65 * d, 0), (d, heel_off), (d + 0.3 * s, swing), (d + 0.8 * s, 0.1 * swing)]
