@@ -37,8 +37,8 @@ def flap(
             Wave("{side}_wing_tip", "roll", 0.45 * beat_deg, peak=0.22),
             # The yaws are greatest in the middle of the way up.
             Wave("{side}_wing_upper", "yaw", 5, 5, peak=-0.25),
-            Wave("{side}_wing_lower", "yaw", -12.5, -12.5, peak=-0.2),
-            Wave("{side}_wing_tip", "yaw", 15, 15, peak=-0.15),
+            Wave("{side}_wing_lower", "yaw", -20, -20, peak=-0.2),
+            Wave("{side}_wing_tip", "yaw", 24, 24, peak=-0.15),
             Wave("tail", "pitch", 6, peak=0.1),
             Wave("neck", "pitch", -3),
         ),

@@ -4,9 +4,9 @@ What makes a posture is a handful of numbers: how high the hips are, how far the
 feet stand ahead of the joints they hang from. All combinations on a grid are posed at once, and the one is kept that
 costs least:
 
-    cost = missed ground + joints beyond their limits + joints below the ground + distance from what is wished for
+    cost = missed ground + joints beyond their limits + leg joints below the ground + distance from what is wished for
 
-The cost is a sum of squares of lengths in hip heights and angles in radians, the wishes weighing least.
+A sum of squares of lengths in hip heights and angles in radians, the wishes weighing least. The tail is laid down last.
 """
 
 from __future__ import annotations
@@ -115,6 +115,7 @@ def take(skeleton: Skeleton, posture: Posture, keys: int = 32) -> Clip:
     best = _best(skeleton, posture)
     time = torch.arange(keys + 1, dtype=torch.float64) / keys
     rotations, shift = _posed(skeleton, posture, best.expand(keys + 1, 4), swing(skeleton, posture.waves, time))
+    rotations = lay_tail(skeleton, rotations, shift, always=posture.hind_flat)
     return finished(posture.name, time * posture.seconds, rotations, shift)
 
 
@@ -162,8 +163,7 @@ def _posed(
             _footing(skeleton, posture, leg, joints[:, skeleton.index(leg.joints[0])], fore_ahead * unit)
             for leg in fore
         ]
-    rotations = plant(skeleton, rotations, shift, footings)
-    return lay_tail(skeleton, rotations, shift, always=posture.hind_flat), shift
+    return plant(skeleton, rotations, shift, footings), shift
 
 
 def _footing(skeleton: Skeleton, posture: Posture, leg: Leg, top: Float[Tensor, "T 3"], ahead: Tensor) -> Footing:
@@ -184,8 +184,9 @@ def _cost(skeleton: Skeleton, posture: Posture, tries: Float[Tensor, "T 4"]) -> 
     tips = on_ground(skeleton, rotations, shift, skeleton.tips)[..., 1]
     down = [leg for leg in standing(skeleton) if not (leg.fore and posture.fore == "free")]
     missed = sum((tips[:, skeleton.index(leg.joints[-1])] - ground).square() for leg in down)
-    below = (ground - on_ground(skeleton, rotations, shift, skeleton.joints)[..., 1]).clamp_min(0).square().sum(1)
+    limbs = [skeleton.index(joint) for leg in legs(skeleton) for joint in leg.joints]
+    below = ground - on_ground(skeleton, rotations, shift, skeleton.joints)[:, limbs, 1]
     vectors, limits = vector_from_quaternion(rotations[:, 1:]), torch.deg2rad(skeleton.limits_deg[1:].double())
     beyond = torch.maximum(limits[..., 0] - vectors, vectors - limits[..., 1]).clamp_min(0).square().sum((1, 2))
     wished = (tries[:, 0] - posture.wish[0]).square() + (tries[:, 1] - math.radians(posture.wish[1])).square()
-    return 1000 * (missed + below) / unit**2 + 3 * beyond + 0.3 * wished
+    return 1000 * (missed + below.clamp_min(0).square().sum(1)) / unit**2 + 3 * beyond + 0.3 * wished

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float
@@ -69,5 +70,10 @@ def lower_pitch(stride: Stride, hold: Hold, bones: int, phase: Float[Tensor, " T
 
 
 def _periodic(keys_deg: list[tuple[float, float]], phase: Tensor) -> Tensor:
-    times, values = zip(*keys_deg, strict=True)
-    return torch.deg2rad(torch.from_numpy(CubicSpline(times, values, bc_type="periodic")(phase.numpy())))
+    return torch.deg2rad(torch.from_numpy(_spline(tuple(keys_deg))(phase.numpy())))
+
+
+@lru_cache(maxsize=256)
+def _spline(keys: tuple[tuple[float, float], ...]) -> CubicSpline:
+    times, values = zip(*keys, strict=True)
+    return CubicSpline(times, values, bc_type="periodic")
