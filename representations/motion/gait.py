@@ -174,6 +174,6 @@ def walk(skeleton: Skeleton) -> Clip:
 
     Quadruped: lateral sequence, touchdown of left hind, left fore, right hind, right fore a quarter cycle apart
     (Hildebrand 1965). Biped: legs half a cycle apart, arms swinging against them. Bird: the same legs, wings folded.
-    Raises ValueError where a leg joint is missing, or the stride too long for the legs.
+    Short legs make shorter steps. Raises ValueError where a leg joint is missing, or a foot is off the ground at rest.
     """
-    return go(skeleton, GAITS[skeleton.plan, "walk"])
+    return go(skeleton, GAITS[skeleton.plan, "walk"], shorten=True)

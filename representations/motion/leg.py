@@ -72,8 +72,11 @@ def require(skeleton: Skeleton, joints: Sequence[str], motion: str) -> None:
 
 
 def ground_level(skeleton: Skeleton) -> float:
-    """Height of the lowest toe at rest."""
-    return min(float(skeleton.tips[skeleton.index(leg.joints[-1]), 1]) for leg in _complete(skeleton))
+    """Height of the lowest toe at rest. Raises ValueError where no leg has all its joints."""
+    whole = _complete(skeleton)
+    if not whole:
+        raise ValueError("this skeleton has no leg whose joints are all labelled; label them, or use 'interpolate'")
+    return min(float(skeleton.tips[skeleton.index(leg.joints[-1]), 1]) for leg in whole)
 
 
 def hip_height(skeleton: Skeleton) -> float:
@@ -88,10 +91,10 @@ def hip_height(skeleton: Skeleton) -> float:
 
 
 def standing(skeleton: Skeleton) -> tuple[Leg, ...]:
-    """The legs whose toes are on the ground at rest."""
-    ground = ground_level(skeleton)
+    """The legs whose toes are on the ground at rest; those whose joints aren't all there don't count."""
 
     def stands(leg: Leg) -> bool:
+        ground = ground_level(skeleton)
         toe = float(skeleton.tips[skeleton.index(leg.joints[-1]), 1]) - ground
         return toe <= _OFF_GROUND * (float(skeleton.joints[skeleton.index(leg.joints[0]), 1]) - ground)
 
@@ -161,10 +164,7 @@ def body_sink(
 
 
 def _complete(skeleton: Skeleton) -> tuple[Leg, ...]:
-    whole = tuple(leg for leg in legs(skeleton) if all(joint in skeleton.names for joint in leg.joints))
-    if not whole:
-        raise ValueError("this skeleton has no leg whose joints are all labelled; label them, or use 'interpolate'")
-    return whole
+    return tuple(leg for leg in legs(skeleton) if all(joint in skeleton.names for joint in leg.joints))
 
 
 def _lower_end(bones: Tensor, pitch: Tensor) -> Tensor:

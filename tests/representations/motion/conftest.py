@@ -1,10 +1,12 @@
 """Bodies of very different proportions, all made of the templates by aiming and scaling bones."""
 
 import math
+from functools import cache
 
 import pytest
 import torch
 
+from zoetrope.representations.motion.library import motion
 from zoetrope.representations.rotation import multiply
 from zoetrope.representations.skeleton import forward_kinematics, posed_joints
 from zoetrope.representations.template import template
@@ -19,7 +21,7 @@ _BODIES = {
     "bird": ("bird", {}, {}),
     "giraffe": (
         "quadruped",
-        {"neck": 3.2, "hip": 1.25, "knee": 1.3, "hock": 2.0, "shoulder": 1.3, "elbow": 1.45, "wrist": 2.4, "spine": 0.75},
+        {"neck": 3.2, "hip": 1.25, "knee": 1.3, "hock": 2.0, "shoulder": 1.3, "elbow": 1.45, "wrist": 2.4},
         {"neck": 60, "head": -10},
     ),
     "elephant": (
@@ -27,7 +29,11 @@ _BODIES = {
         {"neck": 0.5, "hip": 1.15, "hock": 0.5, "shoulder": 1.4, "wrist": 0.6},
         {**_COLUMNS, "neck": 15, "head": 0},
     ),
-    "bear": ("quadruped", {"hock": 0.45, "back_paw": 1.6, "wrist": 0.4, "front_paw": 1.3, **dict.fromkeys(_TAIL, 0.3)}, {}),
+    "bear": (
+        "quadruped",
+        {"hock": 0.45, "back_paw": 1.6, "wrist": 0.4, "front_paw": 1.3, **dict.fromkeys(_TAIL, 0.3)},
+        {},
+    ),
     "cat": ("quadruped", {"neck": 0.6, "hock": 0.7, "wrist": 0.7, **dict.fromkeys(_TAIL, 1.3)}, {}),
     "kangaroo": (
         "quadruped",
@@ -42,6 +48,7 @@ _BODIES = {
 }  # fmt: skip
 
 
+@cache
 def body(name):
     """The skeleton of one of these bodies."""
     plan, lengths, elevations = _BODIES[name]
@@ -66,6 +73,17 @@ def body(name):
 def animal():
     """A maker of bodies by name."""
     return body
+
+
+@pytest.fixture
+def moving():
+    """A maker of clips by the names of a body and a motion; each is made once."""
+    return _moving
+
+
+@cache
+def _moving(name, what):
+    return motion(what, body(name))
 
 
 def placed(skeleton, clip, points):

@@ -38,9 +38,9 @@ def test_gliding_wings_are_spread_and_birds_in_the_air_are_off_the_ground(animal
 
 
 @pytest.mark.parametrize("name", ["walk", "idle", "graze"])
-def test_on_the_ground_wings_are_folded_along_the_flanks(animal, on_ground, name):
+def test_on_the_ground_wings_are_folded_along_the_flanks(animal, moving, on_ground, name):
     skeleton = animal("bird")
-    clip = motion(name, skeleton)
+    clip = moving("bird", name)
     tips, joints = (on_ground(skeleton, clip, points) for points in (skeleton.tips, skeleton.joints))
     end, root = (at[:, skeleton.index(f"left_wing_{part}")] for at, part in ((tips, "tip"), (joints, "upper")))
     body = joints[:, skeleton.index("neck")] - joints[:, 0]
