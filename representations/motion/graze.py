@@ -17,7 +17,7 @@ from ..rotation import multiply
 from ..skeleton import Skeleton
 from .body import finished, on_ground, pivoted, plant, sink
 from .clip import Clip
-from .leg import Footing, Leg, ground_level, hip_height, legs, require, rest_bones, rest_toe, standing
+from .leg import Footing, Leg, ground_level, hip_height, legs, require, require_hind, rest_bones, rest_toe, standing
 from .standing import HANDS
 from .wave import Wave, about, still, swing
 from .wing import fold_wings
@@ -53,12 +53,13 @@ _BIRD_FEEDS = (Wave("neck", "yaw", 8, peak=0.15), Wave("head", "pitch", 8, -4, h
 def graze(skeleton: Skeleton) -> Clip:
     """A looping clip with the muzzle on the ground, or the beak of a bird: searching from side to side, chewing.
 
-    Raises ValueError where a joint of a leg or neck, head and muzzle are missing.
+    Raises ValueError where a joint of a leg or neck, head or muzzle are missing, or hind feet don't stand.
     """
     mouth = "beak" if skeleton.plan == "bird" else "muzzle"
     waves = _BIRD_FEEDS if skeleton.plan == "bird" else _FEEDS
     needed = [joint for leg in legs(skeleton) for joint in leg.joints]
     require(skeleton, [*needed, "neck", "head", mouth], "graze")
+    require_hind(standing(skeleton), "graze")
     effort = _enough(skeleton, mouth)
     keys = 48
     time = torch.arange(keys + 1, dtype=torch.float64) / keys

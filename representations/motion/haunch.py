@@ -23,7 +23,7 @@ from ..rotation import multiply, vector_from_quaternion
 from ..skeleton import Skeleton
 from .body import finished, on_ground, pivoted, plant
 from .clip import Clip
-from .leg import Footing, Leg, ground_level, hip_height, legs, require, rest_bones, rest_toe, standing
+from .leg import Footing, Leg, ground_level, hip_height, legs, require, require_hind, rest_bones, rest_toe, standing
 from .tail import lay_tail
 from .wave import Wave, about, still, swing
 
@@ -109,8 +109,12 @@ def rear(skeleton: Skeleton) -> Clip:
 
 def take(skeleton: Skeleton, posture: Posture, keys: int = 32) -> Clip:
     """A looping clip in a posture, the best that the skeleton's proportions and limits allow."""
+    if skeleton.plan != "quadruped":
+        raise ValueError(f"{posture.name} is a posture of a quadruped, but this skeleton is a {skeleton.plan}")
     require(skeleton, [joint for leg in legs(skeleton) for joint in leg.joints], posture.name)
-    if posture is not SIT_ON_TAIL and not any(leg.fore for leg in standing(skeleton)):
+    stand = standing(skeleton)
+    require_hind(stand, posture.name)
+    if posture is not SIT_ON_TAIL and not any(leg.fore for leg in stand):
         raise ValueError(f"{posture.name} is for bodies that stand on their fore legs; this one's are off the ground")
     best = _best(skeleton, posture)
     time = torch.arange(keys + 1, dtype=torch.float64) / keys
@@ -149,20 +153,16 @@ def _posed(
             rotations[:, index] = multiply(rotations[:, index], about(0, posture.level * raised))
     stand = standing(skeleton)
     hind = [leg for leg in stand if not leg.fore]
-    top = float(skeleton.joints[skeleton.index(hind[0].joints[0]), 1]) - ground_level(skeleton)
+    hips = float(skeleton.joints[skeleton.index(hind[0].joints[0]), 1]) - ground_level(skeleton)
     down = torch.zeros(len(tries), 3, dtype=torch.float64)
-    down[:, 1] = height * unit - top
+    down[:, 1] = height * unit - hips
     shift = pivoted(skeleton, rotations[:, 0], down, hind)
     joints = on_ground(skeleton, rotations, shift, skeleton.joints)
-    footings = [
-        _footing(skeleton, posture, leg, joints[:, skeleton.index(leg.joints[0])], hind_ahead * unit) for leg in hind
-    ]
-    if posture.fore != "free":
-        fore = [leg for leg in stand if leg.fore]
-        footings += [
-            _footing(skeleton, posture, leg, joints[:, skeleton.index(leg.joints[0])], fore_ahead * unit)
-            for leg in fore
-        ]
+    footings = []
+    for leg in stand:
+        if not leg.fore or posture.fore != "free":
+            top = joints[:, skeleton.index(leg.joints[0])]
+            footings.append(_footing(skeleton, posture, leg, top, unit * (fore_ahead if leg.fore else hind_ahead)))
     return plant(skeleton, rotations, shift, footings), shift
 
 

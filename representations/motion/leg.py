@@ -71,6 +71,12 @@ def require(skeleton: Skeleton, joints: Sequence[str], motion: str) -> None:
         )
 
 
+def require_hind(stand: Sequence[Leg], motion: str) -> None:
+    """Raises ValueError where none of the legs that stand is a hind one."""
+    if all(leg.fore for leg in stand):
+        raise ValueError(f"{motion} rests on hind feet, which are off the ground at rest; give a rest pose that stands")
+
+
 def ground_level(skeleton: Skeleton) -> float:
     """Height of the lowest toe at rest. Raises ValueError where no leg has all its joints."""
     whole = _complete(skeleton)

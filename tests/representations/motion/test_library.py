@@ -15,16 +15,16 @@ WANTED = {
     "biped": "walk run idle look_around",
     "bird": "walk run waddle hop idle look_around graze flap glide",
     "kangaroo": "hop idle look_around graze sit",
-    "giraffe": _FOUR_FEET,
 }
 
 
 @pytest.mark.parametrize("name", WANTED)
-def test_motions_of_a_body_loop_above_the_ground_with_the_root_at_rest(animal, moving, on_ground, name):
+def test_motions_of_a_body_loop_within_limits_above_the_ground_and_rest_the_root(animal, on_ground, name):
     skeleton = animal(name)
-    assert motions(skeleton) == tuple(WANTED[name].split())
+    made = clips(skeleton)
+    assert [clip.name for clip in made] == WANTED[name].split()
     left = [skeleton.index(leg.joints[-1]) for leg in legs(skeleton) if leg.joints[-1].startswith("left")]
-    for clip in (moving(name, what) for what in WANTED[name].split()):
+    for clip in made:
         assert clip.loop
         assert clip.root is not None
         torch.testing.assert_close(clip.root.turns[0], clip.root.turns[-1])
@@ -36,16 +36,10 @@ def test_motions_of_a_body_loop_above_the_ground_with_the_root_at_rest(animal, m
         # Nothing crosses: left feet stay on the left.
         toes = on_ground(skeleton, clip, skeleton.tips)[:, left, 0] - ends[:, :1, 0]
         assert float(toes.min()) > 0.02, clip.name
-
-
-@pytest.mark.parametrize("name", ["quadruped", "biped", "bird"])
-def test_motions_of_templates_stay_in_their_limits(animal, moving, name):
-    skeleton = animal(name)
-    for clip in (moving(name, what) for what in WANTED[name].split()):
         vectors = torch.rad2deg(vector_from_quaternion(clip.rotations))
         beyond = torch.maximum(skeleton.limits_deg[..., 0] - vectors, vectors - skeleton.limits_deg[..., 1])
-        worst = int(beyond.amax((0, 2)).argmax())
-        assert float(beyond.max()) < 1e-2, f"{clip.name}: {skeleton.names[worst]}"
+        worst = skeleton.names[int(beyond.amax((0, 2)).argmax())]
+        assert float(beyond.max()) < 1e-2, f"{clip.name}: {worst}"
 
 
 def test_a_motion_that_cannot_be_done_says_what_is_missing(animal):
@@ -59,7 +53,6 @@ def test_a_motion_that_cannot_be_done_says_what_is_missing(animal):
         with pytest.raises(ValueError, match=f"{name} needs joints.*left_hock"):
             motion(name, unlabelled)
     mute = replace(skeleton, names=tuple(name.replace("muzzle", "chain_1") for name in skeleton.names))
-    assert "graze" not in motions(mute)
     assert [clip.name for clip in clips(mute, ("graze", "walk"))] == ["walk"]
     with pytest.raises(ValueError, match="a quadruped has no motion 'moonwalk'; choose from walk, amble"):
         motion("moonwalk", skeleton)

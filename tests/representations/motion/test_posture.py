@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from zoetrope.representations.motion.haunch import sit
 from zoetrope.representations.motion.leg import ground_level, hip_height, standing
 from zoetrope.representations.motion.library import motion
 
@@ -25,8 +26,8 @@ def _height(on_ground, skeleton, clip, name, end):
         *((name, "idle") for name in ("quadruped", "biped", "bird", "elephant", "kangaroo")),
         *((name, "look_around") for name in ("giraffe", "biped", "heron")),
         *((name, "graze") for name in ("quadruped", "giraffe", "bird")),
-        *((name, "sit") for name in ("quadruped", "bear", "cat", "kangaroo")),
-        *((name, "lie") for name in ("quadruped", "giraffe")),
+        *((name, "sit") for name in ("quadruped", "kangaroo")),
+        ("giraffe", "lie"),
     ],
 )
 def test_feet_stay_on_the_ground_where_they_are(animal, moving, on_ground, name, still):
@@ -120,3 +121,17 @@ def test_lying_is_low_and_rearing_high(animal, moving, on_ground):
         assert float(torch.corrcoef(torch.stack(paws))[0, 1]) < 0
         hind = on_ground(skeleton, rear, skeleton.tips)[:, skeleton.index("left_back_paw"), 1]
         assert float((hind - ground_level(skeleton)).abs().max()) < 5e-3 * hip_height(skeleton)
+
+
+def test_postures_are_for_bodies_that_can_take_them(animal):
+    with pytest.raises(ValueError, match="a posture of a quadruped, but this skeleton is a bird"):
+        sit(animal("bird"))
+    # Someone who stands on their hands.
+    skeleton = animal("quadruped")
+    raised = torch.zeros(len(skeleton), 3)
+    for joint, part in enumerate(skeleton.parts):
+        raised[joint, 1] = 0.2 if "_hind_" in part else 0.0
+    acrobat = skeleton.with_rest(skeleton.joints + raised, skeleton.tips + raised)
+    for what in ("sit", "graze"):
+        with pytest.raises(ValueError, match=f"{what} rests on hind feet"):
+            motion(what, acrobat)
