@@ -60,7 +60,7 @@ def swing(skeleton: Skeleton, waves: Sequence[Wave], time: Float[Tensor, " T"]) 
     >>> from zoetrope.representations.template import template
     >>> nod = Wave("head", "pitch", swing_deg=10)
     >>> swing(template("bird").skeleton, [nod], torch.zeros(3)).shape
-    torch.Size([3, 22, 4])
+    torch.Size([3, 19, 4])
     """
     rotations = still(skeleton, time)
     for wave in waves:

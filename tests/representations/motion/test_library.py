@@ -40,6 +40,10 @@ def test_motions_of_a_body_loop_within_limits_above_the_ground_and_rest_the_root
         beyond = torch.maximum(skeleton.limits_deg[..., 0] - vectors, vectors - skeleton.limits_deg[..., 1])
         worst = skeleton.names[int(beyond.amax((0, 2)).argmax())]
         assert float(beyond.max()) < 1e-2, f"{clip.name}: {worst}"
+        turn = vectors.diff(dim=0).abs()
+        assert turn.max() < 35, "a key jumps"
+        # From the last key before the end to the first there is no more of a jump than elsewhere.
+        assert turn[-1].max() < 1.5 * turn[:-1].max()
 
 
 def test_a_motion_that_cannot_be_done_says_what_is_missing(animal):
