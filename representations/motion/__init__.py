@@ -1,1 +1,5 @@
-"""motion."""
+"""The motion library: clips of skeletons in motion, made from their own proportions.
+
+`library` makes every motion by name, of which the gaits are tables in `gait`; `moment` draws poses from clips, `range`
+adds what joints do besides; `sway` moves through given poses. A `clip.Clip` is what all of them make.
+"""

@@ -45,17 +45,19 @@ def sink(
     rotations: Float[Tensor, "T J 4"],
     shift: Float[Tensor, "T 3"],
     footings: Sequence[Footing],
-    down: Sequence[Bool[Tensor, " T"]],
-) -> float:
-    """How far the whole body must sink so that every foot reaches the ground while it is `down`.
+    down: Sequence[Bool[Tensor, " T"]] | None = None,
+) -> Float[Tensor, " T"]:
+    """How far the whole body must sink so that every foot reaches its place while it is `down`; always without that.
 
     Raises ValueError where a foot cannot at any height.
     """
     joints = on_ground(skeleton, rotations, shift, skeleton.joints)
-    return max(
+    down = [torch.ones(len(rotations), dtype=torch.bool)] * len(footings) if down is None else down
+    deep = [
         body_sink(skeleton, footing, joints[:, skeleton.index(footing.leg.joints[0])], at)
         for footing, at in zip(footings, down, strict=True)
-    )
+    ]
+    return torch.stack(deep).amax(0)
 
 
 def plant(

@@ -7,12 +7,14 @@ import torch
 from ..skeleton import Skeleton
 from .body import finished
 from .clip import Clip
-from .leg import require
-from .wave import Wave, swing
+from .leg import hip_height, require
+from .wave import Drift, Wave, drift, swing
 from .wing import WING_JOINTS
 
 _LEVEL_DEG = 18.0
 """How far a bird in the air leans forward from how it stands."""
+_ALOFT = 1.5
+"""How much higher than standing it flies, in hip heights."""
 
 
 def flap(
@@ -35,8 +37,8 @@ def flap(
             Wave("{side}_wing_tip", "roll", 0.45 * beat_deg, peak=0.22),
             # The yaws are greatest in the middle of the way up.
             Wave("{side}_wing_upper", "yaw", 5, 5, peak=-0.25),
-            Wave("{side}_wing_lower", "yaw", -12.5, -12.5, peak=-0.2),
-            Wave("{side}_wing_tip", "yaw", 15, 15, peak=-0.15),
+            Wave("{side}_wing_lower", "yaw", -20, -20, peak=-0.2),
+            Wave("{side}_wing_tip", "yaw", 24, 24, peak=-0.15),
             Wave("tail", "pitch", 6, peak=0.1),
             Wave("neck", "pitch", -3),
         ),
@@ -73,4 +75,6 @@ def _flown(skeleton: Skeleton, name: str, seconds: float, keys: int, waves: tupl
     legs = (("{side}_upper_leg", 45), ("{side}_lower_leg", 30), ("{side}_foot", 55))
     held = (Wave("hips", "pitch", 0, _LEVEL_DEG), *(Wave(joint, "pitch", 0, back) for joint, back in legs))
     rotations = swing(skeleton, (*held, *waves), time)
-    return finished(name, time * seconds, rotations, torch.zeros(keys + 1, 3, dtype=torch.float64))
+    # The beat carries the body up a little later than it drives the wings down.
+    aloft = drift((Drift("y", 0.05, _ALOFT, peak=0.6),), time, hip_height(skeleton))
+    return finished(name, time * seconds, rotations, aloft)

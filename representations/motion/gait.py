@@ -116,6 +116,7 @@ QUADRUPED = (
          Wave("{side}_shoulder", "pitch", 6, -10, peak=0.7), Wave("{side}_elbow", "pitch", 8, -50, peak=0.2),
          Wave("{side}_wrist", "pitch", 0, 45), *_tail_streams(12, 9, 0.65)),
         (Drift("y", 0.1, peak=0.67),),
+        Hold((-4, 32, 20), (30, 32)),
     ),
 )  # fmt: skip
 
@@ -173,6 +174,6 @@ def walk(skeleton: Skeleton) -> Clip:
 
     Quadruped: lateral sequence, touchdown of left hind, left fore, right hind, right fore a quarter cycle apart
     (Hildebrand 1965). Biped: legs half a cycle apart, arms swinging against them. Bird: the same legs, wings folded.
-    Raises ValueError where a leg joint is missing, or the stride too long for the legs.
+    Short legs make shorter steps. Raises ValueError where a leg joint is missing, or a foot is off the ground at rest.
     """
-    return go(skeleton, GAITS[skeleton.plan, "walk"])
+    return go(skeleton, GAITS[skeleton.plan, "walk"], shorten=True)

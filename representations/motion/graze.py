@@ -17,7 +17,7 @@ from ..rotation import multiply
 from ..skeleton import Skeleton
 from .body import finished, on_ground, pivoted, plant, sink
 from .clip import Clip
-from .leg import Footing, Leg, ground_level, hip_height, legs, require, rest_bones, rest_toe, standing
+from .leg import Footing, Leg, ground_level, hip_height, legs, require, require_hind, rest_bones, rest_toe, standing
 from .standing import HANDS
 from .wave import Wave, about, still, swing
 from .wing import fold_wings
@@ -53,25 +53,31 @@ _BIRD_FEEDS = (Wave("neck", "yaw", 8, peak=0.15), Wave("head", "pitch", 8, -4, h
 def graze(skeleton: Skeleton) -> Clip:
     """A looping clip with the muzzle on the ground, or the beak of a bird: searching from side to side, chewing.
 
-    Raises ValueError where a joint of a leg or neck, head and muzzle are missing.
+    Raises ValueError where a joint of a leg or neck, head or muzzle are missing, or hind feet don't stand.
     """
     mouth = "beak" if skeleton.plan == "bird" else "muzzle"
     waves = _BIRD_FEEDS if skeleton.plan == "bird" else _FEEDS
     needed = [joint for leg in legs(skeleton) for joint in leg.joints]
     require(skeleton, [*needed, "neck", "head", mouth], "graze")
-    effort = torch.linspace(0, 3, _EFFORTS, dtype=torch.float64)
-    rotations, shift = _trunk(skeleton, effort, still(skeleton, effort))
-    tip = on_ground(skeleton, rotations, shift, skeleton.tips)[:, skeleton.index(mouth), 1]
-    down = tip <= ground_level(skeleton) + _CLEARANCE * hip_height(skeleton)
-    enough = effort[int(down.int().argmax()) if bool(down.any()) else int(tip.argmin())]
-
+    require_hind(standing(skeleton), "graze")
+    effort = _enough(skeleton, mouth)
     keys = 48
     time = torch.arange(keys + 1, dtype=torch.float64) / keys
-    rotations, shift = _trunk(skeleton, enough.expand(keys + 1), swing(skeleton, waves, time))
-    footings = [_footing(skeleton, leg, float(enough), keys + 1) for leg in standing(skeleton)]
-    always = [torch.ones(keys + 1, dtype=torch.bool)] * len(footings)
-    shift = shift - shift.new_tensor([0, sink(skeleton, rotations, shift, footings, always), 0])
+    rotations, shift = _trunk(skeleton, effort.expand(keys + 1), swing(skeleton, waves, time))
+    footings = [_footing(skeleton, leg, effort.expand(keys + 1)) for leg in standing(skeleton)]
+    shift[:, 1] -= sink(skeleton, rotations, shift, footings).amax()
     return finished("graze", 6.0 * time, plant(skeleton, rotations, shift, footings), shift)
+
+
+def _enough(skeleton: Skeleton, mouth: str) -> Float[Tensor, ""]:
+    """The least effort that brings the mouth down, or the one that brings it lowest."""
+    efforts = torch.linspace(0, 3, _EFFORTS, dtype=torch.float64)
+    rotations, shift = _trunk(skeleton, efforts, still(skeleton, efforts))
+    tip = on_ground(skeleton, rotations, shift, skeleton.tips)[:, skeleton.index(mouth), 1]
+    # Feet put apart lower the body as well.
+    tip = tip - sink(skeleton, rotations, shift, [_footing(skeleton, leg, efforts) for leg in standing(skeleton)])
+    down = tip <= ground_level(skeleton) + _CLEARANCE * hip_height(skeleton)
+    return efforts[int(down.int().argmax()) if bool(down.any()) else int(tip.argmin())]
 
 
 def _trunk(skeleton: Skeleton, effort: Float[Tensor, " T"], base: Float[Tensor, "T J 4"]) -> tuple[Tensor, Tensor]:
@@ -106,18 +112,18 @@ def _tilt(skeleton: Skeleton) -> float:
     return math.asin(min(0.5, _DEEPEST_FRONT * height / max(1e-6, float(shoulder[2] - hip[2]))))
 
 
-def _footing(skeleton: Skeleton, leg: Leg, effort: float, count: int) -> Footing:
-    toe = rest_toe(skeleton, leg).clone()
+def _footing(skeleton: Skeleton, leg: Leg, effort: Float[Tensor, " T"]) -> Footing:
+    toe = rest_toe(skeleton, leg).repeat(len(effort), 1)
     if leg.fore:
         top = skeleton.joints[skeleton.index(leg.joints[0])]
         side = math.copysign(1.0, float(top[0]))
         outward = skeleton.limits_deg[skeleton.index(leg.joints[0]), 2]
         spread = min(_SPREAD_DEG, float(outward[1] if side > 0 else -outward[0]))
         height = float(top[1]) - ground_level(skeleton)
-        toe[0] += side * min(1.0, max(0.0, effort - 2)) * math.tan(math.radians(spread)) * height
-        toe[2] += side * _STAGGER * height
-    pitch = torch.zeros(count, len(rest_bones(skeleton, leg)) - 2, dtype=torch.float64)
-    return Footing(leg, toe.expand(count, 3), pitch)
+        toe[:, 0] += side * (effort - 2).clamp(0, 1) * math.tan(math.radians(spread)) * height
+        toe[:, 2] += side * _STAGGER * height
+    pitch = torch.zeros(len(effort), len(rest_bones(skeleton, leg)) - 2, dtype=torch.float64)
+    return Footing(leg, toe, pitch)
 
 
 def _limit(skeleton: Skeleton, joint: str, end: int) -> float:

@@ -4,9 +4,9 @@ What makes a posture is a handful of numbers: how high the hips are, how far the
 feet stand ahead of the joints they hang from. All combinations on a grid are posed at once, and the one is kept that
 costs least:
 
-    cost = missed ground + joints beyond their limits + joints below the ground + distance from what is wished for
+    cost = missed ground + joints beyond their limits + leg joints below the ground + distance from what is wished for
 
-The cost is a sum of squares of lengths in hip heights and angles in radians, the wishes weighing least.
+A sum of squares of lengths in hip heights and angles in radians, the wishes weighing least. The tail is laid down last.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..rotation import multiply, vector_from_quaternion
 from ..skeleton import Skeleton
 from .body import finished, on_ground, pivoted, plant
 from .clip import Clip
-from .leg import Footing, Leg, ground_level, hip_height, legs, require, rest_bones, rest_toe, standing
+from .leg import Footing, Leg, ground_level, hip_height, legs, require, require_hind, rest_bones, rest_toe, standing
 from .tail import lay_tail
 from .wave import Wave, about, still, swing
 
@@ -72,18 +72,9 @@ _TUCKED = (
 SIT = Posture("sit", (0.22, 0.55), (15, 65), (0.3, 42), True, "stand", (-0.1, 0.7), (-0.15, 0.2), 0.42, 5.0, _CALM)
 LIE = Posture("lie", (0.16, 0.42), (-6, 10), (0.24, 0), True, "flat", (0.0, 0.8), (0.0, 0.8), 0.0, 6.0, _CALM)
 REAR = Posture(
-    "rear",
-    (0.75, 1.0),
-    (35, 62),
-    (0.92, 55),
-    False,
-    "free",
-    (-0.1, 0.45),
-    (0, 0),
-    0.3,
-    2.0,
+    "rear", (0.75, 1.0), (35, 62), (0.92, 55), False, "free", (-0.1, 0.45), (0, 0), 0.3, 2.0,
     (*_TUCKED, Wave("neck", "pitch", 4, harmonic=2), Wave("head", "pitch", 3, harmonic=2, peak=0.2)),
-)
+)  # fmt: skip
 # Kangaroos sit upright on their long feet, the tail behind them on the ground.
 SIT_ON_TAIL = Posture(
     "sit", (0.45, 0.85), (-5, 25), (0.6, 8), True, "free", (0.0, 0.8), (0, 0), 0.42, 5.0,
@@ -101,26 +92,39 @@ def sit(skeleton: Skeleton) -> Clip:
 
 
 def lie(skeleton: Skeleton) -> Clip:
-    """Lying on the belly, legs folded under, forearms ahead. Raises ValueError where a joint of a leg is missing."""
+    """Lying on the belly, legs folded under, forearms ahead.
+
+    Raises ValueError where a joint of a leg is missing or fore legs are off the ground at rest.
+    """
     return take(skeleton, LIE)
 
 
 def rear(skeleton: Skeleton) -> Clip:
-    """Standing on the hind legs, the fore legs beating the air. Raises ValueError where a joint of a leg is missing."""
+    """Standing on the hind legs, the fore legs beating the air.
+
+    Raises ValueError where a joint of a leg is missing or fore legs are off the ground at rest.
+    """
     return take(skeleton, REAR)
 
 
 def take(skeleton: Skeleton, posture: Posture, keys: int = 32) -> Clip:
     """A looping clip in a posture, the best that the skeleton's proportions and limits allow."""
+    if skeleton.plan != "quadruped":
+        raise ValueError(f"{posture.name} is a posture of a quadruped, but this skeleton is a {skeleton.plan}")
     require(skeleton, [joint for leg in legs(skeleton) for joint in leg.joints], posture.name)
+    stand = standing(skeleton)
+    require_hind(stand, posture.name)
+    if posture is not SIT_ON_TAIL and not any(leg.fore for leg in stand):
+        raise ValueError(f"{posture.name} is for bodies that stand on their fore legs; this one's are off the ground")
     best = _best(skeleton, posture)
     time = torch.arange(keys + 1, dtype=torch.float64) / keys
     rotations, shift = _posed(skeleton, posture, best.expand(keys + 1, 4), swing(skeleton, posture.waves, time))
+    rotations = lay_tail(skeleton, rotations, shift, always=posture.hind_flat)
     return finished(posture.name, time * posture.seconds, rotations, shift)
 
 
 def _best(skeleton: Skeleton, posture: Posture) -> Float[Tensor, " 4"]:
-    """Height, angle in radians, hind feet ahead, fore feet ahead: a coarse grid, then a fine one round the best of it."""
+    """Height, angle in radians, hind feet ahead, fore feet ahead: coarsely, then finely round the best."""
     raised = math.radians(posture.raised_deg[0]), math.radians(posture.raised_deg[1])
     spans = [posture.height, raised, posture.hind_ahead, posture.fore_ahead]
     best = torch.zeros(4, dtype=torch.float64)
@@ -149,22 +153,17 @@ def _posed(
             rotations[:, index] = multiply(rotations[:, index], about(0, posture.level * raised))
     stand = standing(skeleton)
     hind = [leg for leg in stand if not leg.fore]
-    top = float(skeleton.joints[skeleton.index(hind[0].joints[0]), 1]) - ground_level(skeleton)
+    hips = float(skeleton.joints[skeleton.index(hind[0].joints[0]), 1]) - ground_level(skeleton)
     down = torch.zeros(len(tries), 3, dtype=torch.float64)
-    down[:, 1] = height * unit - top
+    down[:, 1] = height * unit - hips
     shift = pivoted(skeleton, rotations[:, 0], down, hind)
     joints = on_ground(skeleton, rotations, shift, skeleton.joints)
-    footings = [
-        _footing(skeleton, posture, leg, joints[:, skeleton.index(leg.joints[0])], hind_ahead * unit) for leg in hind
-    ]
-    if posture.fore != "free":
-        fore = [leg for leg in stand if leg.fore]
-        footings += [
-            _footing(skeleton, posture, leg, joints[:, skeleton.index(leg.joints[0])], fore_ahead * unit)
-            for leg in fore
-        ]
-    rotations = plant(skeleton, rotations, shift, footings)
-    return lay_tail(skeleton, rotations, shift, always=posture.hind_flat), shift
+    footings = []
+    for leg in stand:
+        if not leg.fore or posture.fore != "free":
+            top = joints[:, skeleton.index(leg.joints[0])]
+            footings.append(_footing(skeleton, posture, leg, top, unit * (fore_ahead if leg.fore else hind_ahead)))
+    return plant(skeleton, rotations, shift, footings), shift
 
 
 def _footing(skeleton: Skeleton, posture: Posture, leg: Leg, top: Float[Tensor, "T 3"], ahead: Tensor) -> Footing:
@@ -185,8 +184,9 @@ def _cost(skeleton: Skeleton, posture: Posture, tries: Float[Tensor, "T 4"]) -> 
     tips = on_ground(skeleton, rotations, shift, skeleton.tips)[..., 1]
     down = [leg for leg in standing(skeleton) if not (leg.fore and posture.fore == "free")]
     missed = sum((tips[:, skeleton.index(leg.joints[-1])] - ground).square() for leg in down)
-    below = (ground - on_ground(skeleton, rotations, shift, skeleton.joints)[..., 1]).clamp_min(0).square().sum(1)
+    limbs = [skeleton.index(joint) for leg in legs(skeleton) for joint in leg.joints]
+    below = ground - on_ground(skeleton, rotations, shift, skeleton.joints)[:, limbs, 1]
     vectors, limits = vector_from_quaternion(rotations[:, 1:]), torch.deg2rad(skeleton.limits_deg[1:].double())
     beyond = torch.maximum(limits[..., 0] - vectors, vectors - limits[..., 1]).clamp_min(0).square().sum((1, 2))
     wished = (tries[:, 0] - posture.wish[0]).square() + (tries[:, 1] - math.radians(posture.wish[1])).square()
-    return 1000 * (missed + below) / unit**2 + 3 * beyond + 0.3 * wished
+    return 1000 * (missed + below.clamp_min(0).square().sum(1)) / unit**2 + 3 * beyond + 0.3 * wished

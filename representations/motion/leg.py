@@ -45,8 +45,8 @@ class Footing:
 
     leg: Leg
     toe: Float[Tensor, "T 3"]
-    pitch: Float[Tensor, "T K-2"]
-    """Radians away from rest of the cannon, where there is one, and the foot, in the leg's plane."""
+    pitch: Float[Tensor, "T L"]
+    """Radians away from rest of the L bones below the two that bend: the cannon, where there is one, and the foot."""
 
 
 def legs(skeleton: Skeleton) -> tuple[Leg, ...]:
@@ -71,9 +71,18 @@ def require(skeleton: Skeleton, joints: Sequence[str], motion: str) -> None:
         )
 
 
+def require_hind(stand: Sequence[Leg], motion: str) -> None:
+    """Raises ValueError where none of the legs that stand is a hind one."""
+    if all(leg.fore for leg in stand):
+        raise ValueError(f"{motion} rests on hind feet, which are off the ground at rest; give a rest pose that stands")
+
+
 def ground_level(skeleton: Skeleton) -> float:
-    """Height of the lowest toe at rest."""
-    return min(float(skeleton.tips[skeleton.index(leg.joints[-1]), 1]) for leg in _complete(skeleton))
+    """Height of the lowest toe at rest. Raises ValueError where no leg has all its joints."""
+    whole = _complete(skeleton)
+    if not whole:
+        raise ValueError("this skeleton has no leg whose joints are all labelled; label them, or use 'interpolate'")
+    return min(float(skeleton.tips[skeleton.index(leg.joints[-1]), 1]) for leg in whole)
 
 
 def hip_height(skeleton: Skeleton) -> float:
@@ -88,10 +97,10 @@ def hip_height(skeleton: Skeleton) -> float:
 
 
 def standing(skeleton: Skeleton) -> tuple[Leg, ...]:
-    """The legs whose toes are on the ground at rest."""
-    ground = ground_level(skeleton)
+    """The legs whose toes are on the ground at rest; those whose joints aren't all there don't count."""
 
     def stands(leg: Leg) -> bool:
+        ground = ground_level(skeleton)
         toe = float(skeleton.tips[skeleton.index(leg.joints[-1]), 1]) - ground
         return toe <= _OFF_GROUND * (float(skeleton.joints[skeleton.index(leg.joints[0]), 1]) - ground)
 
@@ -137,8 +146,10 @@ def leg_turns(skeleton: Skeleton, footing: Footing, hip: Float[Tensor, "T 3"]) -
     return torch.stack(turns, dim=1)
 
 
-def body_sink(skeleton: Skeleton, footing: Footing, hip: Float[Tensor, "T 3"], on_ground: Bool[Tensor, " T"]) -> float:
-    """How far the body must sink for the leg to reach where its foot stands; 0 where it does as it is.
+def body_sink(
+    skeleton: Skeleton, footing: Footing, hip: Float[Tensor, "T 3"], on_ground: Bool[Tensor, " T"]
+) -> Float[Tensor, " T"]:
+    """How far the body must sink for the leg to reach its standing foot; 0 where it does as it is, or is in the air.
 
     Raises ValueError where the foot stands too far ahead, behind or aside to be reached at any height.
     """
@@ -155,14 +166,11 @@ def body_sink(skeleton: Skeleton, footing: Footing, hip: Float[Tensor, "T 3"], o
             f"{footing.leg.joints[0]}: a stride that reaches {float(ahead[out].abs().max()):.3g} is too long for a leg "
             f"of {longest:.3g}; take a shorter one"
         )
-    return float((-below[on_ground].sqrt() - way[on_ground, 1]).max().clamp_min(0)) if bool(on_ground.any()) else 0.0
+    return torch.where(on_ground, (-below.clamp_min(0).sqrt() - way[:, 1]).clamp_min(0), 0.0)
 
 
 def _complete(skeleton: Skeleton) -> tuple[Leg, ...]:
-    whole = tuple(leg for leg in legs(skeleton) if all(joint in skeleton.names for joint in leg.joints))
-    if not whole:
-        raise ValueError("this skeleton has no leg whose joints are all labelled; label them, or use 'interpolate'")
-    return whole
+    return tuple(leg for leg in legs(skeleton) if all(joint in skeleton.names for joint in leg.joints))
 
 
 def _lower_end(bones: Tensor, pitch: Tensor) -> Tensor:

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from ..skeleton import BodyPlan, Skeleton
@@ -16,7 +16,7 @@ from .flap import flap, glide
 from .gait import GAITS
 from .graze import graze
 from .haunch import lie, rear, sit
-from .locomotion import Gait, fitted, go
+from .locomotion import Gait, go
 from .standing import idle, look_around
 
 _STANDING: dict[str, Callable[[Skeleton], Clip]] = {"idle": idle, "look_around": look_around}
@@ -29,13 +29,21 @@ _OTHERS: dict[BodyPlan, dict[str, Callable[[Skeleton], Clip]]] = {
 
 def motions(skeleton: Skeleton) -> tuple[str, ...]:
     """Names of the motions that this skeleton can do: its plan has them, its joints are there, its legs are fit."""
+    return tuple(clip.name for clip in clips(skeleton))
+
+
+def clips(skeleton: Skeleton, names: Sequence[str] | None = None) -> tuple[Clip, ...]:
+    """Clips of those of the named motions, of all without `names`, that this skeleton can do.
+
+    Raises ValueError where a name is none of its plan's.
+    """
     able = []
-    for name in _makers(skeleton):
+    for name in _makers(skeleton) if names is None else names:
+        maker = _maker(skeleton, name)
         try:
-            motion(name, skeleton)
+            able.append(maker(skeleton))
         except ValueError:
             continue
-        able.append(name)
     return tuple(able)
 
 
@@ -45,10 +53,14 @@ def motion(name: str, skeleton: Skeleton) -> Clip:
     'interpolate', which moves through given poses, is `sway.sway`. Raises ValueError where the name is not one for this
     body plan, naming those that are, where joints are missing, naming them, or where legs cannot do it.
     """
+    return _maker(skeleton, name)(skeleton)
+
+
+def _maker(skeleton: Skeleton, name: str) -> Callable[[Skeleton], Clip]:
     makers = _makers(skeleton)
     if name not in makers:
         raise ValueError(f"a {skeleton.plan} has no motion {name!r}; choose from {', '.join(makers)}")
-    return makers[name](skeleton)
+    return makers[name]
 
 
 def _makers(skeleton: Skeleton) -> dict[str, Callable[[Skeleton], Clip]]:
@@ -57,4 +69,4 @@ def _makers(skeleton: Skeleton) -> dict[str, Callable[[Skeleton], Clip]]:
 
 
 def _gait(skeleton: Skeleton, gait: Gait) -> Clip:
-    return go(skeleton, fitted(skeleton, gait))
+    return go(skeleton, gait, shorten=True)

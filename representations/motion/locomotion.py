@@ -57,41 +57,26 @@ class Gait:
     """Poses per cycle."""
 
 
-def go(skeleton: Skeleton, gait: Gait) -> Clip:
+def go(skeleton: Skeleton, gait: Gait, *, shorten: bool = False) -> Clip:
     """A looping clip of one cycle of the gait, by the skeleton's own joint names and proportions.
 
-    Raises ValueError where a joint of a leg is missing, a foot that should step doesn't reach the ground at rest, or
-    the stride is too long for the legs (see `fitted`).
+    With `shorten` of the gait as `fitted` to the skeleton. Raises ValueError where a joint of a leg is missing, a foot
+    that should step is off the ground at rest or one that should not stands there, or the stride is too long for the
+    legs.
     """
     walker = _Walker(skeleton, gait)
-    footings = walker.steps(gait.stride)
+    footings = walker.steps(walker.longest() if shorten else gait.stride)
     shift = walker.shift - walker.sinking(footings)
     rotations = plant(skeleton, walker.rotations, shift, footings)
     return finished(gait.name, walker.time * gait.seconds, rotations, shift)
 
 
 def fitted(skeleton: Skeleton, gait: Gait) -> Gait:
-    """The gait with its stride shortened to what these legs can do, the body sunk by no more than a tenth of its height.
+    """The gait with its stride shortened to what these legs can do with the body a tenth of its height lower.
 
-    Raises ValueError where they cannot even mark time.
+    Raises ValueError where they cannot even mark time, and otherwise as `go`.
     """
-    walker = _Walker(skeleton, gait)
-    # What marking time asks for, by trunk and bounce alone, is no fault of the stride.
-    deepest = float(walker.sinking(walker.steps(0.0))[1]) + _DEEPEST * walker.height
-
-    def within(stride: float) -> bool:
-        try:
-            return float(walker.sinking(walker.steps(stride))[1]) <= deepest
-        except ValueError:
-            return False
-
-    if within(gait.stride):
-        return gait
-    short, long = 0.0, gait.stride
-    for _ in range(12):
-        middle = 0.5 * (short + long)
-        short, long = (middle, long) if within(middle) else (short, middle)
-    return replace(gait, stride=short)
+    return replace(gait, stride=_Walker(skeleton, gait).longest())
 
 
 def stride_length(skeleton: Skeleton, gait: Gait) -> float:
@@ -110,8 +95,10 @@ class _Walker:
         self.legs = [(leg, phase) for leg, phase in zip(every, gait.phases, strict=True) if phase is not None]
         require(skeleton, [joint for leg, _ in self.legs for joint in leg.joints], gait.name)
         stand = standing(skeleton)
-        for leg, _ in self.legs:
-            if leg not in stand:
+        for leg, phase in zip(every, gait.phases, strict=True):
+            if phase is None and leg in stand:
+                raise ValueError(f"{gait.name} carries {leg.joints[-1]}, which stands at rest; use 'half_bound'")
+            if phase is not None and leg not in stand:
                 raise ValueError(f"{gait.name} steps on {leg.joints[-1]}, which is off the ground at rest; use 'hop'")
         self.height = hip_height(skeleton)
         self.time = torch.arange(gait.keys + 1, dtype=torch.float64) / gait.keys
@@ -123,6 +110,25 @@ class _Walker:
         self.shift = pivoted(skeleton, self.rotations[:, 0], drift(gait.drifts, self.time, self.height), stand)
         self.since = [self._since(phase) for _, phase in self.legs]
         self.pitches = [self._pitch(leg, since) for (leg, _), since in zip(self.legs, self.since, strict=True)]
+
+    def longest(self) -> float:
+        """The gait's stride, or the longest for which the body sinks little enough."""
+        # What marking time asks for, by trunk and bounce alone, is no fault of the stride.
+        deepest = float(self.sinking(self.steps(0.0))[1]) + _DEEPEST * self.height
+
+        def within(stride: float) -> bool:
+            try:
+                return float(self.sinking(self.steps(stride))[1]) <= deepest
+            except ValueError:
+                return False
+
+        if within(self.gait.stride):
+            return self.gait.stride
+        short, long = 0.0, self.gait.stride
+        for _ in range(10):
+            middle = 0.5 * (short + long)
+            short, long = (middle, long) if within(middle) else (short, middle)
+        return short
 
     def steps(self, stride: float) -> list[Footing]:
         """Each foot's way over the cycle."""
@@ -138,8 +144,8 @@ class _Walker:
     def sinking(self, footings: list[Footing]) -> Float[Tensor, " 3"]:
         """How far the root must come down so that feet reach the ground while they stand on it."""
         down = [since < self.gait.duty for since in self.since]
-        deep = sink(self.skeleton, self.rotations, self.shift, footings, down)
-        return torch.tensor([0.0, deep, 0.0], dtype=torch.float64)
+        deep = sink(self.skeleton, self.rotations, self.shift, footings, down).amax()
+        return torch.nn.functional.pad(deep[None], (1, 1))
 
     def _since(self, phase: float) -> Tensor:
         """Time since touchdown, in cycles."""

@@ -16,9 +16,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..rotation import multiply, quaternion_from_vector, vector_from_quaternion
-from ..skeleton import BodyPlan, Skeleton
+from ..rotation import multiply, quaternion_from_matrix, quaternion_from_vector, vector_from_quaternion
+from ..skeleton import BodyPlan, Skeleton, posed_joints
 from ..template import pose_limits
+from .body import maps, plant
+from .leg import Footing, standing
 
 
 class _Freedom(NamedTuple):
@@ -40,7 +42,7 @@ _CHAINS = ("trunk", "neck", "tail", "proboscis")
 _EAR = _Freedom(0.8, 0.0)
 _FORE: dict[BodyPlan, _Freedom] = {
     "quadruped": _Freedom(0.04, 0.0),
-    "biped": _Freedom(0.3, 0.0),
+    "biped": _Freedom(0.14, 0.0),
     "bird": _Freedom(0.06, 0.0),
 }
 _HIND = _Freedom(0.04, 0.0)
@@ -71,14 +73,35 @@ def overlay(
 ) -> Float[Tensor, "B J 4"]:
     """Poses, such as moments of a gait, with a relaxed pose added to each: heads turn, tails curl, ears move.
 
-    No joint leaves its limits, but for one that was beyond them already and then goes no farther.
+    Legs that stand at rest keep their feet where they are. No joint leaves its limits, but for one that was beyond them
+    already and then goes no farther.
     """
     extra = relaxed(skeleton, len(rotations), generator, amount).to(rotations)
     before = vector_from_quaternion(rotations)
-    after = vector_from_quaternion(multiply(rotations, quaternion_from_vector(extra)))
     limits = pose_limits(skeleton).to(rotations)
     low, high = torch.minimum(limits[..., 0], before), torch.maximum(limits[..., 1], before)
-    return quaternion_from_vector(torch.minimum(torch.maximum(after, low), high))
+
+    def within(poses: Tensor) -> Tensor:
+        vectors = vector_from_quaternion(poses)
+        return quaternion_from_vector(torch.minimum(torch.maximum(vectors, low), high))
+
+    after = within(multiply(rotations, quaternion_from_vector(extra)))
+    return within(_on_old_feet(skeleton, rotations, after))
+
+
+def _on_old_feet(skeleton: Skeleton, before: Tensor, after: Tensor) -> Tensor:
+    """The later poses with the earlier ones' footing: legs that the trunk has carried off reach back."""
+    old, kept, footings = before.double(), after.double(), []
+    carried = maps(skeleton, old)
+    toes = posed_joints(carried, skeleton.tips.to(old))
+    for leg in standing(skeleton):
+        index = [skeleton.index(joint) for joint in leg.joints]
+        if skeleton.parents[index[0]] == 0:
+            kept[:, index] = old[:, index]
+            continue
+        world = quaternion_from_matrix(carried[:, index[2:], :, :3])
+        footings.append(Footing(leg, toes[:, index[-1]], 2 * torch.atan2(world[..., 1], world[..., 0])))
+    return plant(skeleton, kept, kept.new_zeros(len(kept), 3), footings).to(after)
 
 
 def _freedom(skeleton: Skeleton) -> tuple[Tensor, Tensor, Tensor]:

@@ -78,9 +78,9 @@ def _stand(skeleton: Skeleton, name: str, seconds: float, waves: tuple[Wave, ...
     time = torch.arange(keys + 1, dtype=torch.float64) / keys
     rotations = fold_wings(skeleton, hang_arms(skeleton, swing(skeleton, waves, time), ArmSwing(), 0 * time))
     shift = pivoted(skeleton, rotations[:, 0], drift(_WEIGHT, time, hip_height(skeleton)), stand)
-    footings, down = [], torch.ones(keys + 1, dtype=torch.bool)
+    footings = []
     for leg in stand:
         straight = torch.zeros(keys + 1, len(rest_bones(skeleton, leg)) - 2, dtype=torch.float64)
         footings.append(Footing(leg, rest_toe(skeleton, leg).expand(keys + 1, 3), straight))
-    shift = shift - shift.new_tensor([0, sink(skeleton, rotations, shift, footings, [down] * len(footings)), 0])
+    shift[:, 1] -= sink(skeleton, rotations, shift, footings).amax()
     return finished(name, time * seconds, plant(skeleton, rotations, shift, footings), shift)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float
@@ -54,8 +55,8 @@ def toe_path(stride: Stride, phase: Float[Tensor, " T"]) -> Float[Tensor, "T 2"]
     return torch.stack([y, z], dim=-1)
 
 
-def lower_pitch(stride: Stride, hold: Hold, bones: int, phase: Float[Tensor, " T"]) -> Float[Tensor, "T K-2"]:
-    """Pitches in radians of what hangs below the two bent bones of a leg of K `bones`: cannon and foot, or the foot."""
+def lower_pitch(stride: Stride, hold: Hold, bones: int, phase: Float[Tensor, " T"]) -> Float[Tensor, "T L"]:
+    """Radians away from rest of what hangs below a leg's two bent bones: cannon and foot, or the foot."""
     d, s = stride.duty, 1 - stride.duty
     heel_off, swing = hold.foot_deg
     foot = [(0, 0), (0.3 * d, 0), (0.65 * d, 0), (d, heel_off), (d + 0.3 * s, swing), (d + 0.8 * s, 0.1 * swing)]
@@ -69,5 +70,10 @@ def lower_pitch(stride: Stride, hold: Hold, bones: int, phase: Float[Tensor, " T
 
 
 def _periodic(keys_deg: list[tuple[float, float]], phase: Tensor) -> Tensor:
-    times, values = zip(*keys_deg, strict=True)
-    return torch.deg2rad(torch.from_numpy(CubicSpline(times, values, bc_type="periodic")(phase.numpy())))
+    return torch.deg2rad(torch.from_numpy(_spline(tuple(keys_deg))(phase.numpy())))
+
+
+@lru_cache(maxsize=256)
+def _spline(keys: tuple[tuple[float, float], ...]) -> CubicSpline:
+    times, values = zip(*keys, strict=True)
+    return CubicSpline(times, values, bc_type="periodic")

@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..rotation import multiply, quaternion_from_vector
+from ..rotation import multiply
 from ..skeleton import Skeleton
 
 _AXES = {"pitch": 0, "yaw": 1, "roll": 2}
@@ -60,7 +60,7 @@ def swing(skeleton: Skeleton, waves: Sequence[Wave], time: Float[Tensor, " T"]) 
     >>> from zoetrope.representations.template import template
     >>> nod = Wave("head", "pitch", swing_deg=10)
     >>> swing(template("bird").skeleton, [nod], torch.zeros(3)).shape
-    torch.Size([3, 22, 4])
+    torch.Size([3, 19, 4])
     """
     rotations = still(skeleton, time)
     for wave in waves:
@@ -90,9 +90,9 @@ def still(skeleton: Skeleton, time: Float[Tensor, " T"]) -> Float[Tensor, "T J 4
 
 def about(axis: int, angle: Float[Tensor, " T"]) -> Float[Tensor, "T 4"]:
     """Quaternions that turn by `angle` radians about one of the axes X, Y, Z (0, 1, 2)."""
-    vector = angle.new_zeros(*angle.shape, 3)
-    vector[..., axis] = angle
-    return quaternion_from_vector(vector)
+    quaternion = angle.new_zeros(len(angle), 4)
+    quaternion[:, 0], quaternion[:, 1 + axis] = (0.5 * angle).cos(), (0.5 * angle).sin()
+    return quaternion
 
 
 def _sides(wave: Wave) -> list[tuple[str, float, float]]:
