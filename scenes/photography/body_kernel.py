@@ -76,7 +76,7 @@ def shade(
                     count += 1
                     nearest, farthest = min(nearest, fine_depth[i, j]), max(farthest, fine_depth[i, j])
             coverage[r, c] = 0.25 * count
-            colour[r, c] = 0.0
+            colour[r, c, 0], colour[r, c, 1], colour[r, c, 2] = 0.0, 0.0, 0.0
             if count == 4 and face[r, c] >= 0 and farthest - nearest < 0.03:
                 f = face[r, c]
                 _sample(

@@ -61,7 +61,7 @@ def paint(numbers, palette, frame, tile, blade, matrices, body_map, colour, dept
             if hit:
                 depth[r, c] = t
             left = 1.0
-            out[:] = 0.0
+            out[0], out[1], out[2] = 0.0, 0.0, 0.0
             if numbers[GRASS_HEIGHT] > 0.0:
                 left = _march(
                     numbers, palette, frame, tile, blade, matrices, body_map, ray,
@@ -85,7 +85,7 @@ def grass_in_front(numbers, palette, frame, tile, blade, matrices, body_map, dep
     out, ray = np.empty(3), np.empty(3)
     for r in range(depth.shape[0]):
         for c in range(depth.shape[1]):
-            out[:] = 0.0
+            out[0], out[1], out[2] = 0.0, 0.0, 0.0
             opacity[r, c] = 0.0
             if depth[r, c] < math.inf:
                 _ray(frame, c, r, ray)
