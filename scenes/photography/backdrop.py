@@ -14,7 +14,6 @@ from .noise import blades, tiles
 from .scenery import Scenery
 from .shadow import ShadowMaps
 
-
 _BLURS = (1.2, 3.5, 8.0, 16.0)
 
 

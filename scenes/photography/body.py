@@ -95,7 +95,7 @@ def draw_body(
     kernel.shade(
         *fine, face, depth, clip, coat.faces, coat.uv, coat.uv_faces, coat.texture, coat.texture_sizes, levels,
         normals, coat.rest, coat.rest_normals, camera, lights, fur,
-        (matrices, maps.sun_depth[index], maps.zenith_depth[index]), tiles(), colour, coverage,
+        matrices, maps.sun_depth[index], maps.zenith_depth[index], tiles(), colour, coverage,
     )  # fmt: skip
     return colour, coverage
 

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import math
 
+import numba
 import numpy as np
 
 from ...representations.parallel import jit
 
 FUR, FUR_SCALE, SHEEN, GLOSS, SOFTNESS = range(5)
+
+# Pasted into their callers: handing arrays to a function costs as much as what these do with them.
+_pasted = numba.njit(inline="always", error_model="numpy")
 
 
 @jit
@@ -56,17 +60,14 @@ def texture_levels(clip, faces, uv, uv_faces, height, width, side, levels):
 @jit
 def shade(
     fine_face, fine_depth, face, depth, clip, faces, uv, uv_faces, texture, texture_sizes, levels, normals, rest,
-    rest_normals, camera, light, coat, maps, tile, colour, coverage,
+    rest_normals, camera, light, coat, matrices, sun_depth, zenith_depth, tile, colour, coverage,
 ):  # fmt: skip
     """Fills `colour` (h, w, 3), multiplied by `coverage` (h, w): from one sample inside, from 2 x 2 at the outlines.
 
     `face`, `depth` are those of pixels, `fine_face`, `fine_depth` of twice as many samples on each axis; `camera` as in
     the ground's kernel; `levels` (F,) for pixels. `light` (4, 3): way to the sun, sun, sky, what the ground sends up.
-    `maps`: matrices (2, 3, 4) of the sun's and the zenith's map, and their depths (S, S).
+    `matrices` (2, 3, 4) and depths (S, S): the sun's map and the zenith's.
     """
-    finer = camera.copy()
-    finer[4] *= 2.0
-    height, width = face.shape
     for r in range(coverage.shape[0]):
         for c in range(coverage.shape[1]):
             count, nearest, farthest = 0, math.inf, 0.0
@@ -76,33 +77,34 @@ def shade(
                     count += 1
                     nearest, farthest = min(nearest, fine_depth[i, j]), max(farthest, fine_depth[i, j])
             coverage[r, c] = 0.25 * count
-            colour[r, c] = 0.0
-            if count == 4 and face[r, c] >= 0 and farthest - nearest < 0.03:
-                f = face[r, c]
-                _sample(
-                    f, r, c, depth[r, c], height, width, clip, faces, uv, uv_faces, texture, texture_sizes, levels[f],
-                    normals, rest, rest_normals, camera, light, coat, maps, tile, colour, r, c, 1.0,
-                )  # fmt: skip
+            colour[r, c, 0], colour[r, c, 1], colour[r, c, 2] = 0.0, 0.0, 0.0
+            if count == 0:
                 continue
-            for sub in range(4 if count else 0):
+            inside = count == 4 and face[r, c] >= 0 and farthest - nearest < 0.03
+            for sub in range(1 if inside else 4):
                 i, j = 2 * r + sub // 2, 2 * c + sub % 2
-                f = fine_face[i, j]
-                if f >= 0:
-                    _sample(
-                        f, i, j, fine_depth[i, j], 2 * height, 2 * width, clip, faces, uv, uv_faces, texture,
-                        texture_sizes, levels[f], normals, rest, rest_normals, finer, light, coat, maps, tile,
-                         colour, r, c, 0.25,
-                    )  # fmt: skip
+                f = face[r, c] if inside else fine_face[i, j]
+                if f < 0:
+                    continue
+                # Place of the sample in pixels.
+                x = c + (0.5 if inside else 0.25 + 0.5 * (sub % 2))
+                y = r + (0.5 if inside else 0.25 + 0.5 * (sub // 2))
+                t = depth[r, c] if inside else fine_depth[i, j]
+                _sample(
+                    f, x, y, t, face.shape[0], face.shape[1], clip, faces, uv, uv_faces, texture, texture_sizes,
+                    levels[f], normals, rest, rest_normals, camera, light, coat, matrices, sun_depth, zenith_depth,
+                    tile, colour, r, c, 1.0 if inside else 0.25,
+                )  # fmt: skip
 
 
-@jit
+@_pasted
 def _sample(
-    f, i, j, t, height, width, clip, faces, uv, uv_faces, texture, texture_sizes, level, normals, rest, rest_normals,
-    camera, light, coat, maps, tile, colour, r, c, share,
+    f, at_x, at_y, t, height, width, clip, faces, uv, uv_faces, texture, texture_sizes, level, normals, rest,
+    rest_normals, camera, light, coat, matrices, sun_depth, zenith_depth, tile, colour, r, c, share,
 ):  # fmt: skip
     a, b, d = faces[f, 0], faces[f, 1], faces[f, 2]
-    wa, wb, wd = _weights(clip, a, b, d, i, j, height, width)
-    rx, ry = (j + 0.5 - camera[4, 1]) / camera[4, 0], (camera[4, 2] - i - 0.5) / camera[4, 0]
+    wa, wb, wd = _weights(clip, a, b, d, at_x, at_y, height, width)
+    rx, ry = (at_x - camera[4, 1]) / camera[4, 0], (camera[4, 2] - at_y) / camera[4, 0]
     vx = rx * camera[0, 0] + ry * camera[1, 0] - camera[2, 0]
     vy = rx * camera[0, 1] + ry * camera[1, 1] - camera[2, 1]
     vz = rx * camera[0, 2] + ry * camera[1, 2] - camera[2, 2]
@@ -136,8 +138,8 @@ def _sample(
     towards = nx * light[0, 0] + ny * light[0, 1] + nz * light[0, 2]
     lit = 0.0
     if light[1, 0] > 0.0:
-        lit = _sunlit(maps, 0, x + 0.012 * nx, y + 0.012 * ny, z + 0.012 * nz, coat[SOFTNESS])
-    opened = 0.3 + 0.7 * _opened(maps, x + 0.02 * nx, y + 0.02 * ny, z + 0.02 * nz)
+        lit = _sunlit(matrices, sun_depth, x + 0.012 * nx, y + 0.012 * ny, z + 0.012 * nz, coat[SOFTNESS])
+    opened = 0.3 + 0.7 * _opened(matrices, zenith_depth, x + 0.02 * nx, y + 0.02 * ny, z + 0.02 * nz)
     against = -(vx * light[0, 0] + vy * light[0, 1] + vz * light[0, 2])
     direct = max(towards + 0.12, 0.0) / 1.12 * lit
     direct += coat[SHEEN] * graze * lit * (0.25 + 1.6 * max(against, 0.0) ** 2) * min(max(towards + 0.5, 0.0), 1.0)
@@ -152,14 +154,13 @@ def _sample(
         colour[r, c, n] += share * (value + shine * light[1, n])
 
 
-@jit
-def _sunlit(maps, which, x, y, z, softness):
-    """Share of the light of a map's source that reaches a point: 3 x 3 comparisons."""
-    m, seen = maps[0][which], maps[1]
+@_pasted
+def _sunlit(matrices, seen, x, y, z, softness):
+    """Share of the sun that reaches a point: 3 x 3 comparisons with its map."""
     side = seen.shape[0]
-    column = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3]
-    row = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3]
-    away = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3] - 0.008
+    column = matrices[0, 0, 0] * x + matrices[0, 0, 1] * y + matrices[0, 0, 2] * z + matrices[0, 0, 3]
+    row = matrices[0, 1, 0] * x + matrices[0, 1, 1] * y + matrices[0, 1, 2] * z + matrices[0, 1, 3]
+    away = matrices[0, 2, 0] * x + matrices[0, 2, 1] * y + matrices[0, 2, 2] * z + matrices[0, 2, 3] - 0.008
     total, spread = 0.0, 0.6 + 0.5 * softness
     for i in range(3):
         for j in range(3):
@@ -169,15 +170,14 @@ def _sunlit(maps, which, x, y, z, softness):
     return total / 9.0
 
 
-@jit
-def _opened(maps, x, y, z):
+@_pasted
+def _opened(matrices, seen, x, y, z):
     """Share of the sky over a point that the body itself leaves open, from the zenith's map."""
-    m, seen = maps[0][1], maps[2]
     side = seen.shape[0]
-    column = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3]
-    row = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3]
-    away = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3] - 0.01
-    total, step = 0.0, 0.03 * math.sqrt(m[0, 0] ** 2 + m[0, 1] ** 2 + m[0, 2] ** 2)
+    column = matrices[1, 0, 0] * x + matrices[1, 0, 1] * y + matrices[1, 0, 2] * z + matrices[1, 0, 3]
+    row = matrices[1, 1, 0] * x + matrices[1, 1, 1] * y + matrices[1, 1, 2] * z + matrices[1, 1, 3]
+    away = matrices[1, 2, 0] * x + matrices[1, 2, 1] * y + matrices[1, 2, 2] * z + matrices[1, 2, 3] - 0.01
+    total, step = 0.0, 0.03 * math.sqrt(matrices[1, 0, 0] ** 2 + matrices[1, 0, 1] ** 2 + matrices[1, 0, 2] ** 2)
     for i in range(4):
         for j in range(4):
             p, q = int(row + step * (i - 1.5)), int(column + step * (j - 1.5))
@@ -186,12 +186,12 @@ def _opened(maps, x, y, z):
     return total / 16.0
 
 
-@jit
-def _weights(clip, a, b, c, i, j, height, width):
-    """Perspective-correct barycentric coordinates of sample (i, j) in a face."""
-    xa, ya = _about(clip, a, i, j, height, width)
-    xb, yb = _about(clip, b, i, j, height, width)
-    xc, yc = _about(clip, c, i, j, height, width)
+@_pasted
+def _weights(clip, a, b, c, x, y, height, width):
+    """Perspective-correct barycentric coordinates in a face of the place (x, y), in pixels."""
+    xa, ya = _about(clip, a, x, y, height, width)
+    xb, yb = _about(clip, b, x, y, height, width)
+    xc, yc = _about(clip, c, x, y, height, width)
     ea, eb, ec = xb * yc - yb * xc, xc * ya - yc * xa, xa * yb - ya * xb
     total = ea + eb + ec
     if total == 0.0:
@@ -199,13 +199,13 @@ def _weights(clip, a, b, c, i, j, height, width):
     return ea / total, eb / total, ec / total
 
 
-@jit
-def _about(clip, v, i, j, height, width):
-    x, y, w = np.float64(clip[v, 0]), np.float64(clip[v, 1]), np.float64(clip[v, 3])
-    return (x + w) * (0.5 * width) - (j + 0.5) * w, (w - y) * (0.5 * height) - (i + 0.5) * w
+@_pasted
+def _about(clip, v, x, y, height, width):
+    w = np.float64(clip[v, 3])
+    return (clip[v, 0] + w) * (0.5 * width) - x * w, (w - clip[v, 1]) * (0.5 * height) - y * w
 
 
-@jit
+@_pasted
 def _mixed(values, a, b, c, wa, wb, wc):
     return (
         wa * values[a, 0] + wb * values[b, 0] + wc * values[c, 0],
@@ -214,7 +214,7 @@ def _mixed(values, a, b, c, wa, wb, wc):
     )
 
 
-@jit
+@_pasted
 def _mixed_uv(uv, uv_faces, f, wa, wb, wc):
     a, b, c = uv_faces[f, 0], uv_faces[f, 1], uv_faces[f, 2]
     return wa * uv[a, 0] + wb * uv[b, 0] + wc * uv[c, 0], wa * uv[a, 1] + wb * uv[b, 1] + wc * uv[c, 1]

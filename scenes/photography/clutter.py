@@ -37,6 +37,7 @@ def fill_backdrop(
 
 def stand_before(
     coverage: Float32[np.ndarray, "H W"],
+    behind: Float32[np.ndarray, "H W"],
     rng: np.random.Generator,
     scenery: Scenery,
     light: Light,
@@ -45,7 +46,8 @@ def stand_before(
     ground: float,
     aperture: float,
 ) -> tuple[Float32[np.ndarray, "H W 3"], Float32[np.ndarray, "H W"]]:
-    """Something between the camera and a subject that covers `coverage` and begins `nearest` away.
+    """Something between the camera and a subject that covers `coverage` and begins `nearest` away, before the backdrop,
+    whose depth is `behind`.
 
     Light multiplied by opacity, and opacity, out of focus as it would be with this `aperture` (see `backdrop.focus`).
     It hides 8 to 50 % of the subject; where six tries find nothing that does, both are empty.
@@ -62,8 +64,7 @@ def stand_before(
         # As high as from the ground there up to the chosen pixel.
         top = _at_depth(camera, float(columns[pick]), float(rows[pick]), depth)[1]
         prop = draw_prop(rng, scenery.place, max(float(top - ground), 0.08))
-        anywhere = np.full((height, width), np.inf, np.float32)
-        colour, opacity, _ = stand(prop, foot, camera, light, scenery.bounce, anywhere, rng.uniform())
+        colour, opacity, _ = stand(prop, foot, camera, light, scenery.bounce, behind, rng.uniform())
         radius = abs(1 / depth - 1 / nearest) * aperture
         if radius > 0.5:
             blur = (0, 0), 0.7 * radius

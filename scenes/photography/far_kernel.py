@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+import numba
 import numpy as np
 
 from ...representations.parallel import jit
@@ -22,6 +23,9 @@ WAY, SUN, SKY = 5, 6, 7
 OPEN, FOREST, ROOM = 0.0, 1.0, 2.0
 FAR_AWAY = 1000.0
 """Depth of what has none."""
+
+# Pasted into their callers: handing arrays to a function costs as much as what these do with them.
+_pasted = numba.njit(inline="always", error_model="numpy")
 
 
 @jit
@@ -44,7 +48,7 @@ def paint(numbers, palette, frame, tile, colour, depth):
                 colour[r, c, k] = out[k]
 
 
-@jit
+@_pasted
 def _see(numbers, palette, frame, tile, ray, chance, out):
     """Light that comes along a ray into `out`; returns the depth of what sends it."""
     height = frame[3, 1] - numbers[GROUND]
@@ -65,7 +69,7 @@ def _see(numbers, palette, frame, tile, ray, chance, out):
     return FAR_AWAY
 
 
-@jit
+@_pasted
 def _wall(numbers, palette, frame, tile, ray, limit, chance, out):
     """The nearer of two walls at a right angle, behind the subject as seen; returns its depth."""
     nearest, turn = limit, 0.0
@@ -109,7 +113,7 @@ def _wall(numbers, palette, frame, tile, ray, limit, chance, out):
     return t
 
 
-@jit
+@_pasted
 def _trunk(numbers, palette, frame, tile, bearing, rise, height, limit, out):
     """Tree trunks in three depths; returns the depth of the one seen."""
     seed = int(numbers[SEED])
@@ -139,7 +143,7 @@ def _trunk(numbers, palette, frame, tile, bearing, rise, height, limit, out):
     return FAR_AWAY * 2.0
 
 
-@jit
+@_pasted
 def _far(numbers, palette, frame, tile, bearing, rise, ray, out):
     """Sky with clouds; hills and trees before it; leaves all over in a forest."""
     seed = numbers[SEED] * 0.37

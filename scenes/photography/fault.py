@@ -85,7 +85,9 @@ def decoded(jpeg: bytes) -> UInt8[np.ndarray, "H W 3"]:
 
 def _exposure(light: np.ndarray, subject: np.ndarray) -> float:
     """The gain that brings what matters to mid grey, the whole and the subject counting equally."""
-    brightness = np.minimum(light @ np.array([0.25, 0.65, 0.1], np.float32), 3.0)
+    brightness = light @ np.array([0.25, 0.65, 0.1], np.float32)
+    # A glint or the sun itself counts like a white wall.
+    brightness = np.minimum(brightness, 4 * brightness.mean())
     whole = float(brightness.mean())
     body = float((brightness * subject).sum() / subject.sum()) if subject.sum() > 0 else whole
     # Half way between snow rendered white and snow rendered grey.

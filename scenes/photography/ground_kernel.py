@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 
+import numba
 import numpy as np
 
 from ...representations.parallel import jit
@@ -41,7 +42,10 @@ WAY, SUN, SKY = 5, 6, 7
 """Rows of `frame`, after the camera's five."""
 NATURAL, PLANKS, TILES = 0.0, 1.0, 2.0
 _FARTHEST = 60.0
-_ROWS = 8
+_ROWS = 6
+
+# Pasted into their callers: handing arrays to a function costs as much as what these do with them.
+_pasted = numba.njit(inline="always", error_model="numpy")
 
 
 @jit
@@ -61,7 +65,7 @@ def paint(numbers, palette, frame, tile, blade, matrices, body_map, colour, dept
             if hit:
                 depth[r, c] = t
             left = 1.0
-            out[:] = 0.0
+            out[0], out[1], out[2] = 0.0, 0.0, 0.0
             if numbers[GRASS_HEIGHT] > 0.0:
                 left = _march(
                     numbers, palette, frame, tile, blade, matrices, body_map, ray,
@@ -85,7 +89,7 @@ def grass_in_front(numbers, palette, frame, tile, blade, matrices, body_map, dep
     out, ray = np.empty(3), np.empty(3)
     for r in range(depth.shape[0]):
         for c in range(depth.shape[1]):
-            out[:] = 0.0
+            out[0], out[1], out[2] = 0.0, 0.0, 0.0
             opacity[r, c] = 0.0
             if depth[r, c] < math.inf:
                 _ray(frame, c, r, ray)
@@ -105,7 +109,7 @@ def _ray(frame, c, r, ray):
         ray[k] = x * frame[0, k] + y * frame[1, k] - frame[2, k]
 
 
-@jit
+@_pasted
 def _ground(numbers, palette, frame, tile, matrices, body_map, ray, t, chance, out):
     x, y, z = frame[3, 0] + t * ray[0], numbers[GROUND], frame[3, 2] + t * ray[2]
     length = math.sqrt(ray[0] ** 2 + ray[1] ** 2 + ray[2] ** 2)
@@ -140,7 +144,7 @@ def _ground(numbers, palette, frame, tile, matrices, body_map, ray, t, chance, o
         out[k] = albedo * joint * (frame[SUN, k] * facing * (1.0 - hidden) * dapple + frame[SKY, k] * open_sky)
 
 
-@jit
+@_pasted
 def _floor(numbers, tile, x, z, footprint, level, tone):
     """Boards or tiles: brightness of the one at (x, z), and how dark its joint."""
     cosine, sine = math.cos(numbers[FLOOR_TURN]), math.sin(numbers[FLOOR_TURN])
@@ -162,7 +166,7 @@ def _floor(numbers, tile, x, z, footprint, level, tone):
     return min(tone, 1.0), 1.0 - 0.6 * line * share
 
 
-@jit
+@_pasted
 def _layer_entry(numbers, frame, ray):
     """Depth at which a ray comes below the tips of the grass; far away where it never does."""
     over = frame[3, 1] - numbers[GROUND] - numbers[GRASS_HEIGHT]
@@ -171,7 +175,7 @@ def _layer_entry(numbers, frame, ray):
     return over / -ray[1] if ray[1] < -1e-5 else 2.0 * _FARTHEST
 
 
-@jit
+@_pasted
 def _march(
     numbers, palette, frame, tile, blade, matrices, body_map, ray, last, out
 ):  # fmt: skip
@@ -204,8 +208,8 @@ def _march(
     left = 1.0
     for _ in range(_ROWS + 1):
         number = int(row)
-        where = (row + 0.8 * (_chance(number, 1, seed) - 0.5)) * stride
-        t = (where - origin) / ahead
+        chance = _chance(number, 1, seed)
+        t = ((row + 0.8 * chance - 0.4) * stride - origin) / ahead
         row += 1.0
         if t < first:
             continue
@@ -215,12 +219,11 @@ def _march(
         if high >= 1.0:
             continue
         aside = (frame[3, 2] + t * ray[2]) * fx - (frame[3, 0] + t * ray[0]) * fz
-        u = aside / (6.0 * tall) + _chance(number, 2, seed)
-        seen = _blade(blade, u, 1.0 - high, fine, 0)
+        seen, light = _blade(blade, aside / (6.0 * tall) + 17.0 * chance, 1.0 - high, fine)
         if seen < 0.004:
             continue
-        light = _blade(blade, u, 1.0 - high, fine, 1) * (0.44 + 0.81 * min(max(high, 0.0), 1.0))
-        dry = _smooth(0.35, 0.75, 0.6 * patch + 0.5 * _chance(number, int(aside * 40.0), seed)) * numbers[PATCH]
+        light *= 0.44 + 0.81 * min(max(high, 0.0), 1.0)
+        dry = _smooth(0.25, 0.75, 0.7 * patch + 0.6 * (light - 0.5)) * numbers[PATCH]
         for k in range(3):
             albedo = palette[GRASS, k] + dry * (palette[GRASS_DRY, k] - palette[GRASS, k])
             value = albedo * light * (frame[SUN, k] * lit + frame[SKY, k] * open_sky)
@@ -231,7 +234,7 @@ def _march(
     return left
 
 
-@jit
+@_pasted
 def _shade(matrices, body_map, x, y, z):
     """At a place of the ground: the share of the sun that the body hides, and of the sky's light that is left."""
     side = body_map.shape[0]
@@ -261,7 +264,7 @@ def _shade(matrices, body_map, x, y, z):
     return hidden, open_sky
 
 
-@jit
+@_pasted
 def _dapple(numbers, frame, tile, x, y, z):
     """Share of the sun that comes through leaves overhead."""
     if numbers[DAPPLE] <= 0.0:
@@ -291,20 +294,20 @@ def _tile(texels, u, v, level, channel):
 
 
 @jit
-def _blade(texels, u, v, level, channel):
-    """The strip of grass at u along it (periodic) and v from the tips down."""
+def _blade(texels, u, v, level):
+    """Opacity and brightness of the strip of grass at u along it (periodic) and v from the tips down."""
     step = min(max(int(level), 0), 6)
     height, width = 64 >> step, 512 >> step
     first = (32768 - height * width) * 4 // 3
     x, y = u * width - 0.5, min(max(v * height - 0.5, 0.0), height - 1.0)
     i, j = int(y), math.floor(x)
     fy, fx = y - i, x - j
-    i1, j0 = min(i + 1, height - 1), int(j) & (width - 1)
-    j1 = (j0 + 1) & (width - 1)
-    a, b = texels[first + i * width + j0, channel], texels[first + i * width + j1, channel]
-    c, d = texels[first + i1 * width + j0, channel], texels[first + i1 * width + j1, channel]
-    upper, lower = a + fx * (b - a), c + fx * (d - c)
-    return upper + fy * (lower - upper)
+    j0, j1 = j & (width - 1), (j + 1) & (width - 1)
+    upper, lower = first + i * width, first + min(i + 1, height - 1) * width
+    a, b, c, d = np.uint64(upper + j0), np.uint64(upper + j1), np.uint64(lower + j0), np.uint64(lower + j1)
+    wa, wb, wc, wd = (1.0 - fx) * (1.0 - fy), fx * (1.0 - fy), (1.0 - fx) * fy, fx * fy
+    opacity = wa * texels[a, 0] + wb * texels[b, 0] + wc * texels[c, 0] + wd * texels[d, 0]
+    return opacity, wa * texels[a, 1] + wb * texels[b, 1] + wc * texels[c, 1] + wd * texels[d, 1]
 
 
 @jit

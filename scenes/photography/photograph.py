@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Float64
+from jaxtyping import Float, Float32, Float64, UInt8
 from torch import Tensor
 
 from ...representations.parallel import over
@@ -43,7 +43,7 @@ class PhotographyConfig:
     """Longer side of every photo in pixels."""
     noisy: bool = False
     """About half of the photos have something before the subject or cut it off at the frame."""
-    occluded_share: float = 0.35
+    occluded_share: float = 0.4
     """Of noisy photos: those with something before the subject."""
     truncated_share: float = 0.25
     """Of noisy photos: those that cut it off; the two may meet."""
@@ -158,16 +158,17 @@ def _take(
     fill_backdrop(backdrop, one.rng, one.scenery, one.light, one.camera, one.distance, one.ground)
     fur = draw_fur(one.rng, config.fur, one.light.softness)
     body, coverage = draw_body(
-        (seen.fine_face, seen.fine_depth), seen.face, seen.depth, seen.clip, normals, coat, one.camera, one.light, one.scenery.bounce, fur,
-        maps, index, one.size,
+        (seen.fine_face, seen.fine_depth), seen.face, seen.depth, seen.clip, normals, coat, one.camera, one.light,
+        one.scenery.bounce, fur, maps, index, one.size,
     )  # fmt: skip
     picture = focus(backdrop, one.distance, one.aperture) * (1 - coverage[..., None]) + body
-    visible = coverage
-    for colour, opacity in _before(one, labels.depth, coverage, maps, config, index):
+    transparency = np.ones_like(coverage)
+    for colour, opacity in _before(one, labels.depth, coverage, backdrop.depth, maps, config, index):
         picture = picture * (1 - opacity[..., None]) + colour
-        visible = visible * (1 - opacity)
+        transparency *= 1 - opacity
     jpeg = develop(picture, coverage, one.rng, config.fault)
-    masks = [np.round(share * 255).clip(0, 255).astype(np.uint8) for share in (visible, coverage)]
+    amodal = _mask(coverage, labels.depth)
+    masks = (np.round(amodal * transparency).astype(np.uint8), amodal)
     keypoints, visibility = see_keypoints(
         poses.keypoints[number].float().numpy(), seen.posed, one.camera, labels.depth, *masks
     )
@@ -193,10 +194,17 @@ def _take(
     )
 
 
+def _mask(coverage: Float32[np.ndarray, "H W"], depth: Float32[np.ndarray, "H W"]) -> UInt8[np.ndarray, "H W"]:
+    """Coverage as bytes; from 128 on exactly where the body covers the pixel's centre, as the labels have it."""
+    share = np.round(255 * coverage)
+    return np.where(np.isfinite(depth), np.maximum(share, 128), np.minimum(share, 127)).astype(np.uint8)
+
+
 def _before(
     one: _Set,
     depth: Float32[np.ndarray, "H W"],
     coverage: Float32[np.ndarray, "H W"],
+    behind: Float32[np.ndarray, "H W"],
     maps: ShadowMaps,
     config: PhotographyConfig,
     index: int,
@@ -211,7 +219,15 @@ def _before(
         nearest = float(depth.min(initial=one.distance))
         layers.append(
             stand_before(
-                coverage, one.rng, one.scenery, one.light, one.camera, nearest, one.ground, min(one.aperture, 12.0)
+                coverage,
+                behind,
+                one.rng,
+                one.scenery,
+                one.light,
+                one.camera,
+                nearest,
+                one.ground,
+                min(one.aperture, 12.0),
             )
         )
     return layers
