@@ -23,7 +23,7 @@ TOLERANCE = 0.008
 
 
 def boundary_f(
-    predicted: Bool[np.ndarray, "H W"], true: Bool[np.ndarray, "H W"], tolerance: float = TOLERANCE
+    predicted: Bool[np.ndarray, "H W"], true: Bool[np.ndarray, "_ _"], tolerance: float = TOLERANCE
 ) -> float:
     """F of the outlines of two masks of one size, in [0, 1]; 0 where just one of them has an outline, 1 where none has.
 
