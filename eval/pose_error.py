@@ -7,8 +7,8 @@ to the joint; bones are compared, not places, so that size and proportions do no
     articulation = the same after the best rotation for each photo, so that the camera's error and the body's heading
                    are out: what MPJPE after Procrustes alignment is to MPJPE (Ionescu et al. 2014, Human3.6M).
 
-The best rotation is the one with the least sum of distances between unit directions, not of their squares, by reweighted
-Kabsch fits: one limb in a wrong pose does not turn all the others.
+The best rotation is the one with the least sum of distances between unit directions, not of their squares, by
+reweighted least-squares fits (Kabsch 1976): one limb in a wrong pose does not turn all the others.
 
 Names are compared without case, underscores and the like: `leftUpperArm` is `left_upper_arm`. A rig with other names
 comes with a mapping.
@@ -73,15 +73,13 @@ def _best_rotation(
     tried = [start]
     weights = np.ones(len(found))
     for _ in range(_ROUNDS):
-        fitted, _ = Rotation.align_vectors(wanted, found, weights=weights)
+        fitted = Rotation.align_vectors(wanted, found, weights=weights)[0]
         tried.append(fitted.as_matrix())
         weights = 1 / np.maximum(np.linalg.norm(fitted.apply(found) - wanted, axis=1), 1e-6)
     return min(tried, key=lambda rotation: float(_angles_deg(found @ rotation.T, wanted).mean()))
 
 
-def _shared_bones(
-    predicted: Joints, true: Joints, names: Mapping[str, str] | None
-) -> list[tuple[int, int, int, int]]:
+def _shared_bones(predicted: Joints, true: Joints, names: Mapping[str, str] | None) -> list[tuple[int, int, int, int]]:
     """True start and end, predicted start and end of each bone."""
     by_name = {_plain(name): joint for joint, name in enumerate(predicted.names)}
     wanted = {name: name for name in true.names} if names is None else names

@@ -46,8 +46,8 @@ def score_run(
     truth: a collection's folder, whose `keypoints.json` and `truth/` are read; None: none of them is opened.
     thorough: which of the slower scores are taken; None: the shape scores, but not Animodel's.
 
-    `thickness` is None where the rest mesh is not closed and turned outward, as it has no inside then. Where there are keypoints, a
-    picture of their transfers goes to `run/keypoints.png`.
+    `thickness` is None where the rest mesh is not closed and turned outward, as it has no inside then. Where there are
+    keypoints, a picture of their transfers goes to `run/keypoints.png`.
     Raises InputError where the run has no cameras or no rest mesh, or where there is nothing to score against.
     """
     known = load_masks(photos) if truth is None else load_truth(photos, truth)
@@ -73,7 +73,7 @@ def score_run(
     scores |= _means(rows, scores) | _camera_scores(cameras)
     if "chamfer" in scores and "volume_iou" not in scores:
         scores["missing"].append("meshes that are closed, both the run's and the true ones, for the volume IoU")
-    if truth is not None:
+    if truth is not None and thorough.shape:
         scores |= _novel_views(run, truth, known, scores["missing"])
     scores["by_photo"] = rows
     with atomic_write(run / "scores.json") as temporary:

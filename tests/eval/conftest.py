@@ -1,4 +1,4 @@
-"""What several tests of scores share: run folders made of a collection's own truth, as it is or spoilt in known ways."""
+"""What several tests of scores share: runs made of a collection's own truth, as it is or spoilt in known ways."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -56,13 +56,14 @@ def truth_as_run(tmp_path: Path) -> Callable[..., Path]:
         bend: Callable[[np.ndarray, int], np.ndarray] | None = None,
         without_mesh: Iterable[str] = (),
         without_camera: Iterable[str] = (),
+        name: str = "run",
     ) -> Path:
         import torch
 
         from zoetrope.scenes.mesh_file import read_ply, write_ply
         from zoetrope.scenes.nerfstudio import read_transforms, write_transforms
 
-        run, truth = tmp_path / "run", collection / "truth"
+        run, truth = tmp_path / name, collection / "truth"
         frames = read_transforms(truth / "transforms.json")
         write_transforms(run / "transforms.json", [frame for frame in frames if frame.stem not in without_camera])
         for k, frame in enumerate(frames):

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from zoetrope.eval.chamfer import chamfer_distance, f_score
 from zoetrope.eval.photo_score import Thorough
 from zoetrope.eval.prediction import read_mesh_array
 from zoetrope.eval.registration import best_similarity
 from zoetrope.eval.run_score import score_run
 from zoetrope.eval.surface_pairs import pair_surfaces
-from zoetrope.eval.chamfer import chamfer_distance, f_score
 from zoetrope.scenes.collection import load_collection
 
 SAME = {
@@ -41,7 +41,7 @@ def wavy(level):
 
 @pytest.mark.parametrize(
     ("name", "count", "level", "gone"),
-    [("fox", 20, 0.0, 0), ("fox_noisy", 8, 0.02, 2), ("husky", 8, 0.05, 1), ("sophia", 6, 0.03, 1)],
+    [("fox", 20, 0.0, 0), ("fox_noisy", 6, 0.02, 2), ("husky", 5, 0.05, 1), ("sophia", 4, 0.03, 1)],
 )
 def test_overlaps_transfers_and_cameras(part_of, truth_as_run, scorer, monkeypatch, name, count, level, gone):
     collection = part_of(name, count)
@@ -79,13 +79,12 @@ def _score(scorer, collection, run, stems):
         path.write_text(whole)
 
 
-@pytest.mark.parametrize("level", [0.0, 0.08])
-def test_shape(ready, scorer, level):
+def test_shape(ready, scorer):
     truth = read_mesh_array(ready("fox") / "truth" / "003.ply")
-    spoilt = 2 * wavy(level)(truth[0], 3) @ np.diag([-1.0, 1, -1]) + 3, truth[1]
+    spoilt = 2 * wavy(0.08)(truth[0], 3) @ np.diag([-1.0, 1, -1]) + 3, truth[1]
     pairs = pair_surfaces((best_similarity(spoilt, truth).apply(spoilt[0]), spoilt[1]), truth)
-    chamfer, f = scorer.chamfer(spoilt, truth, [], 2000)
+    chamfer, f = scorer.chamfer(spoilt, truth, [], 500)
     # Theirs has the floor of its sampling, about 0.0015.
     assert chamfer_distance(pairs) == pytest.approx(chamfer, abs=0.002)
     assert f_score(pairs) == pytest.approx(f, abs=0.01)
-    assert chamfer_distance(pairs) < 0.003 or level > 0
+    assert chamfer_distance(pairs) > 0.004

@@ -19,14 +19,16 @@ POINTS = np.array([[10.0, 10.0], [90.0, 12.0], [50.0, 45.0]])
 
 def photo(points, vertices, visible=None, visibility=(2, 2, 2), box=BOX):
     """Keypoints in one photo; `vertices` None makes it a photo that failed."""
-    keypoints = Keypoints(
-        NAMES, np.array(points, np.float64), np.array(visibility, np.int64), 100, 50
-    )
+    keypoints = Keypoints(NAMES, np.array(points, np.float64), np.array(visibility, np.int64), 100, 50)
     if vertices is None:
         return TransferPhoto(keypoints, np.array(box), None)
     pixels = np.array(vertices, np.float64)
     seen = np.ones(len(pixels), bool) if visible is None else np.array(visible)
     return TransferPhoto(keypoints, np.array(box), View(pixels, seen, np.zeros((50, 100), np.int32)))
+
+
+def moved(points, right):
+    return points + np.array([right, 0.0])
 
 
 def pooled(photos, normaliser="tight_box"):
@@ -51,15 +53,15 @@ def test_swapped_vertices_fail():
 
 def test_each_photo_has_its_own_vertices():
     """A script that looks up vertices in the source's own photo would score this wrong fit as right."""
-    wrong = POINTS + [30, 0]
+    wrong = moved(POINTS, 30)
     score = score_transfers(transfer_keypoints({"a": photo(POINTS, POINTS), "b": photo(POINTS, wrong)}))
     assert score.identity_pooled == 1
     assert score.by_source["a"] == (0, 3)
 
 
 def test_the_nearest_visible_vertex_is_taken_however_far():
-    vertices = np.concatenate([POINTS, POINTS + [1, 0]])
-    target = np.concatenate([POINTS + [40, 0], POINTS])
+    vertices = np.concatenate([POINTS, moved(POINTS, 1)])
+    target = np.concatenate([moved(POINTS, 40), POINTS])
     hidden = {"a": photo(POINTS, vertices, visible=[False] * 3 + [True] * 3), "b": photo(POINTS, target)}
     assert score_transfers(transfer_keypoints(hidden)).by_source["a"] == (1, 3)
     seen = {"a": photo(POINTS, vertices), "b": photo(POINTS, target)}
@@ -78,13 +80,15 @@ def test_whether_the_target_vertex_is_seen_does_not_matter():
     [("tight_box", 100.0), ("acsm", 110.0), ("lassie_crop", 120.0), ("artic3d_crop", 160.0)],
 )
 def test_lengths_of_the_normalisers(normaliser, length):
-    """The box is 100 long, the keypoints spread over 80; the bound itself still counts as correct."""
-    for off, right in ((0.1 * length, 1), (0.1 * length + 1e-6, 0)):
-        photos = {"a": photo(POINTS, POINTS), "b": photo(POINTS, POINTS + [off, 0])}
-        score = score_transfers(transfer_keypoints(photos), normaliser)
-        # Rounding may put 0.1 * length on either side of the sum.
-        expected = right if off > 0.1 * length else pytest.approx(1, abs=0.4)
-        assert score.by_source["a"][0] == expected
+    """The box is 100 long, the keypoints spread over 80."""
+    for off, share in ((0.0999 * length, 1), (0.1001 * length, 0)):
+        photos = {"a": photo(POINTS, POINTS), "b": photo(POINTS, moved(POINTS, off))}
+        assert score_transfers(transfer_keypoints(photos), normaliser).by_source["a"] == (share, 3)
+
+
+def test_the_bound_itself_counts_as_correct():
+    photos = {"a": photo(POINTS, POINTS), "b": photo(POINTS, moved(POINTS, 10.0))}
+    assert score_transfers(transfer_keypoints(photos)).by_source["a"] == (1, 3)
 
 
 def test_copying_goes_by_the_box():
@@ -118,7 +122,7 @@ def test_pairs_without_a_shared_keypoint_are_in_no_mean():
     photos = {
         "a": photo(POINTS, POINTS, visibility=(2, 0, 0)),
         "b": photo(POINTS, POINTS, visibility=(2, 1, 2)),
-        "c": photo(POINTS, POINTS + [50, 0], visibility=(0, 2, 2)),
+        "c": photo(POINTS, moved(POINTS, 50), visibility=(0, 2, 2)),
     }
     score = score_transfers(transfer_keypoints(photos))
     assert (score.transfers, score.pairs, score.pairs_without_shared) == (4, 4, 2)
@@ -132,7 +136,7 @@ def test_averages_differ_as_they_say():
     photos = {
         "a": photo(POINTS, POINTS),
         "b": photo(POINTS, POINTS),
-        "c": photo(POINTS, POINTS + [40, 0], visibility=(2, 0, 0)),
+        "c": photo(POINTS, moved(POINTS, 40), visibility=(2, 0, 0)),
     }
     score = score_transfers(transfer_keypoints(photos))
     # Of c's one keypoint, both transfers that end there are wrong.

@@ -63,9 +63,7 @@ def test_other_spellings_other_orders_and_joints_in_between():
     """The prediction names things its own way, lists them backwards, and has no spine."""
     kept = [5, 4, 3, 2, 0]
     names = {"hips": "Hips", "neck": "neck", "left_hip": "leftHip", "left_knee": "leftKnee", "right_hip": "rightHip"}
-    other = Joints(
-        tuple(names[RIG.names[k]] for k in kept), (4, 2, 4, 4, -1), RIG.positions[kept]
-    )
+    other = Joints(tuple(names[RIG.names[k]] for k in kept), (4, 2, 4, 4, -1), RIG.positions[kept])
     error = pose_error(other, RIG, np.eye(3))
     assert error is not None
     assert set(error.bones) == {"neck", "left_hip", "left_knee", "right_hip"}

@@ -161,7 +161,7 @@ def test_without_a_truth_no_file_of_it_is_opened(run: Path, photos: Collection) 
 
 
 def test_the_truth_scores_as_the_truth(part_of: PartOf, truth_as_run: TruthAsRun) -> None:
-    fox = part_of("fox", 6)
+    fox = part_of("fox", 4)
     run = truth_as_run(fox)
     scores = score_run(run, load_collection(fox), truth=fox)
     assert scores["mask_iou"] > 0.98
@@ -184,14 +184,14 @@ def test_the_truth_scores_as_the_truth(part_of: PartOf, truth_as_run: TruthAsRun
 
 def test_a_mirrored_prediction_is_flipped(part_of: PartOf, truth_as_run: TruthAsRun) -> None:
     """Each body mirrored where it stands: all silhouettes and sizes are nearly right, the sides are not."""
-    fox = part_of("fox", 6)
+    fox = part_of("fox", 3)
     run = truth_as_run(fox, lambda vertices, _: vertices * [-1, 1, 1])
     scores = score_run(run, load_collection(fox), fox, Thorough(shape=False))
     assert scores["flip_rate"] == 1
 
 
 def test_poses_of_a_run_are_scored_by_its_rigs(part_of: PartOf, truth_as_run: TruthAsRun) -> None:
-    fox = part_of("fox", 6)
+    fox = part_of("fox", 3)
     run = truth_as_run(fox)
     skeleton = template("quadruped").skeleton
     rest = skeleton.joints.tolist()

@@ -76,7 +76,7 @@ def test_the_middle_has_no_side_and_the_place_does_not_matter():
     assert (sides[centres > 0.05] == 1).all()
     assert (sides[centres < -0.05] == -1).all()
     assert (sides[np.abs(centres) < 0.005] == 0).all()
-    assert np.array_equal(face_sides((vertices + [7, 0, 0], faces)), sides)
+    assert np.array_equal(face_sides((vertices + np.array([7, 0, 0]), faces)), sides)
 
 
 def test_nothing_in_common_is_none():

@@ -48,10 +48,10 @@ def test_what_stands_behind_is_hidden():
 
 def test_outside_the_frame_and_behind_the_camera_nothing_is_seen():
     vertices, faces = ball(2)
-    aside = view((vertices + [5, 0, 0], faces), camera())
+    aside = view((vertices + np.array([5, 0, 0]), faces), camera())
     assert not aside.visible.any()
     assert np.isfinite(aside.pixels).all()
-    behind = view((vertices + [0, 0, 6.0], faces), camera())
+    behind = view((vertices + np.array([0, 0, 6.0]), faces), camera())
     assert not behind.visible.any()
     assert np.isnan(behind.pixels).all()
 
