@@ -175,13 +175,15 @@ class Eval:
         from .scenes.collection import load_collection
 
         runs = [self.run_folder] if self.against is None else [self.run_folder, self.against]
-        roots = [read_config(run).photos if self.truth is None else self.truth for run in runs]
-        for run, root in zip(runs, roots, strict=True):
-            if not root.is_dir():
-                raise InputError(f"{run} was fitted to {root}, which is not there; name its photos with --truth FOLDER")
+        configs = [read_config(run) for run in runs]
+        for config in configs:
+            if self.truth is None and not config.photos.is_dir():
+                raise InputError(f"{config.out} was fitted to {config.photos}, which is gone; name it with --truth")
         every = []
-        for run, root in zip(runs, roots, strict=True):
-            every.append(score_run(run, load_collection(root), root, Thorough(animodel=self.animodel)))
+        for run, config in zip(runs, configs, strict=True):
+            root = config.photos if self.truth is None else self.truth
+            photos = load_collection(root, config.masks, config.cameras)  # type: ignore[arg-type]
+            every.append(score_run(run, photos, root, Thorough(animodel=self.animodel)))
             print("\n".join([*report(every[-1]), "", *(str(path) for path in _scored(run)), ""]))
         if self.against is not None:
             differences = compare(*every)

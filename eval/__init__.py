@@ -1,1 +1,5 @@
-"""How good a fit is: `silhouette`, `thickness`, `novel_view` (with `alignment`), and a run's scores, `run_score`."""
+"""How good a fit is, one protocol per file; `run_score` takes all of them, `report` and `compare` say what came out.
+
+In the photos: `silhouette`, `boundary`, `keypoint_transfer`, `side_flip`, `novel_view`. Against true shapes, cameras
+and rigs: `chamfer`, `normal_consistency`, `volume_iou`, `animodel`, `camera_error`, `pose_error`. Alone: `thickness`.
+"""

@@ -80,9 +80,7 @@ def _solid(mesh: Mesh) -> tuple[Bool[np.ndarray, "D H W"], float, Float[np.ndarr
     return solid, pitch, low
 
 
-def _remeshed(
-    mesh: Mesh, solid: Bool[np.ndarray, "D H W"], pitch: float, low: Float[np.ndarray, " 3"]
-) -> Mesh:
+def _remeshed(mesh: Mesh, solid: Bool[np.ndarray, "D H W"], pitch: float, low: Float[np.ndarray, " 3"]) -> Mesh:
     points, faces, _, _ = marching_cubes(solid.astype(np.float32), 0.5)
     points = points[:, ::-1].astype(np.float64) * pitch + low
     used = mesh[0][np.unique(mesh[1])]

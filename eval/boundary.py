@@ -1,8 +1,8 @@
 """Boundary F: do two silhouettes have the same outline, where IoU forgives a leg.
 
 Protocol of DAVIS (Perazzi et al. 2016, A Benchmark Dataset and Evaluation Methodology for Video Object Segmentation,
-section 4; github.com/davisvideochallenge/davis): outline pixels are those whose right, lower or lower right neighbour is
-on the other side of the outline, the frame's edge being none; one matches if the other outline has a pixel within
+section 4; github.com/davisvideochallenge/davis): outline pixels are those whose right, lower or lower right neighbour
+is on the other side of the outline, the frame's edge being none; one matches if the other outline has a pixel within
 
     tolerance = ceil(0.008 * diagonal of the picture) pixels,    F = 2 P R / (P + R),
 
@@ -23,7 +23,7 @@ TOLERANCE = 0.008
 
 
 def boundary_f(
-    predicted: Bool[np.ndarray, "H W"], true: Bool[np.ndarray, "H W"], tolerance: float = TOLERANCE
+    predicted: Bool[np.ndarray, "H W"], true: Bool[np.ndarray, "_ _"], tolerance: float = TOLERANCE
 ) -> float:
     """F of the outlines of two masks of one size, in [0, 1]; 0 where just one of them has an outline, 1 where none has.
 
@@ -35,7 +35,7 @@ def boundary_f(
     if not all(outline.any() for outline in outlines):
         return float(not any(outline.any() for outline in outlines))
     reach = math.ceil(tolerance * math.hypot(*true.shape))
-    near = [distance_transform_edt(~outline) <= reach for outline in outlines]
+    near = [np.asarray(distance_transform_edt(~outline)) <= reach for outline in outlines]
     precision, recall = float(near[1][outlines[0]].mean()), float(near[0][outlines[1]].mean())
     return 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
 

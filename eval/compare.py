@@ -2,12 +2,12 @@
 
 Photos differ far more than runs do, so scores are compared within each photo: with d_i = second - first in photo i,
 
-    difference = mean_i d_i,    95 % interval: the 2.5th and 97.5th percentile of that mean over 10,000 resamples of
-                                the photos with replacement (Efron 1979, Bootstrap Methods: Another Look at the Jackknife).
+    difference = mean_i d_i,
+    95 % interval = the 2.5th and 97.5th percentile of that mean over 10,000 resamples of the photos with replacement
 
-An interval that holds 0 says that these photos do not decide. A photo counts where both runs have the score. For keypoint
-transfer a photo's score is the share of its own keypoints that arrive in the others, so photos are not quite independent
-there and the interval is a little narrow.
+(Efron 1979, Bootstrap Methods: Another Look at the Jackknife). An interval that holds 0 says that these photos do not
+decide. A photo counts where both runs have the score. For keypoint transfer a photo's score is the share of its own
+keypoints that arrive in the others, so photos are not quite independent there and the interval is a little narrow.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Difference:
 
 
 def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Difference]:
-    """The differences in every measure that both runs have photo by photo; `first`, `second` are what `score_run` gives.
+    """The differences in every measure that both runs have photo by photo, from what `score_run` gave for either.
 
     Raises InputError where the runs share no photo.
     """

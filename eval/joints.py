@@ -64,7 +64,7 @@ def read_joints_glb(path: Path) -> Joints:
         raise InputError(f"{path} has no skin, so it has no joints; give a rigged GLB")
     nodes = document.nodes
     above = {child: k for k, node in enumerate(nodes) for child in node.children or ()}
-    joints = document.skins[0].joints
+    joints = document.skins[0].joints or []
     place = {node: k for k, node in enumerate(joints)}
     names, parents, positions = [], [], []
     for node in joints:

@@ -139,7 +139,7 @@ def transfer_keypoints(photos: Mapping[str, TransferPhoto]) -> Transfers:
                 places.append((arrived[k], target.keypoints.positions[k], source.keypoints.positions[k]))
     index = np.array(rows, np.int64).reshape(-1, 3)
     place = np.array(places, np.float64).reshape(-1, 3, 2)
-    return Transfers(stems, names, *index.T, *place.transpose(1, 0, 2), parts)
+    return Transfers(stems, names, index[:, 0], index[:, 1], index[:, 2], place[:, 0], place[:, 1], place[:, 2], parts)
 
 
 def score_transfers(

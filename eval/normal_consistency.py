@@ -2,8 +2,9 @@
 
     consistency = (mean_p |n(p) . n(closest true point)| + mean_q |n(q) . n(closest predicted point)|) / 2
 
-after Mescheder et al. 2019, Occupancy Networks (section 4): normals of the faces, the same points and the same alignment
-as `chamfer`. The absolute value keeps meshes with faces turned inside out comparable; two unrelated surfaces score 0.5.
+after Mescheder et al. 2019, Occupancy Networks (section 4): normals of the faces, the same points and the same
+alignment as `chamfer`. The absolute value keeps meshes with faces turned inside out comparable; two unrelated surfaces
+score 0.5.
 """
 
 from __future__ import annotations

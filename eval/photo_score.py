@@ -29,7 +29,7 @@ class Thorough:
     """Which of the slower scores are taken, where the truth allows."""
 
     shape: bool = True
-    """Chamfer, F-score, normals and volume after alignment: about a second a photo."""
+    """Chamfer, F-score, normals and volume after alignment, and views from between the photos: a second a photo."""
     animodel: bool = False
     """Chamfer by Animodel's protocol: several seconds a photo."""
 

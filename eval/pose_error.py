@@ -4,9 +4,11 @@ For every joint that both rigs name, and its nearest ancestor that both name, a 
 to the joint; bones are compared, not places, so that size and proportions do not count. Two figures:
 
     pose         = mean angle between bones after one rotation for the whole collection (`alignment.world_rotation`)
-    articulation = the same after the best rotation for each photo (Kabsch 1976, on the bones' unit directions), so that
-                   the camera's error and the body's heading are out: what MPJPE after Procrustes alignment is to MPJPE
-                   (Ionescu et al. 2014, Human3.6M).
+    articulation = the same after the best rotation for each photo, so that the camera's error and the body's heading
+                   are out: what MPJPE after Procrustes alignment is to MPJPE (Ionescu et al. 2014, Human3.6M).
+
+The best rotation is the one with the least sum of distances between unit directions, not of their squares, by
+reweighted least-squares fits (Kabsch 1976): one limb in a wrong pose does not turn all the others.
 
 Names are compared without case, underscores and the like: `leftUpperArm` is `left_upper_arm`. A rig with other names
 comes with a mapping.
@@ -25,6 +27,7 @@ from .joints import Joints
 
 FEWEST_BONES = 3
 """Fewer say nothing about a pose."""
+_ROUNDS = 20
 
 
 @dataclass(frozen=True)
@@ -56,17 +59,27 @@ def pose_error(
     found, wanted = found[usable], wanted[usable]
     ends = [true.names[end] for (_, end, _, _), kept in zip(bones, usable, strict=True) if kept]
     angles = _angles_deg(found @ rotation.T, wanted)
-    best, _ = Rotation.align_vectors(wanted, found)
     return PoseError(
         float(angles.mean()),
-        float(_angles_deg(best.apply(found), wanted).mean()),
+        float(_angles_deg(found @ _best_rotation(found, wanted, rotation).T, wanted).mean()),
         {name: float(angle) for name, angle in zip(ends, angles, strict=True)},
     )
 
 
-def _shared_bones(
-    predicted: Joints, true: Joints, names: Mapping[str, str] | None
-) -> list[tuple[int, int, int, int]]:
+def _best_rotation(
+    found: Float[np.ndarray, "B 3"], wanted: Float[np.ndarray, "B 3"], start: Float[np.ndarray, "3 3"]
+) -> Float[np.ndarray, "3 3"]:
+    """From `found` to `wanted`; the best of `start` and what the rounds come to."""
+    tried = [start]
+    weights = np.ones(len(found))
+    for _ in range(_ROUNDS):
+        fitted = Rotation.align_vectors(wanted, found, weights=weights)[0]
+        tried.append(fitted.as_matrix())
+        weights = 1 / np.maximum(np.linalg.norm(fitted.apply(found) - wanted, axis=1), 1e-6)
+    return min(tried, key=lambda rotation: float(_angles_deg(found @ rotation.T, wanted).mean()))
+
+
+def _shared_bones(predicted: Joints, true: Joints, names: Mapping[str, str] | None) -> list[tuple[int, int, int, int]]:
     """True start and end, predicted start and end of each bone."""
     by_name = {_plain(name): joint for joint, name in enumerate(predicted.names)}
     wanted = {name: name for name in true.names} if names is None else names

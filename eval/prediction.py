@@ -71,12 +71,15 @@ def read_meshes(folder: Path, stems: Iterable[str]) -> tuple[dict[str, Mesh], di
 def read_mesh_array(path: Path) -> Mesh:
     """Vertices (float64) and triangles of a PLY as arrays.
 
-    Raises FileNotFoundError, or InputError where it holds no triangles or numbers that are not finite.
+    Raises FileNotFoundError, or InputError where it holds no triangles with area or numbers that are not finite.
     """
     vertices, faces = read_ply(path)
     if not torch.isfinite(vertices).all():
         bad = int((~torch.isfinite(vertices)).any(dim=1).sum())
         raise InputError(f"{path} has {bad} of {len(vertices)} vertices that are not finite; it cannot be scored")
+    corners = vertices.double().numpy()[faces.numpy()]
+    if not np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]).any():
+        raise InputError(f"{path} has {len(faces)} faces without any area; it cannot be scored")
     return vertices.double().numpy(), faces.numpy()
 
 

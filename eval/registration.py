@@ -84,9 +84,10 @@ class _ClosestPoints:
 
     def _nearest(self, now: Similarity) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Distances and indices, source to target and target to source, in the target's units."""
-        forth_distance, forth = self._target_tree.query(now.apply(self.source))
+        forth_distance, forth = map(np.asarray, self._target_tree.query(now.apply(self.source)))
         # Nearest neighbours stay nearest under a similarity, so the source's own tree serves in its own frame.
-        back_distance, back = self._source_tree.query((self.target - now.translation) @ now.rotation / now.scale)
+        there = (self.target - now.translation) @ now.rotation / now.scale
+        back_distance, back = map(np.asarray, self._source_tree.query(there))
         return forth_distance, forth, now.scale * back_distance, back
 
 

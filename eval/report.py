@@ -34,7 +34,7 @@ def report(scores: Mapping[str, Any]) -> list[str]:
         lines += ["", *_columns(_by_keypoint(scores["pck_by_keypoint"]))]
     lines += _worst(scores["by_photo"])
     lines += [f"failed: {stem} {reason}" for stem, reason in failed.items()]
-    lines += [f"not scored, as the collection lacks: {', '.join(scores['missing'])}"] if scores["missing"] else []
+    lines += [f"not scored for want of: {'; '.join(scores['missing'])}"] if scores["missing"] else []
     return lines
 
 

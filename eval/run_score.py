@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import trimesh
 
 from ..scenes.atomic import atomic_write
 from ..scenes.collection import Collection
@@ -30,7 +31,6 @@ from .prediction import load_prediction, predicted_joints, read_mesh_array
 from .thickness import thickness
 from .truth import Truth, load_masks, load_truth
 from .visibility import View, view
-from .volume_iou import is_closed
 
 FORMAT_VERSION = 2
 _NORMALISERS: tuple[Normaliser, ...] = ("tight_box", "lassie_crop", "artic3d_crop", "acsm")
@@ -46,8 +46,8 @@ def score_run(
     truth: a collection's folder, whose `keypoints.json` and `truth/` are read; None: none of them is opened.
     thorough: which of the slower scores are taken; None: the shape scores, but not Animodel's.
 
-    `thickness` is None where the rest mesh is not closed, as it has no inside then. Where there are keypoints, a
-    picture of their transfers goes to `run/keypoints.png`.
+    `thickness` is None where the rest mesh is not closed and turned outward, as it has no inside then. Where there are
+    keypoints, a picture of their transfers goes to `run/keypoints.png`.
     Raises InputError where the run has no cameras or no rest mesh, or where there is nothing to score against.
     """
     known = load_masks(photos) if truth is None else load_truth(photos, truth)
@@ -55,7 +55,6 @@ def score_run(
         raise InputError(f"no photo in {photos.root} has a mask to score against; add masks/STEM.png")
     found = load_prediction(run, known.sizes)
     rest = _rest(run)
-    closed = is_closed(rest)
     views = {stem: view(found.meshes[stem], found.cameras[stem]) for stem in found.complete}
     cameras = camera_errors(found.cameras, known.cameras) if found.cameras.keys() & known.cameras.keys() else None
     thorough = Thorough() if thorough is None else thorough
@@ -67,14 +66,14 @@ def score_run(
         "photos": len(known.sizes),
         "failed_photos": found.faults,
         "missing": list(known.missing),
-        "watertight": closed,
-        "thickness": thickness(*rest) if closed else None,
-        "faces": len(rest[1]),
+        **_rest_scores(rest),
     }
     if known.keypoints:
         scores |= _keypoints(run, photos, known, views, rows)
     scores |= _means(rows, scores) | _camera_scores(cameras)
-    if truth is not None:
+    if "chamfer" in scores and "volume_iou" not in scores:
+        scores["missing"].append("meshes that are closed, both the run's and the true ones, for the volume IoU")
+    if truth is not None and thorough.shape:
         scores |= _novel_views(run, truth, known, scores["missing"])
     scores["by_photo"] = rows
     with atomic_write(run / "scores.json") as temporary:
@@ -88,6 +87,18 @@ def _rest(run: Path) -> Mesh:
     if not path.is_file():
         raise InputError(f"{run} has no rest.ply; it is no finished run: finish it with zoetrope fit --resume")
     return read_mesh_array(path)
+
+
+def _rest_scores(rest: Mesh) -> dict[str, Any]:
+    solid = trimesh.Trimesh(*rest, process=False)
+    found = {"watertight": bool(solid.is_watertight), "thickness": None, "faces": len(rest[1])}
+    if solid.is_volume:
+        try:
+            found["thickness"] = thickness(*rest)
+        except ValueError as fault:
+            # A rest mesh folded through itself everywhere: worth knowing, and no reason to score nothing else.
+            found["thickness_fault"] = str(fault)
+    return found
 
 
 def _means(rows: _Rows, given: dict[str, Any]) -> dict[str, float]:

@@ -99,6 +99,8 @@ def _keypoints(folder: Path, sizes: dict[str, tuple[int, int]]) -> dict[str, Key
             raise InputError(f"{folder / 'keypoints.json'}: {stem} is {given.width}x{given.height} pixels; correct it")
         positions = given.positions * [width / given.width, height / given.height]
         found[stem] = Keypoints(given.names, positions, given.visibility, width, height)
+    if len({keypoints.names for keypoints in found.values()}) > 1:
+        raise InputError(f"{folder / 'keypoints.json'} names different keypoints in different photos; use one category")
     return found
 
 

@@ -53,9 +53,9 @@ def view(mesh: Mesh, camera: CameraFrame) -> View:
     used = np.zeros(len(vertices), bool)
     used[faces.ravel()] = True
     with np.errstate(invalid="ignore"):
-        inside = used & (distance > 0) & (pixels >= 0).all(axis=1) & (pixels < [camera.width, camera.height]).all(axis=1)
+        framed = ((pixels >= 0) & (pixels < [camera.width, camera.height])).all(axis=1)
     visible = np.zeros(len(vertices), bool)
-    at = np.flatnonzero(inside)
+    at = np.flatnonzero(used & framed & (distance > 0))
     column, row = np.floor(pixels[at]).astype(np.int64).T
     farthest = maximum_filter(np.where(face >= 0, depth, -np.inf), size=3, mode="constant", cval=-np.inf)[row, column]
     tolerance = _TOLERANCE * np.linalg.norm(np.ptp(vertices[used], axis=0))

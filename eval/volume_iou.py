@@ -1,8 +1,8 @@
 """Volume that two aligned closed meshes share, over the volume that either fills.
 
-Both are sampled on one grid; a point is inside a mesh where the surface winds round it (not 0 times), so that legs which
-pass through each other count once. Intersection over union of solids is the standard of volumetric reconstruction since
-Choy et al. 2016, 3D-R2N2; the alignment is that of `chamfer`.
+Both are sampled on one grid; a point is inside a mesh where the surface winds round it (not 0 times), so that legs
+which pass through each other count once. Intersection over union of solids is the standard of volumetric reconstruction
+since Choy et al. 2016, 3D-R2N2; the alignment is that of `chamfer`.
 """
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ def test_refusals_come_in_one_line_and_leave_nothing(
         (["export", "RUN"], "RUN is no run"),
         (["export", "RUN", "--format", "usd"], "not implemented yet: --format usd"),
         (["eval", "RUN"], "RUN is no run"),
-        (["eval", "RUN", "--against", "RUN2"], "not implemented yet: --against RUN2"),
+        (["eval", "RUN", "--against", "RUN2"], "RUN is no run"),
         (["demo", "--photo-count", "2"], "--photo-count is 2"),
     ],
 )
