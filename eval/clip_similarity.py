@@ -102,7 +102,8 @@ def load_clip(
         kind = AutoConfig.from_pretrained(model, **where).model_type
         if kind != "clip":
             raise InputError(f"{model} is a model of type {kind}, not clip; its figures would not be CLIP similarity")
-        network, loading = CLIPModel.from_pretrained(model, output_loading_info=True, **where)
+        loaded: Any = CLIPModel.from_pretrained(model, output_loading_info=True, **where)
+        network, loading = loaded
         processor = CLIPProcessor.from_pretrained(model, **where)
     except (OSError, ValueError, TypeError, KeyError) as fault:
         if isinstance(fault, InputError):

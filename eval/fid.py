@@ -53,9 +53,9 @@ def load_fid(*, allow_download: bool = False, device: torch.device | str = "cpu"
 
     Raises InputError where torch-fidelity is not installed, or the weights are missing or are others.
     """
+    weights: Path = pretrained_weights(INCEPTION_URL, metric="FID", allow_download=allow_download)
     from torchmetrics.image.fid import FrechetInceptionDistance
 
-    weights: Path = pretrained_weights(INCEPTION_URL, metric="FID", allow_download=allow_download)
     try:
         metric = FrechetInceptionDistance(feature=2048, feature_extractor_weights_path=str(weights), antialias=False)
     except ModuleNotFoundError as fault:

@@ -40,11 +40,9 @@ def ssim(made: Float[Tensor, "B H W 3"], true: Float[Tensor, ...]) -> Float64[Te
     """
     if min(made.shape[1:3]) < _WINDOW:
         raise ValueError(f"pictures are {tuple(made.shape[1:3])}; SSIM looks at {_WINDOW} x {_WINDOW} pixels at least")
-    wang = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
-    return torch.tensor(
-        [float(structural_similarity(a, b, data_range=1.0, channel_axis=2, **wang)) for a, b in _pairs(made, true)],
-        dtype=torch.float64,
-    )
+    wang = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": 2}
+    found = [np.asarray(structural_similarity(a, b, data_range=1.0, **wang)) for a, b in _pairs(made, true)]
+    return torch.from_numpy(np.stack(found))
 
 
 def _pairs(made: Tensor, true: Tensor) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -60,10 +60,11 @@ def load_lpips(
 
     Raises InputError where the weights are missing or are others.
     """
-    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
     from torchvision.models import get_model_weights
 
     url = get_model_weights(_TORCHVISION[network])["DEFAULT"].url
     pretrained_weights(url, metric="LPIPS", allow_download=allow_download)
+    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+
     metric = LearnedPerceptualImagePatchSimilarity(net_type=network, normalize=True)
     return Lpips(network, metric.to(device).eval())

@@ -47,9 +47,7 @@ def test_distances_of_sets(hub, monkeypatch):
     monkeypatch.setattr(pretrained, "sha256", lambda path: "6726825d")
     fid = load_fid()
     generator = torch.Generator().manual_seed(0)
-    noise, flat = torch.rand(5, 40, 50, 3, generator=generator), torch.rand(4, 1, 1, 3, generator=generator)
-    flat = flat.expand(4, 40, 50, 3)
-    assert fid.distance(noise, noise) == pytest.approx(0, abs=1e-2 * fid.distance(noise, flat))
-    assert fid.distance(noise[:2], noise[2:]) < fid.distance(noise[:2], flat)
+    noise, flat = torch.rand(4, 40, 50, 3, generator=generator), torch.rand(2, 1, 1, 3, generator=generator)
+    assert fid.distance(noise[:2], noise[2:]) < 0.5 * fid.distance(noise[:2], flat.expand(2, 40, 50, 3))
     with pytest.raises(ValueError, match="2 or more of each"):
         fid.distance(noise[:1], noise)
