@@ -71,6 +71,20 @@ def test_mobilenet_tells_animals_apart(mobilenet):
     assert same < 0.7 * other
 
 
+def test_mobilenet_sees_pixels_from_minus_one_to_one(mobilenet):
+    """Its last stage is what the classifier sees, fed as it was trained: mean and deviation 0.5, TensorFlow's padding."""
+    import timm
+    from safetensors.torch import load_file
+
+    classifier = timm.create_model("mobilenetv2_100", pretrained=False, pad_type="same").eval()
+    stored = load_file(str(ASSETS / "weights" / "mobilenetv2" / "mobilenetv2_100.safetensors"))
+    classifier.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in stored.items()})
+    planes = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = classifier.blocks(classifier.bn1(classifier.conv_stem((planes - 0.5) / 0.5)))
+        assert torch.allclose(mobilenet.stages(planes)[-1], expected, atol=1e-5)
+
+
 def test_other_weights_are_refused(tmp_path):
     from safetensors.torch import save_file
 
