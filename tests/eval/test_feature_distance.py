@@ -72,7 +72,7 @@ def test_mobilenet_tells_animals_apart(mobilenet):
 
 
 def test_mobilenet_sees_pixels_from_minus_one_to_one(mobilenet):
-    """Its last stage is what the classifier sees, fed as it was trained: mean and deviation 0.5, TensorFlow's padding."""
+    """Its last stage is what the classifier sees, fed as it was trained: mean and deviation 0.5."""
     import timm
     from safetensors.torch import load_file
 
