@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ..collection import Rejected
+from ..decode import decode
 from ..error import InputError, PhotoError
 from .dataset import Dataset, DatasetPhoto
 from .source import find_photo, require_folder
@@ -89,14 +89,13 @@ def _photos(rows: list[dict[str, str]], folder: Path) -> Iterator[DatasetPhoto |
             yield Rejected(f"{name}.png", f"is missing; {f'it was published at {url}' if url else WHERE}")
             continue
         try:
-            with Image.open(path) as image:
-                width, height = image.size
-            keypoints, unknown = _keypoints(row["kps"] or "", width, height)
-        except (PhotoError, OSError) as fault:
+            picture = decode(path, 64)
+            keypoints, unknown = _keypoints(row["kps"] or "", picture.width, picture.height)
+        except PhotoError as fault:
             yield Rejected(path.name, str(fault))
             continue
         notes = tuple(f"label '{label}' is none of LASSIE's 14 and was left out" for label in unknown)
-        yield DatasetPhoto(path, path.stem, keypoints, size=(width, height), notes=notes)
+        yield DatasetPhoto(path, path.stem, keypoints, notes=notes)
 
 
 def _keypoints(cell: str, width: int, height: int) -> tuple[np.ndarray, list[str]]:
