@@ -251,7 +251,7 @@ def _in_scene(file: GltfFile, nodes: Nodes) -> list[int]:
     """The nodes that are shown: those of the file's own scene, of its first, or all where it has none."""
     scenes = file.entries("scenes")
     if not scenes:
-        return list(nodes.order)
+        return list(range(len(nodes.names)))
     roots = file.entry("scenes", file.json.get("scene", 0)).get("nodes", [])
     shown = {node for root in roots for node in nodes.below(root)}
     return [node for node in range(len(nodes.names)) if node in shown]
