@@ -140,10 +140,10 @@ def load_gltf(
     body = _rest_body(nodes, geometry, rest, ours)
     rig = Rig(nodes, geometry, rest, find_root(body), ours)
     vertices, _ = rig.at_rest()
-    atlas, texture = paint_atlas(geometry, materials, vertices, resolution)
+    uv, uv_faces, texture = paint_atlas(geometry, materials, vertices, resolution)
     landmarks = _landmarks(file, nodes, body, keypoints or {})
     names = tuple(mark.name for mark in landmarks)
-    sitter = Sitter(vertices, torch.from_numpy(geometry.faces), atlas.uv, atlas.uv_faces, texture, names)
+    sitter = Sitter(vertices, torch.from_numpy(geometry.faces), uv, uv_faces, texture, names)
     return GltfSubject(Path(path).stem, clips, sitter, rig, landmarks)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from ..representations.atlas import Atlas, dilate, texel_positions, unwrap
@@ -40,15 +40,17 @@ def seen_faces(geometry: Geometry, materials: list[Material]) -> Bool[np.ndarray
 
 def paint_atlas(
     geometry: Geometry, materials: list[Material], vertices: Float[Tensor, "V 3"], resolution: int
-) -> tuple[Atlas, UInt8[Tensor, "R R 3"]]:
-    """Texture coordinates that do not overlap, and the R x R picture for them, sRGB-encoded.
+) -> tuple[Float[Tensor, "T 2"], Int[Tensor, "F 3"], UInt8[Tensor, "R R 3"]]:
+    """Texture coordinates that do not overlap, their rows at each corner, and the R x R picture, sRGB-encoded.
 
     `vertices` are those of the rest pose, whose areas the atlas keeps. Where a material is transparent in parts of a
     face, those parts take the colour of the nearest that is not.
     """
-    faces = torch.from_numpy(geometry.faces)
-    atlas = unwrap(vertices, faces, resolution=resolution)
-    face, weights = texel_positions(atlas.uv, atlas.uv_faces, resolution)
+    # Cut where materials meet: no chart holds two of them, and the smallest patch of one has texels of its own.
+    pairs = np.stack([geometry.faces, np.repeat(geometry.material[:, None], 3, axis=1)], axis=-1).reshape(-1, 2)
+    corners, faces = np.unique(pairs, axis=0, return_inverse=True)
+    atlas = unwrap(vertices[corners[:, 0]], torch.from_numpy(faces.reshape(-1, 3)), resolution=resolution)
+    face, weights = _texels(atlas, resolution)
     covered = face >= 0
     at, share = face[covered], weights[covered]
     uv = torch.einsum("pc,pcd->pd", share, torch.from_numpy(geometry.uv)[at])
@@ -69,7 +71,20 @@ def paint_atlas(
     known = covered.clone()
     known[covered] = opaque
     filled = dilate(picture, known if bool(known.any()) else covered)
-    return atlas, (filled.clamp(0, 1) * 255).round().to(torch.uint8)
+    return atlas.uv, atlas.uv_faces, (filled.clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def _texels(atlas: Atlas, resolution: int) -> tuple[Tensor, Tensor]:
+    """Face and barycentric coordinates at each texel, where even a face between all texel centres has one if it can."""
+    face, weights = texel_positions(atlas.uv, atlas.uv_faces, resolution)
+    count = len(atlas.uv_faces)
+    owned = torch.bincount(face[face >= 0], minlength=count)
+    small = (owned == 0).nonzero()[:, 0]
+    column, row = (atlas.uv[atlas.uv_faces[small]].mean(dim=1) * resolution).long().clamp(0, resolution - 1).unbind(1)
+    free = face[row, column] < 0
+    face[row[free], column[free]] = small[free]
+    weights[row[free], column[free]] = 1 / 3
+    return face, weights
 
 
 def _footprint(geometry: Geometry, materials: list[Material], corners: Tensor) -> Float[Tensor, " F"]:

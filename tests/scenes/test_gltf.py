@@ -129,7 +129,9 @@ def _bounds(points):
 
 
 def test_a_box_is_welded_closed_centred_and_scaled(gltf):
-    subject = (_maker := _Maker({"mesh": 0})).mesh() or _maker.load(gltf)
+    maker = _Maker({"mesh": 0})
+    maker.mesh()
+    subject = maker.load(gltf)
     body = subject.sitter()
     assert body.vertices.shape == (8, 3)
     assert Topology.of(body.faces).closed
