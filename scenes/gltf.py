@@ -60,6 +60,8 @@ class GltfSubject:
     def pose(self, clip: str, times: Float[Tensor, " B"]) -> Poses:
         """The body at B moments of one clip, in seconds; before its start and after its end it stays as it is there.
 
+        The poses are named after the clip, in lower case and without what stands before a "|".
+
         Raises InputError where the file has no such clip, naming those it has.
         """
         if clip not in self.clip_names:
@@ -68,7 +70,8 @@ class GltfSubject:
         nodes, morph_weights = moving.pose(self.rig.nodes, times.detach().cpu().double().numpy())
         vertices, places = self.rig.move(nodes.world(), morph_weights)
         # Blender and its kin write the armature's name before the clip's.
-        return Poses(vertices, self._keypoints(vertices, places), (clip.rpartition("|")[2],) * len(times))
+        name = clip.rpartition("|")[2].lower()
+        return Poses(vertices, self._keypoints(vertices, places), (name,) * len(times))
 
     def rest(self) -> Poses:
         """The rest pose."""
