@@ -281,7 +281,7 @@ def _compacted(whole: Geometry, faces: np.ndarray, keep: np.ndarray) -> Geometry
     """`whole` with the faces that are kept, `faces` their vertices, and without what those do not need."""
     used, index = np.unique(faces, return_inverse=True)
     weights = whole.weights[used]
-    needed = np.flatnonzero(weights.max(axis=0))
+    needed = np.flatnonzero(weights.sum(axis=0))
     return replace(
         whole,
         vertices=whole.vertices[used],

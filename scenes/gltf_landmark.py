@@ -216,7 +216,10 @@ def find_landmarks(body: RestBody) -> tuple[Landmark, ...]:
             held = held[up[held] < bottom + _FACE * (up[held].max() - bottom)]
         if "nose" not in best:
             marks += body.outermost("nose", held, ahead - aside)
-    if "tail_base" in best:
+    # What hangs in front of a body by the name of a tail is a trunk.
+    if "tail_base" in best and body.places[best["tail_base"]][2] > 0:
+        marks = [mark for mark in marks if mark.name != "tail_base"]
+    elif "tail_base" in best:
         away = np.linalg.norm(body.vertices - body.places[best["tail_base"]], axis=1)
         marks += body.outermost("tail_tip", body.held(best["tail_base"]), away)
     order = {name: place for place, name in enumerate(_MIDDLE)}

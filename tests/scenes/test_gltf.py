@@ -10,9 +10,10 @@ import torch
 from PIL import Image
 
 from zoetrope.representations.atlas import texel_positions
-from zoetrope.representations.motion.gait import walk
+from zoetrope.representations.motion.clip import Clip
 from zoetrope.representations.rendering.shading import srgb_from_linear
 from zoetrope.representations.rendering.topology import Topology
+from zoetrope.representations.rotation import quaternion_from_vector
 from zoetrope.representations.skeleton import forward_kinematics
 from zoetrope.representations.skinning import skin
 from zoetrope.scenes.error import InputError
@@ -492,10 +493,52 @@ def test_what_is_transparent_is_not_there(gltf, mode, alpha, count):
         _painted(gltf, {"alphaMode": "MASK", "pbrMetallicRoughness": {"baseColorFactor": [1, 1, 1, 0.4]}})
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_paintings_on_cards_are_cut_out(gltf, turned):
+    """A disc painted on a card that bends along its middle: what is left is the disc, and bends as the card did."""
+    row, column = np.indices((128, 128)) + 0.5
+    pixels = np.full((128, 128, 4), 255)
+    pixels[..., 3] = np.where(np.hypot(row - 64, column - 64) < 48, 255, 0)
+    pixels[pixels[..., 3] == 0, :3] = 0
+    maker = _Maker({"mesh": 0, "skin": 0}, {"name": "hips", "children": [2]}, {})
+    maker.json["materials"] = [
+        {"alphaMode": "MASK", "pbrMetallicRoughness": {"baseColorTexture": maker.picture(pixels)}}
+    ]
+    maker.json["skins"] = [{"joints": [1, 2]}]
+    card = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], np.float32)
+    share = card[:, :1]
+    maker.mesh(
+        card,
+        [[1, 3, 0], [1, 2, 3]] if turned else [[0, 1, 2], [0, 2, 3]],
+        material=0,
+        TEXCOORD_0=card[:, :2],
+        JOINTS_0=np.tile(np.array([[0, 1, 0, 0]], np.uint8), (4, 1)),
+        WEIGHTS_0=np.concatenate([1 - share, share, 0 * share, 0 * share], axis=1),
+    )
+    maker.clip("bend", 2, "translation", [0, 1], [[0, 0, 0], [0, 0, 1]])
+    subject = maker.load(gltf, resolution=256)
+    body = subject.sitter()
+    # The disc is 0.75 of the card wide, and becomes 1.
+    corners = body.vertices[body.faces]
+    area = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2] / 2
+    assert (area > 0).all()
+    assert float(area.sum()) == pytest.approx(np.pi / 4, rel=0.06)
+    assert float(body.vertices.norm(dim=1).max()) < 0.56
+    assert Topology.of(body.faces).edge_faces.shape[1] == 2
+    assert (body.texture[0, 0] == 255).all()  # nothing of the black around it
+    bent = subject.pose("bend", torch.tensor([1.0])).vertices[0] - body.vertices
+    size = float(bent[:, 2].max() - bent[:, 2].min())
+    torch.testing.assert_close(bent[:, 2] - bent[:, 2].mean(), body.vertices[:, 0] - body.vertices[:, 0].mean())
+    assert size == pytest.approx(1, abs=0.05)
+
+
 def test_our_own_files_come_back(subject, tmp_path):
     """What `write_glb` wrote is read, posed and coloured as it was."""
     mesh, skeleton = subject
-    clip = walk(skeleton)
+    turns = 0.3 * torch.randn(12, len(skeleton), 3, generator=torch.Generator().manual_seed(3))
+    turns[:, 0] = 0  # the root stays, as in all poses of ours
+    turns[-1] = turns[0]
+    clip = Clip("wave", torch.linspace(0, 1, 12), quaternion_from_vector(turns))
     ramp = (torch.arange(64) + 0.5) / 64
     texture = torch.stack([ramp.expand(64, 64), ramp[:, None].expand(64, 64), torch.full((64, 64), 0.25)], dim=-1)
     write_glb(tmp_path / "own.glb", mesh, skeleton, texture=texture, clips=[clip])
@@ -520,6 +563,29 @@ def test_our_own_files_come_back(subject, tmp_path):
     middle = mesh.uv[mesh.uv_faces].mean(1) * 255
     error = np.abs(_colours(loaded)[:, :2] - middle.numpy()).max(1)
     assert np.quantile(error, 0.9) < 8
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_vrm_names_its_bones_and_its_front(gltf, version):
+    """Nodes with names that say nothing; on the left is what VRM calls left, whichever way the file looks."""
+    ahead = -1 if version == 0 else 1
+    maker = _Maker({"name": "A", "mesh": 0, "children": [1, 2]}, {"name": "B"}, {"name": "C"})
+    for node, side in ((1, 1), (2, -1)):
+        maker.json["nodes"][node]["translation"] = [side * ahead, 1, 0]
+    maker.mesh()
+    bones = {"hips": 0, "leftLowerArm": 1, "rightLowerArm": 2}
+    maker.json["extensions"] = {
+        "VRM": {"humanoid": {"humanBones": [{"bone": name, "node": node} for name, node in bones.items()]}}
+    }
+    if version == 1:
+        named = {name: {"node": node} for name, node in bones.items()}
+        maker.json["extensions"] = {"VRMC_vrm": {"humanoid": {"humanBones": named}}}
+    subject = maker.load(gltf)
+    points = dict(zip(subject.sitter().keypoint_names, subject.rest().keypoints[0], strict=True))
+    assert set(points) == {"left_elbow", "right_elbow"}
+    assert points["left_elbow"][0] - points["right_elbow"][0] == pytest.approx(2 / 4)
+    turned = maker.load(gltf, front="-z" if version == 1 else "+z")
+    assert turned.rest().keypoints[0, 0, 0] < turned.rest().keypoints[0, 1, 0]
 
 
 def test_keypoints_may_be_named_by_the_caller(gltf):
