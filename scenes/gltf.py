@@ -23,7 +23,8 @@ from .gltf_atlas import paint_atlas
 from .gltf_cutout import cut_out
 from .gltf_file import GltfFile
 from .gltf_geometry import Geometry, read_geometry
-from .gltf_landmark import Landmark, RestBody, find_landmarks, find_root
+from .gltf_joint import RestBody, find_root
+from .gltf_landmark import Landmark, find_landmarks
 from .gltf_material import read_materials
 from .gltf_node import Nodes, read_nodes
 from .gltf_rig import Rest, Rig, apply, find_rest, normalise, turned_inside_out
