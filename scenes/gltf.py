@@ -19,13 +19,16 @@ from torch import Tensor
 
 from .error import InputError, one_line
 from .gltf_animation import GltfClip, read_clips
-from .gltf_atlas import paint_atlas, seen_faces
+from .gltf_atlas import paint_atlas
+from .gltf_cutout import cut_out
 from .gltf_file import GltfFile
 from .gltf_geometry import Geometry, read_geometry
-from .gltf_landmark import Landmark, RestBody, find_landmarks, find_root
+from .gltf_joint import RestBody, find_root
+from .gltf_landmark import Landmark, find_landmarks
 from .gltf_material import read_materials
 from .gltf_node import Nodes, read_nodes
 from .gltf_rig import Rest, Rig, apply, find_rest, normalise, turned_inside_out
+from .gltf_vrm import Humanoid, read_humanoid
 from .photography.sitter import Poses, Sitter
 
 Front = Literal["+z", "-z", "+x", "-x"]
@@ -60,6 +63,8 @@ class GltfSubject:
     def pose(self, clip: str, times: Float[Tensor, " B"]) -> Poses:
         """The body at B moments of one clip, in seconds; before its start and after its end it stays as it is there.
 
+        The poses are named after the clip, in lower case and without what stands before a "|".
+
         Raises InputError where the file has no such clip, naming those it has.
         """
         if clip not in self.clip_names:
@@ -68,7 +73,8 @@ class GltfSubject:
         nodes, morph_weights = moving.pose(self.rig.nodes, times.detach().cpu().double().numpy())
         vertices, places = self.rig.move(nodes.world(), morph_weights)
         # Blender and its kin write the armature's name before the clip's.
-        return Poses(vertices, self._keypoints(vertices, places), (clip.rpartition("|")[2],) * len(times))
+        name = clip.rpartition("|")[2].lower()
+        return Poses(vertices, self._keypoints(vertices, places), (name,) * len(times))
 
     def rest(self) -> Poses:
         """The rest pose."""
@@ -106,14 +112,15 @@ class GltfSubject:
 def load_gltf(
     path: str | Path,
     *,
-    front: Front = "+z",
+    front: Front | None = None,
     resolution: int = 1024,
     keypoints: Mapping[str, str] | None = None,
 ) -> GltfSubject:
     """A .glb or .gltf file as a subject.
 
-    `front` is the axis along which the file's subject looks; +Y is up in every glTF. `resolution` is the texture's, in
-    texels. `keypoints` names the joint of further keypoints, or of those that are recognised wrongly.
+    `front` is the axis along which the file's subject looks, None as the format has it: +Z, but -Z for a VRM 0.x; +Y
+    is up in every glTF. `resolution` is the texture's, in texels. `keypoints` names the joint of further keypoints, or
+    of those that are recognised wrongly.
     Raises InputError, in one line, where the file is broken, compressed, or without triangles.
     """
     file = GltfFile(path)
@@ -121,39 +128,40 @@ def load_gltf(
         nodes, materials = read_nodes(file), read_materials(file)
         clips = read_clips(file, nodes)
         geometry = read_geometry(file, nodes, materials)
+        humanoid = read_humanoid(file)
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         # What the JSON lacks or has of another kind.
         what = f"{type(error).__name__}: {one_line(error)}"
         raise file.fail(f"is not valid glTF ({what}); see what gltf-validator says of it") from error
-    seen = seen_faces(geometry, materials)
-    if not seen.any():
+    geometry = cut_out(geometry, materials)
+    if len(geometry.faces) == 0:
         raise file.fail("is transparent all over; nothing of it can be photographed")
-    geometry = geometry.select_faces(seen)
     rest = find_rest(nodes, geometry)
     geometry = geometry.turned(turned_inside_out(rest, geometry))
     extent = np.ptp(rest.vertices, axis=0).max()
     if not np.isfinite(extent) or extent <= 0:
         raise file.fail(f"has a rest pose of size {extent}; its nodes scale it to nothing")
-    ours = normalise(rest.vertices, _TURNS[front])
-    body = _rest_body(nodes, geometry, rest, ours)
+    ours = normalise(rest.vertices, _TURNS[front or humanoid.front])
+    body = _rest_body(nodes, geometry, rest, ours, humanoid)
     rig = Rig(nodes, geometry, rest, find_root(body), ours)
     vertices, _ = rig.at_rest()
-    atlas, texture = paint_atlas(geometry, materials, vertices, resolution)
+    uv, uv_faces, texture = paint_atlas(geometry, materials, vertices, resolution)
     landmarks = _landmarks(file, nodes, body, keypoints or {})
     names = tuple(mark.name for mark in landmarks)
-    sitter = Sitter(vertices, torch.from_numpy(geometry.faces), atlas.uv, atlas.uv_faces, texture, names)
+    sitter = Sitter(vertices, torch.from_numpy(geometry.faces), uv, uv_faces, texture, names)
     return GltfSubject(Path(path).stem, clips, sitter, rig, landmarks)
 
 
-def _rest_body(nodes: Nodes, geometry: Geometry, rest: Rest, ours: np.ndarray) -> RestBody:
+def _rest_body(nodes: Nodes, geometry: Geometry, rest: Rest, ours: np.ndarray, humanoid: Humanoid) -> RestBody:
     """What of a scene moves the surface: joints of skins, nodes with meshes, and all above them."""
-    moving = {bone.node for bone in geometry.bones} | {b.node for bones in geometry.joints.values() for b in bones}
+    moving = {bone.node for bone in geometry.bones} | set(humanoid.bones)
+    moving |= {bone.node for bones in geometry.joints.values() for bone in bones}
     joints = [node for node in nodes.order if not moving.isdisjoint(nodes.below(node))]
     places = apply(ours, rest.world[:, :3, 3])
     return RestBody(
-        names={joint: nodes.names[joint] for joint in joints},
+        names={joint: humanoid.bones.get(joint, nodes.names[joint]) for joint in joints},
         parents={joint: nodes.parents[joint] for joint in joints},
         places={joint: places[joint] for joint in joints},
         vertices=apply(ours, rest.vertices),

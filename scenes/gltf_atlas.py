@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from ..representations.atlas import Atlas, dilate, texel_positions, unwrap
@@ -16,39 +16,20 @@ from ..representations.rendering.shading import srgb_from_linear
 from .gltf_geometry import Geometry
 from .gltf_material import Material
 
-_STEPS = 12
-"""Points along a face's side at which its opacity is looked up."""
-
-
-def seen_faces(geometry: Geometry, materials: list[Material]) -> Bool[np.ndarray, " F"]:
-    """Which faces are there: not those whose material leaves them transparent all over."""
-    seen = np.ones(len(geometry.faces), bool)
-    row, column = np.meshgrid(np.arange(_STEPS), np.arange(_STEPS), indexing="ij")
-    inside = row + column < _STEPS
-    first, second = (row[inside] + 1 / 3) / _STEPS, (column[inside] + 1 / 3) / _STEPS
-    weights = torch.from_numpy(np.stack([1 - first - second, first, second], axis=1)).float()
-    for number, material in enumerate(materials):
-        faces = np.flatnonzero(geometry.material == number)
-        if material.cutoff is None or len(faces) == 0:
-            continue
-        uv = torch.einsum("pc,fcd->fpd", weights, torch.from_numpy(geometry.uv[faces]))
-        colour = torch.einsum("pc,fcd->fpd", weights, torch.from_numpy(geometry.colour[faces]))
-        opacity = material.sample(uv.reshape(-1, 2), colour.reshape(-1, 4))[:, 3].reshape(len(faces), -1)
-        seen[faces] = (opacity.amax(dim=1) >= material.cutoff).numpy()
-    return seen
-
 
 def paint_atlas(
     geometry: Geometry, materials: list[Material], vertices: Float[Tensor, "V 3"], resolution: int
-) -> tuple[Atlas, UInt8[Tensor, "R R 3"]]:
-    """Texture coordinates that do not overlap, and the R x R picture for them, sRGB-encoded.
+) -> tuple[Float[Tensor, "T 2"], Int[Tensor, "F 3"], UInt8[Tensor, "R R 3"]]:
+    """Texture coordinates that do not overlap, their rows at each corner, and the R x R picture, sRGB-encoded.
 
-    `vertices` are those of the rest pose, whose areas the atlas keeps. Where a material is transparent in parts of a
-    face, those parts take the colour of the nearest that is not.
+    `vertices` are those of the rest pose, whose areas the atlas keeps. Texels that a material leaves transparent take
+    the colour of the nearest that is not.
     """
-    faces = torch.from_numpy(geometry.faces)
-    atlas = unwrap(vertices, faces, resolution=resolution)
-    face, weights = texel_positions(atlas.uv, atlas.uv_faces, resolution)
+    # Cut where materials meet: no chart holds two of them, and the smallest patch of one has texels of its own.
+    pairs = np.stack([geometry.faces, np.repeat(geometry.material[:, None], 3, axis=1)], axis=-1).reshape(-1, 2)
+    corners, faces = np.unique(pairs, axis=0, return_inverse=True)
+    atlas = unwrap(vertices[corners[:, 0]], torch.from_numpy(faces.reshape(-1, 3)), resolution=resolution)
+    face, weights = _texels(atlas, resolution)
     covered = face >= 0
     at, share = face[covered], weights[covered]
     uv = torch.einsum("pc,pcd->pd", share, torch.from_numpy(geometry.uv)[at])
@@ -69,7 +50,20 @@ def paint_atlas(
     known = covered.clone()
     known[covered] = opaque
     filled = dilate(picture, known if bool(known.any()) else covered)
-    return atlas, (filled.clamp(0, 1) * 255).round().to(torch.uint8)
+    return atlas.uv, atlas.uv_faces, (filled.clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def _texels(atlas: Atlas, resolution: int) -> tuple[Tensor, Tensor]:
+    """Face and barycentric coordinates at each texel, where even a face between all texel centres has one if it can."""
+    face, weights = texel_positions(atlas.uv, atlas.uv_faces, resolution)
+    count = len(atlas.uv_faces)
+    owned = torch.bincount(face[face >= 0], minlength=count)
+    small = (owned == 0).nonzero()[:, 0]
+    column, row = (atlas.uv[atlas.uv_faces[small]].mean(dim=1) * resolution).long().clamp(0, resolution - 1).unbind(1)
+    free = face[row, column] < 0
+    face[row[free], column[free]] = small[free]
+    weights[row[free], column[free]] = 1 / 3
+    return face, weights
 
 
 def _footprint(geometry: Geometry, materials: list[Material], corners: Tensor) -> Float[Tensor, " F"]:

@@ -251,7 +251,7 @@ def _in_scene(file: GltfFile, nodes: Nodes) -> list[int]:
     """The nodes that are shown: those of the file's own scene, of its first, or all where it has none."""
     scenes = file.entries("scenes")
     if not scenes:
-        return list(nodes.order)
+        return list(range(len(nodes.names)))
     roots = file.entry("scenes", file.json.get("scene", 0)).get("nodes", [])
     shown = {node for root in roots for node in nodes.below(root)}
     return [node for node in range(len(nodes.names)) if node in shown]
@@ -281,7 +281,7 @@ def _compacted(whole: Geometry, faces: np.ndarray, keep: np.ndarray) -> Geometry
     """`whole` with the faces that are kept, `faces` their vertices, and without what those do not need."""
     used, index = np.unique(faces, return_inverse=True)
     weights = whole.weights[used]
-    needed = np.flatnonzero(weights.max(axis=0))
+    needed = np.flatnonzero(weights.sum(axis=0))
     return replace(
         whole,
         vertices=whole.vertices[used],
