@@ -253,16 +253,40 @@ class Zoo:
 
 @dataclass(frozen=True)
 class Bench:
+    """Collections fitted one after another into one table; what is in the table already is not done again."""
+
+    out: Path = Path("runs/bench")
+    """Folder for the runs and the table, bench.json and bench.md."""
+    collections: tuple[Path, ...] = ()
+    """Folders of photos to fit besides the zoo's test split; a truth in them is scored against."""
+    zoo: tuple[str, ...] | None = None
+    """Species of the zoo's test split; without this option all of them, and with no names after it none."""
+    presets: tuple[Literal["quick", "full", "artic3d"], ...] = ("quick",)
+    """Presets of zoetrope fit."""
+    effort: float = 1.0
+    """Multiplies every stage's iterations."""
+
+    def run(self) -> None:
+        from .optimize.bench import BenchConfig, run_bench
+
+        chosen = {} if self.zoo is None else {"zoo": self.zoo}
+        options = () if self.effort == 1 else ("--effort", f"{self.effort:g}")
+        config = BenchConfig(self.out, self.collections, presets=self.presets, fit_options=options, **chosen)
+        print(run_bench(config, say=lambda line: print(line, file=sys.stderr)).read_text(encoding="utf-8"), end="")
+
+
+@dataclass(frozen=True)
+class Speed:
     """Speed, as ratios measured in one run."""
 
     device: str = "cpu"
     """auto, cpu, cuda, cuda:N or mps."""
 
     def run(self) -> None:
-        from .optimize.bench import bench
         from .optimize.device import choose_device
+        from .optimize.speed import measure_speed
 
-        print("\n".join(map(str, bench(choose_device(self.device)))))
+        print("\n".join(map(str, measure_speed(choose_device(self.device)))))
 
 
 @dataclass(frozen=True)
@@ -287,6 +311,7 @@ _Command = (
     | Annotated[Dataset, tyro.conf.subcommand("dataset")]
     | Annotated[Zoo, tyro.conf.subcommand("zoo")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
+    | Annotated[Speed, tyro.conf.subcommand("speed")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
 )
 

@@ -1,141 +1,154 @@
-"""Speed, as ratios measured in one run, so that the machine and what else it does cancel out.
+"""The bench: collections fitted under presets, one after another, into one table of quality, seconds and memory.
 
-Rendering: one forward and backward pass over 20 pictures of 192x192 of a subject of about 20,000 faces (visibility,
-interpolation, antialiasing, silhouette and colour loss) against one forward pass of a DINOv2-S over 20 photos of
-224x224, random weights, both float32 on the same device. Visibility: the default backend against the torch reference.
+Every fit runs in a process of its own, so that its peak memory is its own. What is done stands in `bench.json` and is
+not done again; what was interrupted goes on where it was, its time then unknown. The zoo's test split is made on the
+spot from its fixed seeds (`scenes.zoo.split`).
 """
 
 from __future__ import annotations
 
-import statistics
+import json
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-import torch
-from torch import Tensor
+from ..eval.measure import MEASURES
+from ..eval.run_score import score_run
+from ..scenes.atomic import atomic_write
+from ..scenes.collection import load_collection
+from ..scenes.error import InputError
+from ..scenes.zoo.split import BESIDE, TEST, TEST_PHOTOS, test_seed
+from ..scenes.zoo.zoo import is_zoo, write_zoo
 
-from ..representations.camera import Intrinsics, project
-from ..representations.mesh import SkinnedMesh
-from ..representations.part_surface import PartSurfaces
-from ..representations.rendering import Topology, antialias, blur_pyramid_loss, rasterize
-from ..representations.rendering.interpolate import surface
-from ..representations.template import template
-from ..representations.unite import unite
-from ..scenes.turntable import fitting_distance, orbit_cameras
-
-_PICTURES, _SIDE, _FACES = 20, 192, 20_000
-_FIELD_OF_VIEW_DEG = 30.0
-_TURN_SECONDS = 0.3
+FORMAT_VERSION = 1
+_COLUMNS = (
+    ("pck", "PCK"), ("pck_identity", "copying"), ("mask_iou", "mask IoU"), ("amodal_iou", "amodal IoU"),
+    ("novel_view_iou", "novel views"), ("boundary_f", "boundary F"), ("chamfer", "Chamfer"), ("f_score", "F-score"),
+    ("normal_consistency", "normals"), ("volume_iou", "volume IoU"), ("azimuth_median_deg", "azimuth"),
+    ("azimuth_within_30", "within 30"), ("pose_deg", "pose"), ("flip_rate", "flipped"), ("seconds", "seconds"),
+    ("memory_gib", "GiB"),
+)  # fmt: skip
+"""Keys of a row and heads of the table."""
+_UNITS = {measure.name: measure.unit for measure in MEASURES} | {"pck_identity": "percent"}
 
 
 @dataclass(frozen=True)
-class Ratio:
-    """How much faster one thing is than another."""
+class BenchConfig:
+    """What is fitted."""
 
-    name: str
-    fast_seconds: float
-    slow_seconds: float
-    required: float
-    """Least ratio that the project promises."""
-
-    @property
-    def value(self) -> float:
-        """Slow time over fast time."""
-        return self.slow_seconds / self.fast_seconds
-
-    def __str__(self) -> str:
-        verdict = "met" if self.value >= self.required else "MISSED"
-        times = f"{1e3 * self.fast_seconds:.1f} ms against {1e3 * self.slow_seconds:.1f} ms"
-        return f"{self.name}: {self.value:.1f} times ({times}); at least {self.required:g}: {verdict}"
+    out: Path = Path("runs/bench")
+    """Folder for collections that are made, runs, `bench.json` and `bench.md`."""
+    collections: tuple[Path, ...] = ()
+    """Folders of photos; where they have a truth, it is scored against."""
+    zoo: tuple[str, ...] = (*TEST, *BESIDE)
+    """Species of the zoo's test split."""
+    presets: tuple[str, ...] = ("quick",)
+    """Presets of `zoetrope fit`."""
+    fit_options: tuple[str, ...] = ()
+    """Further options of `zoetrope fit`, such as --effort 0.5."""
 
 
-def bench(device: torch.device | str = "cpu", repeats: int = 5) -> list[Ratio]:
-    """Measures everything on `device`; medians of `repeats`, contestants taking turns. About a minute on two cores."""
-    clip, mesh = _scene(torch.device(device))
-    faces, size = mesh.faces, (_SIDE, _SIDE)
-    step = _render_step(clip, mesh)
-    network = _network(torch.device(device))
-    rendering, features = _in_turns(step, network, repeats=repeats)
-    quick, reference = _in_turns(
-        lambda: rasterize(clip, faces, size),
-        lambda: rasterize(clip, faces, size, backend="torch"),
-        repeats=min(repeats, 3),
-    )
-    return [
-        Ratio("render step over one DINOv2-S pass", rendering, features, required=25),
-        Ratio("visibility over the torch reference", quick, reference, required=20),
-    ]
+def run_bench(config: BenchConfig, say: Callable[[str], None] = print) -> Path:
+    """Fits and scores whatever is not in the table yet; returns the table's path, `out/bench.md`.
 
-
-def _scene(device: torch.device) -> tuple[Tensor, SkinnedMesh]:
-    with torch.no_grad():
-        parts = PartSurfaces(template("quadruped"), photo_count=1, level=3)
-        mesh = unite(parts.shared(), parts.piece, target_faces=_FACES, symmetric=True).mesh.to(device)
-        vertices = mesh.vertices.expand(_PICTURES, -1, -1)
-        aim = orbit_cameras(_PICTURES, distance=1.0, device=device)
-        distance = fitting_distance(vertices, aim, _FIELD_OF_VIEW_DEG, margin=0.1)
-        camera = orbit_cameras(_PICTURES, distance=distance, device=device)
-        lens = Intrinsics.from_field_of_view(_FIELD_OF_VIEW_DEG, _SIDE, _SIDE, _PICTURES, device=device)
-        return project(vertices, camera, lens).contiguous(), mesh
-
-
-def _render_step(clip: Tensor, mesh: SkinnedMesh) -> Callable[[], None]:
-    topology, size = Topology.of(mesh.faces), (_SIDE, _SIDE)
-    clip = clip.clone().requires_grad_()
-    colours = (mesh.vertices + 0.5).clamp(0, 1).requires_grad_()
-    mask = (rasterize(clip.detach(), mesh.faces, size).face >= 0).float().roll(5, dims=2)
-    photo = mask[..., None].expand(-1, -1, -1, 3) * 0.5
-
-    def step() -> None:
-        clip.grad = colours.grad = None
-        fragments = rasterize(clip, mesh.faces, size)
-        painted = torch.cat([colours, torch.ones_like(colours[:, :1])], dim=1)
-        seen = surface(painted, mesh.faces, fragments, clip, mesh.faces)
-        picture = antialias(seen, fragments, clip, mesh.faces, topology)
-        colour, coverage = picture.split([3, 1], dim=-1)
-        loss = blur_pyramid_loss(coverage[..., 0], mask).sum() + torch.nn.functional.mse_loss(colour, photo)
-        loss.backward()
-
-    return step
-
-
-def _network(device: torch.device) -> Callable[[], None]:
-    import timm
-
-    torch.manual_seed(0)
-    model = timm.create_model("vit_small_patch14_dinov2", img_size=224, pretrained=False).eval().to(device)
-    photos = torch.rand(_PICTURES, 3, 224, 224, device=device)
-
-    def forward() -> None:
-        with torch.inference_mode():
-            model(photos)
-
-    return forward
-
-
-def _in_turns(*jobs: Callable[[], object], repeats: int) -> list[float]:
-    """Median seconds of each job. A turn goes on for a while, since a fit's steps follow one another as well.
-
-    What comes first in a turn, with the other job's data in the caches, does not count, nor does compiling.
+    Raises InputError where there is nothing to fit, a collection is missing, two have one name, or a species is not of
+    the test split. A fit that fails stands in the table with its last words, and the others go on.
     """
-    times: list[list[float]] = [[] for _ in jobs]
-    for job in jobs:
-        job()
-    for _ in range(repeats):
-        for job, spent in zip(jobs, times, strict=True):
-            job()
-            runs = 0
-            _wait()
-            start = time.perf_counter()
-            while time.perf_counter() - start < _TURN_SECONDS:
-                job()
-                _wait()
-                runs += 1
-            spent.append((time.perf_counter() - start) / runs)
-    return [statistics.median(spent) for spent in times]
+    jobs = _jobs(config)
+    table = config.out / "bench.json"
+    rows = _read(table)
+    for number, (name, folder, preset) in enumerate(jobs, start=1):
+        key = " ".join((name, preset, *config.fit_options))
+        if "fault" not in rows.get(key, {"fault": ""}):
+            continue
+        say(f"{number} of {len(jobs)}: {key}")
+        rows[key] = {"collection": name, "preset": preset, "options": list(config.fit_options)}
+        rows[key] |= _fitted(folder, config.out / "runs" / key.replace(" ", "_").replace("/", "_"), preset, config)
+        with atomic_write(table) as temporary:
+            content = {"format_version": FORMAT_VERSION, "rows": rows}
+            temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        with atomic_write(table.with_suffix(".md")) as temporary:
+            temporary.write_text("\n".join(markdown(list(rows.values()))) + "\n", encoding="utf-8")
+    return table.with_suffix(".md")
 
 
-def _wait() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+def markdown(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The table as lines of Markdown; a figure that was not taken is a dash."""
+    lines = [
+        "| collection | preset | " + " | ".join(head for _, head in _COLUMNS) + " |",
+        "|" + " --- |" * (len(_COLUMNS) + 2),
+    ]
+    for row in rows:
+        cells = [_cell(key, row.get(key)) for key, _ in _COLUMNS]
+        preset = " ".join((row["preset"], *row["options"]))
+        lines.append(f"| {row['collection']} | {preset} | " + " | ".join(cells) + " |")
+    lines += ["", *(f"{row['collection']}: {row['fault']}" for row in rows if "fault" in row)]
+    return lines
+
+
+def _cell(key: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    unit = _UNITS.get(key)
+    if unit == "percent":
+        return f"{100 * value:.1f} %"
+    return f"{value:.1f}°" if unit == "degrees" else (f"{value:.4f}" if unit == "ratio" else f"{value:.1f}")
+
+
+def _jobs(config: BenchConfig) -> list[tuple[str, Path, str]]:
+    folders: list[tuple[str, Path]] = [(folder.resolve().name, folder) for folder in config.collections]
+    for species in config.zoo:
+        if species not in (*TEST, *BESIDE):
+            raise InputError(f"--zoo names {species!r}; the test split has {', '.join((*TEST, *BESIDE))}")
+        folder = config.out / "collections" / f"zoo_{species}"
+        if not is_zoo(folder):
+            write_zoo(species, folder, photo_count=TEST_PHOTOS, seed=test_seed(species))
+        folders.append((folder.name, folder))
+    names = [name for name, _ in folders]
+    if not names or not config.presets:
+        raise InputError("there is nothing to fit; name --collections, --zoo species and --presets")
+    for name, folder in folders:
+        if names.count(name) > 1:
+            raise InputError(f"two collections are called {name}; rename one of their folders")
+        if not folder.is_dir():
+            raise InputError(f"--collections names {folder}, which is no folder")
+    return [(name, folder, preset) for preset in config.presets for name, folder in folders]
+
+
+def _fitted(folder: Path, run: Path, preset: str, config: BenchConfig) -> dict[str, Any]:
+    """Scores, seconds and memory of one fit, or its fault."""
+    resumed = (run / "config.json").is_file()
+    command = [sys.executable, "-c", "import sys; from zoetrope.cli import main; sys.exit(main())", "fit", str(folder)]
+    command += ["--out", str(run), "--preset", preset, *config.fit_options, *(["--resume"] if resumed else [])]
+    run.parent.mkdir(parents=True, exist_ok=True)
+    log = run.with_suffix(".log")
+    with log.open("ab") as file:
+        started = time.monotonic()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return {"fault": f"exit code {process.returncode}: {words[-1] if words else 'no word'}"}
+    has_truth = (folder / "truth").is_dir() or (folder / "keypoints.json").is_file()
+    scores = score_run(run, load_collection(folder), folder if has_truth else None)
+    row = {key: scores[key] for key, _ in _COLUMNS if isinstance(scores.get(key), float)}
+    # Linux counts in KiB, macOS in bytes.
+    memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return row | {"memory_gib": memory / 2**30} | ({} if resumed else {"seconds": seconds})
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    if not path.is_file():
+        return {}
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if content.get("format_version") != FORMAT_VERSION:
+        found = content.get("format_version")
+        raise InputError(f"{path} has format version {found!r}, this zoetrope writes {FORMAT_VERSION}; choose another --out")
+    return content["rows"]

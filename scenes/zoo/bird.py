@@ -181,5 +181,5 @@ BIRD = BirdShape(pitch_deg=32.0, hip_height=0.52)
 PENGUIN = BirdShape(
     pitch_deg=82.0, hip_height=0.52, depth=0.27, width=0.27, neck=(0.22, 84.0), neck_radius=(0.19, 0.14), head=0.14,
     beak=(0.2, 0.045, 4.0), eye=0.03, wing=(0.2, 0.2, 0.18), wing_drop_deg=62.0, chord=(0.09, 0.1, 0.075),
-    wing_thickness=0.03, tail=(0.22, 0.08), tail_deg=38.0, leg=(0.12, 0.05), foot=0.22,
+    wing_thickness=0.03, tail=(0.19, 0.08), tail_deg=32.0, leg=(0.12, 0.05), foot=0.22,
 )  # fmt: skip

@@ -16,7 +16,7 @@ from ...representations.chart import PARTS
 from .body import Canvas
 from .noise import cells, octaves
 
-Colour = Sequence[float] | Float[np.ndarray, "N 3"]
+Colour = Sequence[float] | Float[np.ndarray, " 3"] | Float[np.ndarray, "N 3"]
 Mask = Float[np.ndarray, " N"]
 
 

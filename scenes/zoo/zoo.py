@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ...representations.chart import VERSION
 from ..atomic import atomic_write
 from ..error import InputError
 from ..photography.photograph import PhotographyConfig, photograph
@@ -45,7 +46,7 @@ def write_zoo(
     _clear(folder, overwrite)
     generator = torch.Generator().manual_seed(seed)
     config = PhotographyConfig(size=size, noisy=noisy)
-    about: dict[str, Any] = {"made_by": _MAKER, "seed": seed, "noisy": noisy}
+    about: dict[str, Any] = {"made_by": _MAKER, "seed": seed, "noisy": noisy, "chart_version": VERSION}
     if from_file:
         from ..gltf import load_gltf
 

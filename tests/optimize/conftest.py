@@ -13,10 +13,10 @@ from PIL import Image
 @pytest.fixture(scope="session")
 def good_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four photos of 64 pixels with masks and truth."""
-    from zoetrope.scenes.demo_subject import write_demo_subject
+    from zoetrope.scenes.zoo.zoo import write_zoo
 
     folder = tmp_path_factory.mktemp("good") / "photos"
-    write_demo_subject(folder, seed=0, photo_count=4, size=64)
+    write_zoo("fox", folder, seed=0, photo_count=4, size=96)
     return folder
 
 
