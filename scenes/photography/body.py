@@ -22,6 +22,8 @@ class Coat:
     """What of a sitter is the same in all its photos, as the kernels want it."""
 
     faces: Int32[np.ndarray, "F 3"]
+    closed: bool
+    """Nothing is ever seen from inside."""
     uv: Float32[np.ndarray, "T 2"]
     uv_faces: Int32[np.ndarray, "F 3"]
     texture: Float32[np.ndarray, "N 3"]
@@ -38,6 +40,7 @@ class Coat:
         rest = sitter.vertices.float().contiguous().numpy()
         return Coat(
             faces,
+            _closed(rest, faces),
             sitter.uv.float().contiguous().numpy(),
             sitter.uv_faces.int().contiguous().numpy(),
             *_pyramid(sitter.texture.numpy()),
@@ -98,6 +101,15 @@ def draw_body(
         matrices, maps.sun_depth[index], maps.zenith_depth[index], tiles(), colour, coverage,
     )  # fmt: skip
     return colour, coverage
+
+
+def _closed(vertices: Float32[np.ndarray, "V 3"], faces: Int32[np.ndarray, "F 3"]) -> bool:
+    """Whether every edge has one face on either side, wound alike, and the faces look outward."""
+    start, end = faces.reshape(-1).astype(np.int64), faces[:, [1, 2, 0]].reshape(-1).astype(np.int64)
+    there, back = np.sort(start * len(vertices) + end), np.sort(end * len(vertices) + start)
+    a, b, c = (vertices[faces[:, corner]].astype(np.float64) for corner in range(3))
+    outward = float((a * np.cross(b, c)).sum()) > 0
+    return outward and bool((np.diff(there) > 0).all()) and np.array_equal(there, back)
 
 
 def _pyramid(texture: UInt8[np.ndarray, "H W 3"]) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from jaxtyping import Float, Float32
 
 from .backdrop import Backdrop
 from .light import Light
-from .prop import draw_prop, stand
+from .prop import Prop, draw_prop, stand
 from .scenery import Scenery
 
 _TRIES = 6
@@ -31,6 +31,7 @@ def fill_backdrop(
         foot = _on_ground(camera, rng.uniform(0, width), height / 2, far * distance, ground)
         prop = draw_prop(rng, scenery.place, float(np.exp(rng.uniform(np.log(0.15), np.log(0.8)))))
         colour, opacity, depth = stand(prop, foot, camera, light, scenery.bounce, backdrop.depth, rng.uniform())
+        _darken(backdrop.colour, prop, foot, camera)
         backdrop.colour[:] = backdrop.colour * (1 - opacity[..., None]) + colour
         backdrop.depth[opacity > 0.5] = depth
 
@@ -72,6 +73,19 @@ def stand_before(
         if _COVERED[0] < float((coverage * opacity).sum() / coverage.sum()) < _COVERED[1]:
             return colour, opacity
     return nothing
+
+
+def _darken(colour: np.ndarray, prop: Prop, foot: np.ndarray, camera: np.ndarray) -> None:
+    """The contact shadow of a thing on the ground under it: an ellipse, as flat as the camera is low."""
+    local = camera[:3] @ (foot - camera[3])
+    scale = camera[4, 0] / -local[2]
+    middle = camera[4, 1] + scale * local[0], camera[4, 2] - scale * local[1]
+    low = prop.capsules.reshape(-1, 3)[prop.capsules.reshape(-1, 3)[:, 1] < 0.3 * prop.capsules[:, [1, 4]].max()]
+    half = scale * (np.abs(low[:, 0]) + low[:, 2]).max(initial=0.02)
+    flat = half * max((camera[3, 1] - foot[1]) / np.linalg.norm(foot - camera[3]), 0.05)
+    rows, columns = np.ogrid[: colour.shape[0], : colour.shape[1]]
+    distance = ((columns + 0.5 - middle[0]) / half) ** 2 + ((rows + 0.5 - middle[1]) / flat) ** 2
+    colour *= (1 - 0.6 * np.exp(-0.9 * distance)).astype(np.float32)[..., None]
 
 
 def _at_depth(camera: np.ndarray, column: float, row: float, depth: float) -> np.ndarray:

@@ -137,8 +137,8 @@ def _trunk(numbers, palette, frame, tile, bearing, rise, height, limit, out):
             lit = max(side + front * math.sqrt(1.0 - off * off), 0.0) * 0.4
             veil = 1.0 - math.exp(-away * (numbers[HAZE] + 0.015))
             for k in range(3):
-                value = palette[BARK, k] * (0.35 + 0.9 * bark) * (0.45 * frame[SKY, k] + frame[SUN, k] * lit)
-                out[k] = value + veil * (0.5 * palette[HORIZON, k] - value)
+                value = palette[BARK, k] * (0.15 + 1.3 * bark) * (0.45 * frame[SKY, k] + frame[SUN, k] * lit)
+                out[k] = value + veil * (0.7 * palette[TREE, k] * (0.3 * frame[SUN, k] + frame[SKY, k]) - value)
             return away
     return FAR_AWAY * 2.0
 

@@ -73,7 +73,11 @@ def paint(numbers, palette, frame, tile, blade, matrices, body_map, colour, dept
                 )  # fmt: skip
             for k in range(3):
                 colour[r, c, k] = out[k] + (0.0 if hit else left * colour[r, c, k])
-            if hit and left > 0.0:
+            if hit and 0.0 < left < 0.3:
+                # Deep between the blades no more than a dark tone is seen.
+                for k in range(3):
+                    colour[r, c, k] += left * palette[EARTH_DARK, k] * (0.3 * frame[SUN, k] + 0.5 * frame[SKY, k])
+            elif hit and left > 0.0:
                 _ground(numbers, palette, frame, tile, matrices, body_map, ray, t, _chance(r, c, 7), out)
                 veil = 1.0 - math.exp(-t * numbers[HAZE])
                 for k in range(3):
@@ -118,11 +122,9 @@ def _ground(numbers, palette, frame, tile, matrices, body_map, ray, t, chance, o
     footprint = print_across * math.sqrt(length / max(-ray[1], 0.02))
     u, v = x * numbers[SCALE] + numbers[SHIFT_U], z * numbers[SCALE] + numbers[SHIFT_V]
     level = math.log2(max(footprint * numbers[SCALE] * 256.0, 0.5)) + chance
-    rough = _tile(tile, u, v, level, 0)
+    rough, slope = _relief(tile, u, v, level, frame[WAY, 0], frame[WAY, 2])
     fine = _tile(tile, 3.1 * u, 3.1 * v, level + 1.6, 1)
     patch = _tile(tile, 0.13 * u + 0.4, 0.13 * v + 0.7, level - 3.0, 0)
-    step = 0.012
-    slope = _tile(tile, u + step * frame[WAY, 0], v + step * frame[WAY, 2], level, 0) - rough
     tone = min(max(0.75 * rough + 0.45 * fine - 0.1, 0.0), 1.0)
     worn = _smooth(0.42, 0.62, patch) * numbers[PATCH]
     stone = 0.0
@@ -191,12 +193,13 @@ def _march(
     # Distant rows are taken a few at a time, in powers of two so that they stay where they are.
     span = (last - first) * ahead / numbers[GRASS_SPACING]
     stride = numbers[GRASS_SPACING] * 2.0 ** math.ceil(math.log2(max(span / _ROWS, 1.0)))
-    origin = frame[3, 0] * fx + frame[3, 2] * fz
-    row = math.floor((origin + first * ahead) / stride) + 1.0
     # What changes slowly is looked up once for all rows.
     x, z = frame[3, 0] + first * ray[0], frame[3, 2] + first * ray[2]
     patch = _tile(tile, 0.35 * x + numbers[SHIFT_U], 0.35 * z + numbers[SHIFT_V], 2.0, 0)
     clump = _tile(tile, 1.9 * x + numbers[SHIFT_V], 1.9 * z + numbers[SHIFT_U], 3.0, 0)
+    # Straight rows would show as lines.
+    origin = frame[3, 0] * fx + frame[3, 2] * fz + 5.0 * stride * (clump + 0.3 * patch)
+    row = math.floor((origin + first * ahead) / stride) + 1.0
     top = tall * (0.45 + 0.35 * patch + 0.45 * clump)
     fine = math.log2(max(first / frame[4, 0] * 64.0 / tall, 0.5)) + 0.4
     deepest = min(last, first + 1.5 * tall)
@@ -291,6 +294,25 @@ def _tile(texels, u, v, level, channel):
     c, d = texels[np.uint64(i1 + j0), channel], texels[np.uint64(i1 + j1), channel]
     upper, lower = a + fx * (b - a), c + fx * (d - c)
     return upper + fy * (lower - upper)
+
+
+@jit
+def _relief(texels, u, v, level, along_u, along_v):
+    """The first channel's value at (u, v), and how much it rises over a hundredth of the tile in a direction."""
+    step = min(max(int(level), 0), 8)
+    side = 256 >> step
+    first = (65536 - side * side) * 4 // 3
+    x, y = u * side - 0.5, v * side - 0.5
+    i, j = math.floor(y), math.floor(x)
+    fy, fx = y - i, x - j
+    i0, j0 = i & (side - 1), j & (side - 1)
+    i1, j1 = first + ((i0 + 1) & (side - 1)) * side, (j0 + 1) & (side - 1)
+    i0 = first + i0 * side
+    a, b = texels[np.uint64(i0 + j0), 0], texels[np.uint64(i0 + j1), 0]
+    c, d = texels[np.uint64(i1 + j0), 0], texels[np.uint64(i1 + j1), 0]
+    upper, lower = a + fx * (b - a), c + fx * (d - c)
+    across = (b - a) + fy * ((d - c) - (b - a))
+    return upper + fy * (lower - upper), 0.01 * side * (along_u * across + along_v * (lower - upper))
 
 
 @jit

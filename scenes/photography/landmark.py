@@ -43,7 +43,7 @@ def see_keypoints(
         around = slice(max(row - 1, 0), row + 2), slice(max(column - 1, 0), column + 2)
         tolerance = _RADII * _distance(vertices, points[k].astype(np.float64)) + _MARGIN
         # Beside the outline (a tip, between two samples) nothing of the body is in the way.
-        open_view = away[k] - float(np.median(depth[around])) < tolerance
+        open_view = away[k] - float(np.sort(depth[around], axis=None)[depth[around].size // 2]) < tolerance
         covered = int(visible[row, column]) * 2 < int(amodal[around].max())
         visibility[k] = VISIBLE if open_view and not covered else HIDDEN
     return position.astype(np.float32), visibility

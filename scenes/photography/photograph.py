@@ -120,11 +120,13 @@ def _session(
         torch.tensor(np.stack([one.light.direction for one in sets])).float(),
         torch.tensor([one.light.softness for one in sets]),
         torch.tensor([one.ground for one in sets]),
+        coat.closed,
     )
     matrices = viewpoints.clip_from_world(config.size)[chosen]
     clip = vertices @ matrices[:, :, :3].transpose(1, 2) + matrices[:, None, :, 3]
-    fine = rasterize(clip, sitter.faces, (2 * config.size, 2 * config.size))
-    coarse = rasterize(clip, sitter.faces, (config.size, config.size))
+    cull = "back" if coat.closed else "none"
+    fine = rasterize(clip, sitter.faces, (2 * config.size, 2 * config.size), cull=cull)
+    coarse = rasterize(clip, sitter.faces, (config.size, config.size), cull=cull)
     arrays = [t.numpy() for t in (vertices, clip, fine.face, fine.depth, coarse.face, coarse.depth)]
 
     def take(start: int, stop: int) -> list[Shot]:

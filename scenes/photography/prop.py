@@ -39,7 +39,7 @@ _HAIRS = (
     ((0.05, 0.035, 0.025), (0.16, 0.10, 0.06)),
     ((0.22, 0.12, 0.05), (0.45, 0.28, 0.14)),
     ((0.30, 0.29, 0.27), (0.62, 0.60, 0.55)),
-    ((0.015, 0.015, 0.015), (0.06, 0.055, 0.05)),
+    ((0.03, 0.028, 0.026), (0.10, 0.09, 0.08)),
 )
 
 
@@ -64,11 +64,11 @@ def draw_prop(rng: np.random.Generator, place: Place, height: float) -> Prop:
     kind = _KINDS[place][int(rng.integers(len(_KINDS[place])))]
     tint = np.exp(rng.normal(0, 0.25) + rng.normal(0, 0.08, 3))
     if kind == "bush":
-        angle, out = rng.uniform(0, np.pi, 18), np.sqrt(rng.uniform(0, 1, 18))
+        angle, out = rng.uniform(0, np.pi, 26), np.sqrt(rng.uniform(0, 1, 26))
         wide = height * rng.uniform(0.5, 1.0)
-        x, y, r = wide * out * np.cos(angle), 0.72 * height * out * np.sin(angle), height * rng.uniform(0.12, 0.3, 18)
+        x, y, r = wide * out * np.cos(angle), 0.72 * height * out * np.sin(angle), height * rng.uniform(0.07, 0.22, 26)
         colours = _DRY if place in ("steppe", "sand", "snow") or rng.random() < 0.2 else _GREENS
-        return Prop(kind, np.stack([x, y, r, x, y, r], 1), np.array(colours) * tint, 0.7, 1.1 / height, False)
+        return Prop(kind, np.stack([x, y, r, x, y, r], 1), np.array(colours) * tint, 0.8, 2.4 / height, False)
     if kind == "rock":
         x, r = height * rng.normal(0, 0.5, 5), height * rng.uniform(0.4, 0.8, 5)
         y = height * rng.uniform(-0.2, 0.25, 5)
@@ -101,7 +101,7 @@ def _animal(rng: np.random.Generator, height: float, colours: np.ndarray) -> Pro
         step = rng.normal(0, 0.3) * thick
         bones.append([x, leg + 0.5 * thick, 0.4 * thick, x + step, 0.02, 0.2 * thick])
     capsules = np.array(bones) * [turn, 1, 1, turn, 1, 1]
-    return Prop("animal", capsules, colours, 0.06, 1.5 / height, True)
+    return Prop("animal", capsules, colours, 0.05, 0.8 / height, False)
 
 
 def stand(

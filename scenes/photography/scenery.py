@@ -91,7 +91,9 @@ def draw_scenery(rng: np.random.Generator, place: Place, light: Light, ground: f
     far[far_kernel.TREE_HEIGHT] = rng.choice([0.0, 0.05, 0.10, 0.22]) * rng.uniform(0.6, 1.4)
     far[far_kernel.HILL_HEIGHT] = rng.choice([0.0, 0.04, 0.09, 0.16]) * rng.uniform(0.6, 1.4)
     far[[far_kernel.WALL, far_kernel.WALL_TURN, far_kernel.SEED]] = rng.uniform(0.9, 2.6), turn, seed
-    ground_colours = np.concatenate([paints[:6], 0.8 * horizon[None]])
+    # Under trees the air is as dark as they are.
+    veil = 0.8 * horizon if place != "forest" else (paints[7] + paints[8]) * (light.sky + 0.3 * light.sun)
+    ground_colours = np.concatenate([paints[:6], veil[None]])
     far_colours = np.stack([paints[6], paints[7], paints[8], paints[3], paints[9], paints[10], horizon, zenith, cloud])
     return Scenery(place, numbers, ground_colours, far, far_colours)
 

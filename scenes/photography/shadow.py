@@ -51,12 +51,15 @@ def shadow_maps(
     sun_direction: Float[Tensor, "B 3"],
     softness: Float[Tensor, " B"],
     ground: Float[Tensor, " B"],
+    closed: bool = False,
 ) -> ShadowMaps:
-    """Maps of B bodies. `sun_direction`: unit vectors towards it; `softness` as in `Light`; `ground`: its height."""
+    """Maps of B bodies. `sun_direction`: unit vectors towards it; `softness` as in `Light`; `ground`: its height.
+    `closed`: the body has no holes, so that its back faces need not be drawn.
+    """
     up = torch.tensor([0.0, 1.0, 0.0]).expand_as(sun_direction)
-    sun, sun_depth = _map(vertices, faces, sun_direction, _MARGIN)
-    zenith, zenith_depth = _map(vertices, faces, up, _MARGIN)
-    below, below_depth = _map(vertices, faces, -up, 0.6)
+    sun, sun_depth = _map(vertices, faces, sun_direction, _MARGIN, closed)
+    zenith, zenith_depth = _map(vertices, faces, up, _MARGIN, closed)
+    below, below_depth = _map(vertices, faces, -up, 0.6, closed)
     on_ground = np.empty((*sun_depth.shape, 4), np.float32)
     for b in range(len(on_ground)):
         scale = float(np.linalg.norm(sun[b, 0, :3]))
@@ -76,7 +79,9 @@ def shadow_maps(
     return ShadowMaps(sun, sun_depth, on_ground, zenith, zenith_depth, below)
 
 
-def _map(vertices: Tensor, faces: Tensor, towards: Tensor, margin: float) -> tuple[np.ndarray, np.ndarray]:
+def _map(
+    vertices: Tensor, faces: Tensor, towards: Tensor, margin: float, closed: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """The body in parallel projection against `towards` (B, 3): matrices and depths."""
     helper = torch.where(towards[:, 1:2].abs() < 0.9, torch.tensor([0.0, 1.0, 0.0]), torch.tensor([0.0, 0.0, 1.0]))
     right = torch.nn.functional.normalize(torch.linalg.cross(helper, towards), dim=-1)
@@ -90,7 +95,7 @@ def _map(vertices: Tensor, faces: Tensor, towards: Tensor, margin: float) -> tup
     y = -2 * (local[..., 1] - centre[:, None, 1]) / side[:, None]
     w = local[..., 2] - centre[:, None, 2] + _AFAR
     clip = torch.stack([x * w, y * w, w, w], dim=-1)
-    seen = rasterize(clip, faces, (SIZE, SIZE))
+    seen = rasterize(clip, faces, (SIZE, SIZE), cull="back" if closed else "none")
     shift = torch.stack([SIZE / 2 - scale * centre[:, 0], SIZE / 2 - scale * centre[:, 1], _AFAR - centre[:, 2]], -1)
     rows = axes * torch.stack([scale, scale, torch.ones_like(scale)], -1)[..., None]
     depth = torch.where(seen.face >= 0, seen.depth, EMPTY)
