@@ -26,7 +26,7 @@ def report(scores: Mapping[str, Any]) -> list[str]:
         baseline = scores.get(measure.baseline) if measure.baseline else None
         rows.append((measure.label, measure.text(value), f"copying {measure.text(baseline)}" if baseline else ""))
     thickness = scores["thickness"]
-    rows.append(("thickness / height", "-" if thickness is None else f"{thickness:.4f}", "ellipsoid: width / height"))
+    rows.append(("thickness / height", "-" if thickness is None else f"{thickness:.4f}", "widest ball inside"))
     rows.append(("closed mesh", "yes" if scores["watertight"] else "no", f"{scores['faces']} faces"))
     lines += ["", *_columns(rows)]
     if "keypoint_transfer" in scores:

@@ -70,6 +70,8 @@ def score_run(
     }
     if known.keypoints:
         scores |= _keypoints(run, photos, known, views, rows)
+        if "pck" not in scores:
+            scores["missing"].append("a keypoint that is visible in two photos")
     scores |= _means(rows, scores) | _camera_scores(cameras)
     if "chamfer" in scores and "volume_iou" not in scores:
         scores["missing"].append("meshes that are closed, both the run's and the true ones, for the volume IoU")

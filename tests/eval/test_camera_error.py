@@ -44,11 +44,12 @@ def test_elevation_apart_from_azimuth():
     assert error.azimuth_deg < 1.5
 
 
-def test_north_is_no_gap():
-    predicted = orbit([359.0, *AZIMUTHS[1:]], ELEVATIONS)
-    predicted |= {"3": orbit([179.0], [5.0])["0"]}
-    score = camera_errors(predicted, orbit(AZIMUTHS, ELEVATIONS))
-    assert max(error.azimuth_deg for error in score.photos.values()) < 10
+def test_there_is_no_gap_behind_nor_in_front():
+    """A camera on one side of the line and its estimate on the other are as near as they are."""
+    true = orbit([*AZIMUTHS, 185.0, 4.0], [*ELEVATIONS, 0.0, 0.0])
+    score = camera_errors(orbit([*AZIMUTHS, 173.0, 352.0], [*ELEVATIONS, 0.0, 0.0]), true)
+    assert score.photos["6"].azimuth_deg == pytest.approx(12, abs=3.5)
+    assert score.photos["7"].azimuth_deg == pytest.approx(12, abs=3.5)
 
 
 def test_a_world_turned_as_a_whole_is_right_and_says_so():

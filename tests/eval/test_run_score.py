@@ -151,6 +151,28 @@ def test_what_a_collection_lacks_is_named(run: Path, photos: Collection) -> None
     assert "chamfer" not in scores
 
 
+def test_animodels_protocol_is_taken_where_asked_for(run: Path, photos: Collection) -> None:
+    (photos.root / "truth").mkdir()
+    vertices, faces = icosphere(3)
+    write_ply(photos.root / "truth" / "1.ply", 5 * vertices, faces)
+    scores = score_run(run, photos, photos.root, Thorough(shape=False, animodel=True))
+    assert scores["animodel_chamfer"] < 0.02
+    assert list(scores["by_photo"]["1"]) == ["mask_iou", "boundary_f", "animodel_chamfer"]
+    assert "animodel_chamfer" not in score_run(run, photos, photos.root, Thorough(shape=False))
+
+
+def test_keypoints_that_no_two_photos_share_are_said(run: Path, photos: Collection) -> None:
+    content = {
+        "categories": [{"id": 1, "keypoints": ["nose"]}],
+        "images": [{"id": 0, "file_name": "0.png", "width": 128, "height": 96}],
+        "annotations": [{"image_id": 0, "category_id": 1, "keypoints": [60, 50, 2]}],
+    }
+    (photos.root / "keypoints.json").write_text(json.dumps(content))
+    scores = score_run(run, photos, photos.root)
+    assert "pck" not in scores
+    assert "a keypoint that is visible in two photos" in scores["missing"]
+
+
 def test_without_a_truth_no_file_of_it_is_opened(run: Path, photos: Collection) -> None:
     (photos.root / "truth").mkdir()
     for path in ("keypoints.json", "truth/transforms.json", "truth/joints.json", "truth/0.ply"):
