@@ -350,6 +350,7 @@ def test_random_moments_follow_the_seed_and_visit_clips(gltf):
     assert first.names == again.names
     assert not torch.equal(first.vertices, other.vertices)
     assert set(first.names) == {"up", "down"}
+    assert sum(a != b for a, b in zip(first.names, first.names[1:], strict=False)) > 3  # not one clip after the other
     height = first.vertices[:, :8, 1].mean(1) - subject.sitter().vertices[:8, 1].mean()
     for name, lifted in zip(first.names, height.tolist(), strict=True):
         assert 0 < (lifted if name == "up" else -lifted) < 10
