@@ -27,7 +27,7 @@ from .gltf_joint import RestBody, find_root
 from .gltf_landmark import Landmark, find_landmarks
 from .gltf_material import read_materials
 from .gltf_node import Nodes, read_nodes
-from .gltf_rig import Rest, Rig, apply, find_rest, normalise, turned_inside_out
+from .gltf_rig import Rest, Rig, apply, find_rest, normalise, surface_area, turned_inside_out
 from .gltf_vrm import Humanoid, read_humanoid
 from .photography.sitter import Poses, Sitter
 
@@ -140,12 +140,15 @@ def load_gltf(
         raise file.fail("is transparent all over; nothing of it can be photographed")
     rest = find_rest(nodes, geometry)
     geometry = geometry.turned(turned_inside_out(rest, geometry))
-    extent = np.ptp(rest.vertices, axis=0).max()
-    if not np.isfinite(extent) or extent <= 0:
-        raise file.fail(f"has a rest pose of size {extent}; its nodes scale it to nothing")
+    area = surface_area(rest.vertices, geometry.faces)
+    if not np.isfinite(area) or area <= 0:
+        raise file.fail(f"has a surface of area {area} in its rest pose; do its nodes scale it to nothing?")
     ours = normalise(rest.vertices, _TURNS[front or humanoid.front])
     body = _rest_body(nodes, geometry, rest, ours, humanoid)
-    rig = Rig(nodes, geometry, rest, find_root(body), ours)
+    root = find_root(body)
+    if np.linalg.det(rest.world[root]) == 0:
+        raise file.fail(f"has a root joint {nodes.names[root]!r} that is scaled to nothing")
+    rig = Rig(nodes, geometry, rest, root, ours)
     vertices, _ = rig.at_rest()
     uv, uv_faces, texture = paint_atlas(geometry, materials, vertices, resolution)
     landmarks = _landmarks(file, nodes, body, keypoints or {})
@@ -158,7 +161,10 @@ def _rest_body(nodes: Nodes, geometry: Geometry, rest: Rest, ours: np.ndarray, h
     """What of a scene moves the surface: joints of skins, nodes with meshes, and all above them."""
     moving = {bone.node for bone in geometry.bones} | set(humanoid.bones)
     moving |= {bone.node for bones in geometry.joints.values() for bone in bones}
-    joints = [node for node in nodes.order if not moving.isdisjoint(nodes.below(node))]
+    for node in reversed(nodes.order):
+        if node in moving:
+            moving.add(nodes.parents[node])
+    joints = [node for node in nodes.order if node in moving]
     places = apply(ours, rest.world[:, :3, 3])
     return RestBody(
         names={joint: humanoid.bones.get(joint, nodes.names[joint]) for joint in joints},

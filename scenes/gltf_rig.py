@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..representations.skinning import skin
@@ -91,8 +91,10 @@ def find_rest(nodes: Nodes, geometry: Geometry) -> Rest:
         nearer = int(away[1] < away[0])
         vertices[rows] = candidates[nearer]
         for bone in geometry.joints[int(geometry.skin[rows[0]])]:
-            place = (opened[node], maps[strongest])[nearer] @ np.linalg.inv(bone.inverse_bind)
-            bound.setdefault(bone.node, place)
+            # Joints that move nothing are written with matrices of zeros here and there.
+            if np.linalg.det(bone.inverse_bind) != 0:
+                place = (opened[node], maps[strongest])[nearer] @ np.linalg.inv(bone.inverse_bind)
+                bound.setdefault(bone.node, place)
     if not bound:
         return Rest(opened, vertices)
     local = nodes.local()[0]
@@ -108,8 +110,8 @@ def find_rest(nodes: Nodes, geometry: Geometry) -> Rest:
     return Rest(world, vertices)
 
 
-def turned_inside_out(rest: Rest, geometry: Geometry) -> np.ndarray:
-    """Which faces (F,) run clockwise in the scene, since a mirroring node places their mesh."""
+def turned_inside_out(rest: Rest, geometry: Geometry) -> Bool[np.ndarray, " F"]:
+    """Which faces run clockwise in the scene, since a mirroring node places their mesh."""
     strongest = geometry.weights.argmax(axis=1)
     maps = np.stack([rest.world[bone.node] @ bone.inverse_bind for bone in geometry.bones])
     return (np.linalg.det(maps[:, :3, :3]) < 0)[strongest[geometry.faces[:, 0]]]
@@ -126,6 +128,12 @@ def normalise(vertices: Float[np.ndarray, "V 3"], turn: float) -> Float[np.ndarr
     found[:3, :3] = scale * rotation
     found[:3, 3] = -scale * (low + high) / 2
     return found
+
+
+def surface_area(vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]) -> float:
+    """Of all faces together."""
+    a, b, c = (vertices[faces[:, corner]] for corner in range(3))
+    return float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2)
 
 
 def apply(affine: Float[np.ndarray, "4 4"], points: Float[np.ndarray, "P 3"]) -> Float[np.ndarray, "P 3"]:

@@ -270,6 +270,19 @@ def test_eight_influences_count(gltf):
     torch.testing.assert_close(moved, torch.tensor([0.0, 0.25, 0.0]).expand(8, 3))
 
 
+def test_unused_joints_may_be_bound_to_nothing(gltf):
+    maker = _Maker(
+        {"mesh": 0, "skin": 0}, {"name": "hips", "children": [2]}, {"name": "neck", "translation": [0, 1, 0]}
+    )
+    matrices = np.stack([np.eye(4), np.zeros((4, 4))]).reshape(2, 16)
+    maker.json["skins"] = [{"joints": [1, 2], "inverseBindMatrices": maker.add(matrices)}]
+    joints, weights = np.zeros((24, 4), np.uint8), np.tile([[1.0, 0, 0, 0]], (24, 1))
+    maker.mesh(JOINTS_0=joints, WEIGHTS_0=weights)
+    subject = maker.load(gltf)
+    assert subject.sitter().keypoint_names == ("neck",)
+    torch.testing.assert_close(subject.rest().keypoints[0, 0], torch.tensor([-0.25, 0.125, -0.5]))
+
+
 def test_vertices_that_move_apart_stay_apart(gltf):
     maker = _Maker({"mesh": 0, "skin": 0}, {"children": [2]}, {})
     maker.json["skins"] = [{"joints": [1, 2]}]
@@ -337,6 +350,7 @@ def test_random_moments_follow_the_seed_and_visit_clips(gltf):
     assert first.names == again.names
     assert not torch.equal(first.vertices, other.vertices)
     assert set(first.names) == {"up", "down"}
+    assert sum(a != b for a, b in zip(first.names, first.names[1:], strict=False)) > 3  # not one clip after the other
     height = first.vertices[:, :8, 1].mean(1) - subject.sitter().vertices[:8, 1].mean()
     for name, lifted in zip(first.names, height.tolist(), strict=True):
         assert 0 < (lifted if name == "up" else -lifted) < 10
