@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ..eval.photo_score import Thorough
 from ..eval.run_score import score_run
 from ..scenes.collection import load_collection
 from ..scenes.error import InputError
@@ -32,4 +31,4 @@ def demo(config: FitConfig, *, photo_count: int = 12) -> dict[str, Any]:
     if not present or config.overwrite:
         write_zoo(SPECIES, config.photos, photo_count=photo_count, seed=config.seed, size=_SIZE, overwrite=config.overwrite)
     fit(replace(config, template="quadruped"))
-    return score_run(config.out, load_collection(config.photos), config.photos, Thorough(shape=True))
+    return score_run(config.out, load_collection(config.photos), config.photos)
