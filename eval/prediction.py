@@ -44,13 +44,17 @@ def load_prediction(run: Path, sizes: Mapping[str, tuple[int, int]]) -> Predicti
     """The meshes `run/posed/STEM.ply` and the cameras in `run/transforms.json` of the photos named in `sizes`.
 
     sizes: (width, height) by stem; the cameras are scaled to them.
-    Raises InputError where the run has no cameras' file or it cannot be read at all.
+    Raises InputError where the run has no cameras' file, where that cannot be read at all, and where the run is one of
+    other photos altogether.
     """
     path = run / "transforms.json"
     if not path.is_file():
         raise InputError(f"{run} has no transforms.json; it is no finished run: finish it with zoetrope fit --resume")
     cameras, refused = scan_transforms(path, sizes)
     meshes, faults = read_meshes(run / "posed", sizes)
+    other = sorted(file.name for file in (run / "posed").glob("*.ply"))
+    if other and not meshes and not cameras:
+        raise InputError(f"{run} holds {', '.join(other[:3])} and so on, but none of these photos; name its own photos")
     faults |= {stem: refused.get(stem, f"has no camera in {path.name}") for stem in sizes if stem not in cameras}
     return Prediction(meshes, cameras, dict(sorted(faults.items())), _rest(run, meshes))
 

@@ -135,6 +135,13 @@ def test_an_unfinished_run_is_named(run: Path, photos: Collection, missing: str)
         score_run(run, photos)
 
 
+def test_a_run_of_other_photos_is_refused(run: Path, photos: Collection) -> None:
+    for path in [*photos.root.glob("*.png"), *photos.root.glob("masks/*.png")]:
+        path.rename(path.with_name(f"other_{path.name}"))
+    with pytest.raises(InputError, match="none of these photos"):
+        score_run(run, load_collection(photos.root))
+
+
 def test_nothing_to_score_against_is_said(run: Path, photos: Collection) -> None:
     for path in (photos.root / "masks").iterdir():
         path.unlink()
