@@ -150,5 +150,7 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
     content = json.loads(path.read_text(encoding="utf-8"))
     if content.get("format_version") != FORMAT_VERSION:
         found = content.get("format_version")
-        raise InputError(f"{path} has format version {found!r}, this zoetrope writes {FORMAT_VERSION}; choose another --out")
+        raise InputError(
+            f"{path} has format version {found!r}, this zoetrope writes {FORMAT_VERSION}; choose another --out"
+        )
     return content["rows"]

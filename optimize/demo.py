@@ -29,6 +29,8 @@ def demo(config: FitConfig, *, photo_count: int = 12) -> dict[str, Any]:
     if present and not (config.resume or config.overwrite):
         raise InputError(f"{config.photos} holds a demo already; add --resume or --overwrite, or choose another --out")
     if not present or config.overwrite:
-        write_zoo(SPECIES, config.photos, photo_count=photo_count, seed=config.seed, size=_SIZE, overwrite=config.overwrite)
+        write_zoo(
+            SPECIES, config.photos, photo_count=photo_count, seed=config.seed, size=_SIZE, overwrite=config.overwrite
+        )
     fit(replace(config, template="quadruped"))
     return score_run(config.out, load_collection(config.photos), config.photos)

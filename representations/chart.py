@@ -64,7 +64,7 @@ PARTS: tuple[str, ...] = (
     *_MIDDLE,
     *(f"{side}_{name}" for name in _LEFT for side in ("left", "right")),
 )
-"""All parts. Wings and arms share the chart of front limbs, beaks that of the muzzle, antlers and tusks that of horns."""
+"""All parts. Wings and arms share the chart of front limbs, beaks that of the muzzle, antlers and tusks of horns."""
 
 
 def _mirrored(segment: _Segment) -> _Segment:

@@ -69,7 +69,11 @@ def bird(shape: BirdShape) -> Blueprint:
     r = shape.head
     middle = (0.0, top[1] + 0.25 * r, top[2] + 0.95 * r)
     beak_length, beak_radius, down = shape.beak
-    tip = (0.0, middle[1] - beak_length * math.sin(math.radians(down)), middle[2] + beak_length * math.cos(math.radians(down)))
+    tip = (
+        0.0,
+        middle[1] - beak_length * math.sin(math.radians(down)),
+        middle[2] + beak_length * math.cos(math.radians(down)),
+    )
     tail = at(-0.42, 0.02)
     slope = a if shape.tail_deg is None else math.radians(shape.tail_deg)
     tail_end = (0.0, tail[1] - shape.tail[0] * math.sin(slope), tail[2] - shape.tail[0] * math.cos(slope))
@@ -106,7 +110,8 @@ def bird(shape: BirdShape) -> Blueprint:
              ((-0.3, 0.8 * r, 0.85 * r, 0.85 * r), (0.35, r, r, 1.02 * r), (1.0, 0.72 * r, 0.75 * r, 0.68 * r)),
              caps=(0.9, 0.6), exponent=2.0, rings=22, spokes=22, course=(1.6, 1.0)),
         Loft("beak", (middle, tip), ("beak",), ("muzzle",),
-             ((-0.1, beak_radius, 1.05 * beak_radius, beak_radius), (0.5, 0.62 * beak_radius, 0.7 * beak_radius, 0.62 * beak_radius),
+             ((-0.1, beak_radius, 1.05 * beak_radius, beak_radius), (0.5, 0.62 * beak_radius, 0.7 * beak_radius,
+                 0.62 * beak_radius),
               (0.95, 0.02 + 0.1 * beak_radius, 0.02, 0.02)), caps=(0.4, 0.8), exponent=2.0, rings=16, spokes=14),
         _eye(shape, top),
         _tail(shape, tail, tail_end),
@@ -124,13 +129,26 @@ def _body(shape: BirdShape, path: tuple[Point, ...]) -> Loft:
         (1.5, 1.02 * w, 1.08 * d, 0.95 * d), (2.2, 0.9 * w, 0.98 * d, 0.8 * d), (2.9, 0.62 * w, 0.66 * d, 0.6 * d),
     )  # fmt: skip
     parts = ("trunk_rear", "trunk_middle", "trunk_front")
-    return Loft("trunk", path, ("hips", "spine", "chest"), parts, rows, caps=(0.7, 0.6), exponent=2.0, rings=30, spokes=26, blend=0.4)
+    return Loft(
+        "trunk",
+        path,
+        ("hips", "spine", "chest"),
+        parts,
+        rows,
+        caps=(0.7, 0.6),
+        exponent=2.0,
+        rings=30,
+        spokes=26,
+        blend=0.4,
+    )
 
 
 def _neck(shape: BirdShape, base: Point, top: Point) -> Loft:
     r0, r1 = shape.neck_radius
     rows = tuple((u, r, r, r) for u, r in ((-0.5, r0), (0.1, r0), (0.6, 0.5 * (r0 + r1)), (1.15, r1)))
-    return Loft("neck", (base, top), ("neck",), ("neck",), rows, caps=(0.7, 0.6), rings=20, spokes=20, course=(1.0, 1.0))
+    return Loft(
+        "neck", (base, top), ("neck",), ("neck",), rows, caps=(0.7, 0.6), rings=20, spokes=20, course=(1.0, 1.0)
+    )
 
 
 def _eye_place(shape: BirdShape, top: Point) -> Point:
@@ -148,7 +166,18 @@ def _eye(shape: BirdShape, top: Point) -> Loft:
 def _tail(shape: BirdShape, start: Point, end: Point) -> Loft:
     w, t = shape.tail[1], shape.wing_thickness
     rows = ((-0.15, 0.6 * w, 2.2 * t, 2.2 * t), (0.3, 0.75 * w, 1.4 * t, 1.4 * t), (1.0, w, 0.9 * t, 0.9 * t))
-    return Loft("tail", (start, end), ("tail",), ("tail_1",), rows, caps=(0.6, 0.5), exponent=2.4, rings=18, spokes=20, course=(-0.2, -1.0))
+    return Loft(
+        "tail",
+        (start, end),
+        ("tail",),
+        ("tail_1",),
+        rows,
+        caps=(0.6, 0.5),
+        exponent=2.4,
+        rings=18,
+        spokes=20,
+        course=(-0.2, -1.0),
+    )
 
 
 def _wing(shape: BirdShape, path: tuple[Point, ...]) -> Loft:
@@ -157,19 +186,34 @@ def _wing(shape: BirdShape, path: tuple[Point, ...]) -> Loft:
     # The frame's lateral axis of a wing is its vertical: `a` is the thickness, b0 and b1 reach back and forward.
     rows = (
         (-0.2, 1.7 * t, 0.9 * root, 0.5 * root), (0.4, 1.3 * t, 1.1 * root, 0.45 * root),
-        (1.0, 1.1 * t, 1.2 * root, 0.42 * root), (2.0, t, 1.25 * wrist, 0.35 * wrist), (2.5, 0.9 * t, 1.15 * tip, 0.35 * tip),
+        (1.0, 1.1 * t, 1.2 * root, 0.42 * root), (2.0, t, 1.25 * wrist, 0.35 * wrist), (2.5, 0.9 * t, 1.15 * tip,
+            0.35 * tip),
         (2.95, 0.8 * t, 0.5 * tip, 0.25 * tip),
     )  # fmt: skip
     parts = ("left_front_upper", "left_front_lower", "left_front_cannon")
     joints = ("left_wing_upper", "left_wing_lower", "left_wing_tip")
-    return Loft("left_wing", path, joints, parts, rows, caps=(0.5, 0.6), exponent=2.2, rings=34, spokes=20, blend=0.25, course=(0.0, 1.0))
+    return Loft(
+        "left_wing",
+        path,
+        joints,
+        parts,
+        rows,
+        caps=(0.5, 0.6),
+        exponent=2.2,
+        rings=34,
+        spokes=20,
+        blend=0.25,
+        course=(0.0, 1.0),
+    )
 
 
 def _leg(shape: BirdShape, path: tuple[Point, ...]) -> Loft:
     thigh, shank = shape.leg
     rows = (
-        (-0.2, 1.3 * thigh, 1.5 * thigh, 1.5 * thigh), (0.4, thigh, 1.2 * thigh, 1.2 * thigh), (0.95, 1.1 * shank, 1.2 * shank, 1.2 * shank),
-        (1.5, shank, shank, shank), (2.0, 1.1 * shank, 1.1 * shank, 1.1 * shank), (2.4, 2.0 * shank, 0.9 * shank, 0.9 * shank),
+        (-0.2, 1.3 * thigh, 1.5 * thigh, 1.5 * thigh), (0.4, thigh, 1.2 * thigh, 1.2 * thigh), (0.95, 1.1 * shank,
+            1.2 * shank, 1.2 * shank),
+        (1.5, shank, shank, shank), (2.0, 1.1 * shank, 1.1 * shank, 1.1 * shank), (2.4, 2.0 * shank, 0.9 * shank,
+            0.9 * shank),
         (2.95, 2.6 * shank, 0.7 * shank, 0.7 * shank),
     )  # fmt: skip
     parts = ("left_hind_upper", "left_hind_lower", "left_hind_foot")

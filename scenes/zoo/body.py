@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 import torch
@@ -142,6 +143,6 @@ def _canvas(archetype: Archetype) -> Canvas:
 
 def _nearest(covered: Bool[np.ndarray, "R R"]) -> Int[np.ndarray, " R2"]:
     """For every texel the number of the covered one nearest to it."""
-    rows, columns = distance_transform_edt(~covered, return_distances=False, return_indices=True)
+    rows, columns = cast(np.ndarray, distance_transform_edt(~covered, return_distances=False, return_indices=True))
     number = np.cumsum(covered.reshape(-1)) - 1
     return number[(rows * covered.shape[1] + columns).reshape(-1)]

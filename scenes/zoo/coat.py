@@ -78,7 +78,9 @@ class Coat:
         """1 below a height over the ground."""
         return step(height - self.canvas.position[:, 1], softness)
 
-    def jitter(self, colour: Sequence[float], hue: float = 0.015, saturation: float = 0.12, value: float = 0.1) -> np.ndarray:
+    def jitter(
+        self, colour: Sequence[float], hue: float = 0.015, saturation: float = 0.12, value: float = 0.1
+    ) -> np.ndarray:
         """A colour like this one: hue shifted, saturation and value scaled by normal deviates."""
         h, s, v = colorsys.rgb_to_hsv(*colour)
         a, b, c = self.random.normal(0, 1, 3)
@@ -98,13 +100,15 @@ class Coat:
         fine = self.noise(0.02, 2, (1.0, 1.0, 2.5))
         self.shade(1 + strength * fine + 0.7 * strength * self.noise(0.25, 2))
 
-    def eyes(self, iris: Sequence[float] = (0.12, 0.07, 0.04), pupil: float = 0.55) -> None:
+    def eyes(self, iris: Colour = (0.12, 0.07, 0.04), pupil: float = 0.55) -> None:
         """Eyeballs: iris, pupil, and a glint up front; darker lids round them."""
         if "left_eye" not in self.canvas.marks:
             return
         ball = self.near("left_eye", 1.15, 0.1)
         (x, y, z), radius = self.canvas.marks["left_eye"]
-        place = np.stack([np.abs(self.canvas.position[:, 0]) - x, *(self.canvas.position - (0, y, z)).T[1:]], 1) / radius
+        place = (
+            np.stack([np.abs(self.canvas.position[:, 0]) - x, *(self.canvas.position - (0, y, z)).T[1:]], 1) / radius
+        )
         self.cover(np.array(iris) * 0.5, 0.6 * self.near("left_eye", 1.55, 0.25))
         self.cover(iris, ball)
         # Looked at from where the eye looks: outward and forward.

@@ -108,7 +108,8 @@ def head_lofts(head: HeadShape, joint: Point, course: float) -> list[Loft]:
         u = f / m if f < m else 1 + (f - m) / (1 - m)
         rows.append((u, size * half, size * down, size * up))
     lofts = [
-        Loft("head", path, ("head", "muzzle"), ("head", "muzzle"), tuple(rows), caps=head.caps, exponent=head.boxy, rings=34, spokes=28, course=(course, 2.2))
+        Loft("head", path, ("head", "muzzle"), ("head", "muzzle"), tuple(rows), caps=head.caps, exponent=head.boxy,
+            rings=34, spokes=28, course=(course, 2.2))
     ]  # fmt: skip
     f, up, out, radius = head.eye
     ball = (head.at((f - 0.02 * radius, up, out), joint), head.at((f + 0.02 * radius, up, out), joint))
@@ -135,8 +136,8 @@ def head_marks(head: HeadShape, joint: Point) -> dict[str, tuple[Point, float]]:
 
 
 def _ear(head: HeadShape, ear: EarShape, joint: Point) -> Loft:
-    middle = tuple(0.5 * (a + b) + c for a, b, c in zip(ear.base, ear.tip, ear.bend, strict=True))
-    path = tuple(head.at(place, joint) for place in (ear.base, middle, ear.tip))
+    f, up, out = (0.5 * (a + b) + c for a, b, c in zip(ear.base, ear.tip, ear.bend, strict=True))
+    path = tuple(head.at(place, joint) for place in (ear.base, (f, up, out), ear.tip))
     w, t = head.length * ear.width, head.length * ear.thickness
     x = 2 * ear.widest
     rows = (

@@ -39,7 +39,7 @@ class HumanoidShape:
     skirt: float = 0.0
     """How far a skirt stands off the thighs at its hem, in body heights; 0 hugs the hips."""
     tails: float = 0.0
-    """Radius of bunches of hair at the sides, in skull half widths; 0 for none. Not among an individual's variations."""
+    """Radius of bunches of hair at the sides, in skull half widths; 0 for none. All of a species have them or none."""
 
 
 _LANDMARKS = {
@@ -118,7 +118,18 @@ def _torso(shape: HumanoidShape, path: tuple[Point, ...]) -> Loft:
         (2.7, 0.03 * g + 0.55 * w, 0.052 * g, 0.052 * g), (2.98, 0.036 * g + 0.1 * w, 0.036 * g, 0.036 * g),
     )  # fmt: skip
     parts = ("trunk_rear", "trunk_middle", "trunk_front")
-    return Loft("trunk", path, ("hips", "spine", "chest"), parts, rows, caps=(0.5, 0.4), exponent=2.4, rings=32, spokes=26, blend=0.35)
+    return Loft(
+        "trunk",
+        path,
+        ("hips", "spine", "chest"),
+        parts,
+        rows,
+        caps=(0.5, 0.4),
+        exponent=2.4,
+        rings=32,
+        spokes=26,
+        blend=0.35,
+    )
 
 
 def _neck(shape: HumanoidShape, base: Point, top: Point) -> Loft:
@@ -147,11 +158,22 @@ def _hair(shape: HumanoidShape, top: Point) -> Loft:
     high: Point = (0.0, top[1] + 2.62 * r + 0.5 * thick * r, top[2] - 0.04 * r)
     middle: Point = (0.0, top[1] + 1.6 * r, top[2] - 0.2 * r)
     rows = (
-        (0.0, 0.7 * r, 0.36 * r, 0.34 * r), (0.4, 0.98 * r, 0.6 * r, 0.5 * r), (0.8, 1.04 * k * r, 0.78 * k * r, 0.95 * r),
+        (0.0, 0.7 * r, 0.36 * r, 0.34 * r), (0.4, 0.98 * r, 0.6 * r, 0.5 * r), (0.8, 1.04 * k * r, 0.78 * k * r,
+            0.95 * r),
         (1.15, 1.02 * k * r, 1.02 * k * r, 1.02 * k * r), (1.5, 0.96 * k * r, 1.02 * k * r, 1.0 * k * r),
         (1.75, 0.78 * k * r, 0.84 * k * r, 0.84 * k * r),
     )  # fmt: skip
-    return Loft("hair", (low, middle, high), ("head", "head"), ("head", "head"), rows, caps=(0.6, 0.75), rings=30, spokes=24, host="head")
+    return Loft(
+        "hair",
+        (low, middle, high),
+        ("head", "head"),
+        ("head", "head"),
+        rows,
+        caps=(0.6, 0.75),
+        rings=30,
+        spokes=24,
+        host="head",
+    )
 
 
 def _bunch(shape: HumanoidShape, top: Point) -> Loft:
@@ -161,7 +183,9 @@ def _bunch(shape: HumanoidShape, top: Point) -> Loft:
         (1.8 * r, top[1] + 0.8 * r, top[2] - 0.45 * r), (1.75 * r, top[1] - 0.2 * r, top[2] - 0.4 * r),
     )  # fmt: skip
     rows = tuple((u, k * t, k * t, k * t) for u, k in ((-0.1, 0.6), (0.6, 0.8), (1.4, 1.0), (2.3, 0.9), (3.0, 0.3)))
-    return Loft("left_bunch", path, ("head",) * 3, ("head",) * 3, rows, caps=(0.5, 1.0), rings=26, spokes=16, host="head")
+    return Loft(
+        "left_bunch", path, ("head",) * 3, ("head",) * 3, rows, caps=(0.5, 1.0), rings=26, spokes=16, host="head"
+    )
 
 
 def _arm(shape: HumanoidShape, path: tuple[Point, ...]) -> Loft:
@@ -183,18 +207,43 @@ def _thumb(shape: HumanoidShape, wrist: Point, tip: Point) -> Loft:
         return (x, y, z + forward * g)
 
     rows = tuple((u, r * g, r * g, r * g) for u, r in ((0.0, 0.014), (1.0, 0.0135)))
-    return Loft("left_thumb", (along(0.2, 0.018), along(0.6, 0.046)), ("leftHand",), ("left_front_cannon",), rows, caps=(0.8, 1.0), exponent=2.0, rings=14, spokes=12, host="left_front_cannon", course=(sum(shape.arm), 1.0))
+    return Loft(
+        "left_thumb",
+        (along(0.2, 0.018), along(0.6, 0.046)),
+        ("leftHand",),
+        ("left_front_cannon",),
+        rows,
+        caps=(0.8, 1.0),
+        exponent=2.0,
+        rings=14,
+        spokes=12,
+        host="left_front_cannon",
+        course=(sum(shape.arm), 1.0),
+    )
 
 
 def _leg(shape: HumanoidShape, path: tuple[Point, ...]) -> Loft:
     g = shape.girth * shape.limb
     rows = tuple((u, g * a, g * b0, g * b1) for u, a, b0, b1 in (
         (-0.1, 0.05, 0.07, 0.06), (0.15, 0.058, 0.068, 0.062), (0.6, 0.05, 0.053, 0.054), (1.0, 0.038, 0.038, 0.042),
-        (1.35, 0.037, 0.048, 0.034), (1.85, 0.024, 0.028, 0.025), (2.0, 0.027, 0.036, 0.028), (2.3, 0.032, 0.026, 0.036),
+        (1.35, 0.037, 0.048, 0.034), (1.85, 0.024, 0.028, 0.025), (2.0, 0.027, 0.036, 0.028), (2.3, 0.032, 0.026,
+            0.036),
         (2.7, 0.036, 0.022, 0.028), (2.98, 0.032, 0.02, 0.02)))  # fmt: skip
     joints = ("leftUpperLeg", "leftLowerLeg", "leftFoot")
     parts = ("left_hind_upper", "left_hind_lower", "left_hind_foot")
-    return Loft("left_leg", path, joints, parts, rows, caps=(0.5, 0.5), exponent=2.2, rings=38, spokes=18, blend=0.2, floor=(0.0, 0.12))
+    return Loft(
+        "left_leg",
+        path,
+        joints,
+        parts,
+        rows,
+        caps=(0.5, 0.5),
+        exponent=2.2,
+        rings=38,
+        spokes=18,
+        blend=0.2,
+        floor=(0.0, 0.12),
+    )
 
 
 def _skirt(shape: HumanoidShape, waist: float, hip_y: float) -> Loft:
@@ -205,7 +254,17 @@ def _skirt(shape: HumanoidShape, waist: float, hip_y: float) -> Loft:
         (0.0, hem, 0.88 * hem, 0.88 * hem), (0.5, 0.5 * (top + hem) + 0.012, 0.46 * (top + hem), 0.46 * (top + hem)),
         (1.0, top + 0.006, 0.062 * g, 0.062 * g),
     )  # fmt: skip
-    return Loft("skirt", ((0.0, low, 0.0), (0.0, high, 0.0)), ("hips",), ("trunk_rear",), rows, caps=(0.08, 0.2), rings=22, spokes=28, host="trunk_rear")
+    return Loft(
+        "skirt",
+        ((0.0, low, 0.0), (0.0, high, 0.0)),
+        ("hips",),
+        ("trunk_rear",),
+        rows,
+        caps=(0.08, 0.2),
+        rings=22,
+        spokes=28,
+        host="trunk_rear",
+    )
 
 
 PERSON = HumanoidShape()

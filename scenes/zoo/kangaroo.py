@@ -56,10 +56,24 @@ def kangaroo(shape: KangarooShape) -> Blueprint:
     spine, chest, base = (leaning(p) for p in ((0.0, 1.2, -0.13), (0.0, 1.45, 0.05), (0.0, 1.66, 0.16)))
     n = shape.neck
     top = leaning((0.0, 1.66 + 0.24 * n, 0.16 + 0.13 * n))
-    fore = [leaning(p) for p in ((0.12, 1.54, 0.16), (0.15, 1.31, 0.09), (0.14, 1.15, 0.29), (0.13, 1.09, 0.36), (0.13, 1.02, 0.42))]
-    hind: list[Point] = [(0.15, 0.9, -0.33), (0.2, 0.76, 0.1), (0.17, 0.16, -0.36), (0.17, 0.05, 0.12), (0.17, 0.025, 0.4)]
+    fore = [
+        leaning(p)
+        for p in ((0.12, 1.54, 0.16), (0.15, 1.31, 0.09), (0.14, 1.15, 0.29), (0.13, 1.09, 0.36), (0.13, 1.02, 0.42))
+    ]
+    hind: list[Point] = [
+        (0.15, 0.9, -0.33),
+        (0.2, 0.76, 0.1),
+        (0.17, 0.16, -0.36),
+        (0.17, 0.05, 0.12),
+        (0.17, 0.025, 0.4),
+    ]
     t = shape.tail
-    tail: list[Point] = [(0.0, 0.78, -0.5), (0.0, 0.45, -0.5 - 0.34 * t), (0.0, 0.15, -0.5 - 0.7 * t), (0.0, 0.06, -0.5 - 1.15 * t)]
+    tail: list[Point] = [
+        (0.0, 0.78, -0.5),
+        (0.0, 0.45, -0.5 - 0.34 * t),
+        (0.0, 0.15, -0.5 - 0.7 * t),
+        (0.0, 0.06, -0.5 - 1.15 * t),
+    ]
     bones = [
         Bone("hips", None, "trunk_rear", hip, spine),
         Bone("spine", "hips", "trunk_middle", spine, chest),
@@ -81,9 +95,12 @@ def kangaroo(shape: KangarooShape) -> Blueprint:
         (-0.75, 0.1, 0.14, 0.14), (-0.3, 0.21, 0.26, 0.22), (0.2, 0.235, 0.29, 0.22), (0.9, 0.205, 0.26, 0.19),
         (1.6, 0.17, 0.21, 0.16), (2.3, 0.15, 0.17, 0.14), (3.0, 0.1, 0.12, 0.11)))  # fmt: skip
     neck = ((-0.3, 0.1, 0.12, 0.12), (0.2, 0.1, 0.12, 0.115), (0.7, 0.08, 0.095, 0.095), (1.1, 0.075, 0.085, 0.085))
-    tail_rows = tuple((u, r, r, r) for u, r in ((-0.5, 0.17 * g), (0.0, 0.16 * g), (1.0, 0.1), (2.0, 0.062), (3.0, 0.032)))
+    tail_rows = tuple(
+        (u, r, r, r) for u, r in ((-0.5, 0.17 * g), (0.0, 0.16 * g), (1.0, 0.1), (2.0, 0.062), (3.0, 0.032))
+    )
     lofts = [
-        Loft("trunk", (hip, spine, chest, base), ("hips", "spine", "chest"), ("trunk_rear", "trunk_middle", "trunk_front"),
+        Loft("trunk", (hip, spine, chest, base), ("hips", "spine", "chest"), ("trunk_rear", "trunk_middle",
+            "trunk_front"),
              trunk, caps=(0.6, 0.6), rings=32, spokes=28, blend=0.4),
         Loft("neck", (base, top), ("neck",), ("neck",), neck, caps=(0.6, 0.6), rings=20, spokes=20, course=(1.0, 1.1)),
         *head_lofts(shape.head, top, 1.3),
@@ -97,9 +114,16 @@ def kangaroo(shape: KangarooShape) -> Blueprint:
         thick = tuple((u, *(shape.legs * r for r in radii)) for u, *radii in rows)
         lofts.append(
             Loft(
-                f"left_{kind}_leg", tuple(points), tuple(f"left_{name}" for name in names),
-                tuple(f"left_{kind}_{part}" for part in ("upper", "lower", "cannon", "foot")), thick, caps=(0.7, 0.8),
-                rings=40, spokes=18, blend=0.22, floor=(0.0, 0.12),
-            )  # fmt: skip
+                f"left_{kind}_leg",
+                tuple(points),
+                tuple(f"left_{name}" for name in names),
+                tuple(f"left_{kind}_{part}" for part in ("upper", "lower", "cannon", "foot")),
+                thick,
+                caps=(0.7, 0.8),
+                rings=40,
+                spokes=18,
+                blend=0.22,
+                floor=(0.0, 0.12),
+            )
         )
     return Blueprint("quadruped", tuple(bones), tuple(lofts), LANDMARKS, head_marks(shape.head, top))

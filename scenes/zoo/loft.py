@@ -5,7 +5,8 @@ radii at some u, smooth in between (monotone cubic), and a section is a superell
 
     lateral = a sgn(sin t) |sin t|^(2/e),   other = (b0 or b1) sgn(cos t) |cos t|^(2/e)
 
-with b0 towards t = 0 and b1 towards t = pi: t is the angle of `representations.chart`, so 0 is the belly of a trunk. The
+with b0 towards t = 0 and b1 towards t = pi: t is the angle of `representations.chart`,
+    so 0 is the belly of a trunk. The
 ends close as ellipsoids. Each vertex knows its chart address and which bones carry it.
 """
 
@@ -55,6 +56,8 @@ class Loft:
     course: tuple[float, float] = (0.0, 1.0)
     """(start, rate) of the coordinate that stripes run across: start at p_0, growing by `rate` per unit of way. Pieces
     that meet agree about it, so that stripes go on; it changes faster where stripes are finer."""
+    trunk_course: float | None = None
+    """Of a limb: its upper end has the trunk's course, z plus this, and goes over to its own along the first bone."""
     host: str | None = None
     """Where a piece has no part of its own: the part on whose bone it sits (its first joint's); it then takes that
     part's addresses."""
@@ -134,6 +137,9 @@ def sweep(loft: Loft) -> Swept:
     u = np.concatenate([np.repeat(u, loft.spokes), [end0, end1]])
     theta = np.concatenate([np.tile(theta, loft.rings), [0.0, 0.0]])
     course = loft.course[0] + loft.course[1] * _way(path, u)
+    if loft.trunk_course is not None:
+        t = np.clip(u + 0.1, 0, 1)
+        course += (1 - t * t * (3 - 2 * t)) * (vertices[:, 2] + loft.trunk_course - course)
     return Swept(vertices, _faces(loft.rings, loft.spokes), u, theta, course)
 
 

@@ -75,7 +75,7 @@ def _octaves(points, seed, count, gain, out):
 def _cells(points, seed, out):
     for n in range(len(points)):
         x, y, z = points[n, 0], points[n, 1], points[n, 2]
-        ix, iy, iz = int(math.floor(x)), int(math.floor(y)), int(math.floor(z))
+        ix, iy, iz = math.floor(x), math.floor(y), math.floor(z)
         first, second, name = 1e9, 1e9, 0.0
         for dx in range(-1, 2):
             for dy in range(-1, 2):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 from .blueprint import Blueprint, Bone, Point
@@ -196,7 +197,12 @@ def quadruped(shape: QuadrupedShape) -> Blueprint:
         for k, (name, part) in enumerate(zip(names, ("upper", "lower", "cannon", "foot"), strict=True)):
             above = f"left_{names[k - 1]}" if k else parent
             bones.append(Bone(f"left_{name}", above, f"left_{kind}_{part}", points[k], points[k + 1]))
-    lofts = [trunk, _neck(shape, base, top), *head_lofts(shape.head, top, 1.0 + 1.1 * shape.neck.length), *_tail(shape, tail)]
+    lofts = [
+        trunk,
+        _neck(shape, base, top),
+        *head_lofts(shape.head, top, 1.0 + 1.1 * shape.neck.length),
+        *_tail(shape, tail),
+    ]
     rows_fore, rows_hind = _FEET[shape.feet]
     lofts.append(_leg("front", fore, shape.fore, rows_fore))
     lofts.append(_leg("hind", hind, shape.hind, rows_hind))
@@ -259,7 +265,7 @@ def _trunk(shape: QuadrupedShape) -> Loft:
 
 
 def _between(rows: list[tuple[float, float, float, float]], z: float, column: int) -> float:
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in pairwise(rows):
         if before[0] <= z <= after[0]:
             share = (z - before[0]) / (after[0] - before[0])
             return before[column] + share * (after[column] - before[column])
@@ -279,7 +285,9 @@ def _neck(shape: QuadrupedShape, base: Point, top: Point) -> Loft:
     for u, share in ((-0.25, 0.0), (0.05, 0.08), (0.35, 0.5), (0.65, 0.85), (1.0, 1.0), (1.12, 1.0)):
         a, b = a0 + share * (a1 - a0), b0 + share * (b1 - b0)
         rows.append((u, a + wool * (1 - 0.6 * share), b + wool * (1 - 0.6 * share), b + wool * (1 - 0.6 * share)))
-    return Loft("neck", (base, top), ("neck",), ("neck",), tuple(rows), caps=(0.6, 0.5), rings=22, spokes=22, course=(1.0, 1.1))
+    return Loft(
+        "neck", (base, top), ("neck",), ("neck",), tuple(rows), caps=(0.6, 0.5), rings=22, spokes=22, course=(1.0, 1.1)
+    )
 
 
 def _tail_path(shape: QuadrupedShape) -> tuple[Point, ...]:
@@ -296,17 +304,38 @@ def _tail_path(shape: QuadrupedShape) -> tuple[Point, ...]:
 def _tail(shape: QuadrupedShape, path: tuple[Point, ...]) -> list[Loft]:
     joints = ("tail_1", "tail_2", "tail_3")
     r0, r1, r2 = shape.tail.radius
-    rows = ((-0.3, r0, r0, r0), (0.3, r0, r0, r0), (1.5, r1, r1, r1), (2.6, r2, r2, r2), (3.0, 0.8 * r2, 0.8 * r2, 0.8 * r2))
+    rows = (
+        (-0.3, r0, r0, r0),
+        (0.3, r0, r0, r0),
+        (1.5, r1, r1, r1),
+        (2.6, r2, r2, r2),
+        (3.0, 0.8 * r2, 0.8 * r2, 0.8 * r2),
+    )
     lofts = [Loft("tail", path, joints, joints, rows, caps=(0.5, 1.0), rings=24, spokes=14, course=(-0.2, -1.3))]
     radius, length = shape.tail.tuft
     if radius:
         end, before = path[3], path[2]
         way = math.dist(end, before)
-        back = tuple((e - b) / way for e, b in zip(end, before, strict=True))
-        tip = tuple(e + length * d for e, d in zip(end, back, strict=True))
-        start = tuple(e - 0.35 * length * d for e, d in zip(end, back, strict=True))
-        rows = ((0.0, 0.5 * radius, 0.5 * radius, 0.5 * radius), (0.4, radius, radius, radius), (1.0, 0.4 * radius, 0.4 * radius, 0.4 * radius))
-        lofts.append(Loft("tuft", (start, tip), ("tail_3",), ("tail_3",), rows, caps=(0.4, 0.8), rings=14, spokes=12, host="tail_3"))
+        back = (0.0, (end[1] - before[1]) / way, (end[2] - before[2]) / way)
+        start, tip = _beyond(end, back, -0.35 * length), _beyond(end, back, length)
+        rows = (
+            (0.0, 0.5 * radius, 0.5 * radius, 0.5 * radius),
+            (0.4, radius, radius, radius),
+            (1.0, 0.4 * radius, 0.4 * radius, 0.4 * radius),
+        )
+        lofts.append(
+            Loft(
+                "tuft",
+                (start, tip),
+                ("tail_3",),
+                ("tail_3",),
+                rows,
+                caps=(0.4, 0.8),
+                rings=14,
+                spokes=12,
+                host="tail_3",
+            )
+        )
     return lofts
 
 
@@ -321,8 +350,13 @@ def _leg(kind: str, points: tuple[Point, ...], leg: LegShape, rows: tuple[Row, .
         f"left_{kind}_leg", points, tuple(f"left_{name}" for name in names),
         tuple(f"left_{kind}_{part}" for part in ("upper", "lower", "cannon", "foot")),
         tuple(stations), caps=(0.7, 0.55), rings=40, spokes=18, blend=0.22, floor=(0.0, _SOLE),
-        course=(1.0 if kind == "front" else 0.0, -1.7),
+        course=(1.0 if kind == "front" else 0.0, -1.7), trunk_course=0.5,
     )  # fmt: skip
+
+
+def _beyond(point: Point, direction: Point, length: float) -> Point:
+    (x, y, z), (dx, dy, dz) = point, direction
+    return x + length * dx, y + length * dy, z + length * dz
 
 
 def _crest(shape: QuadrupedShape, crest: CrestShape, base: Point, top: Point) -> Loft:
@@ -330,8 +364,24 @@ def _crest(shape: QuadrupedShape, crest: CrestShape, base: Point, top: Point) ->
     pitch = math.radians(shape.neck.pitch_deg)
     up = (0.0, math.cos(pitch), -math.sin(pitch))
     b0, b1 = shape.neck.base[1], shape.neck.top[1]
-    start = tuple(p + 0.92 * b0 * d for p, d in zip(base, up, strict=True))
-    end = tuple(p + 0.95 * b1 * d for p, d in zip(top, up, strict=True))
+    start, end = _beyond(base, up, 0.92 * b0), _beyond(top, up, 0.95 * b1)
     h, w = crest.height, crest.width
-    rows = ((-0.02, 0.6 * w, 0.05, 0.35 * h), (0.25, w, 0.06, 0.8 * h), (0.6, w, 0.06, h), (0.9, w, 0.05, h), (1.1, 0.7 * w, 0.04, 0.6 * h))
-    return Loft("mane", (start, end), ("neck",), ("neck",), rows, caps=(0.6, 0.8), rings=22, spokes=16, host="neck", course=(1.0, 1.1))
+    rows = (
+        (-0.02, 0.6 * w, 0.05, 0.35 * h),
+        (0.25, w, 0.06, 0.8 * h),
+        (0.6, w, 0.06, h),
+        (0.9, w, 0.05, h),
+        (1.1, 0.7 * w, 0.04, 0.6 * h),
+    )
+    return Loft(
+        "mane",
+        (start, end),
+        ("neck",),
+        ("neck",),
+        rows,
+        caps=(0.6, 0.8),
+        rings=22,
+        spokes=16,
+        host="neck",
+        course=(1.0, 1.1),
+    )

@@ -31,7 +31,9 @@ def horse(coat: Coat) -> None:
     if float(np.linalg.norm(body - dark)) > 0.25 and dark.mean() < 0.3:
         coat.cover(dark, legs * coat.lower(0.55, 0.25))
     socks = coat.random.uniform(0.2, 0.45, 4) * (coat.random.random(4) < 0.4)
-    for height, leg in zip(socks, ("left_front_leg", "right_front_leg", "left_hind_leg", "right_hind_leg"), strict=True):
+    for height, leg in zip(
+        socks, ("left_front_leg", "right_front_leg", "left_hind_leg", "right_hind_leg"), strict=True
+    ):
         if height:
             coat.cover((0.88, 0.86, 0.82), coat.pieces(leg) * coat.lower(height, 0.05))
     coat.cover(0.45 * body, 0.6 * coat.parts("muzzle") * coat.near("nose", 3.0, 0.4))
@@ -85,7 +87,9 @@ def sheep(coat: Coat) -> None:
     wool = coat.jitter((0.84, 0.79, 0.68), value=0.06)
     coat.cover(wool)
     skin = coat.pick(((0.5, (0.13, 0.11, 0.1)), (0.35, (0.82, 0.76, 0.66)), (0.15, (0.45, 0.33, 0.24))))
-    bare = np.maximum(coat.parts("head", "muzzle", "ear"), coat.parts("cannon", "foot", "lower") * coat.lower(0.45, 0.06))
+    bare = np.maximum(
+        coat.parts("head", "muzzle", "ear"), coat.parts("cannon", "foot", "lower") * coat.lower(0.45, 0.06)
+    )
     curls = coat.cells(0.045, 0.3)
     coat.shade(1 - 0.35 * (1 - bare) * step(curls[:, 0] - 0.55, 0.5) + 0.12 * coat.noise(0.3))
     coat.cover(skin, bare)
@@ -145,7 +149,10 @@ def tiger(coat: Coat) -> None:
     white = np.array([0.93, 0.89, 0.82])
     _countershade(coat, white, 0.25)
     coat.cover(white, _cheeks(coat))
-    coat.cover(white, coat.near("left_eye", 2.8, 0.4) * step(coat.canvas.position[:, 1] - coat.canvas.marks["left_eye"][0][1], 0.02))
+    coat.cover(
+        white,
+        coat.near("left_eye", 2.8, 0.4) * step(coat.canvas.position[:, 1] - coat.canvas.marks["left_eye"][0][1], 0.02),
+    )
     wave = coat.random.uniform(0.075, 0.1)
     phase = coat.canvas.course / wave + 0.3 * coat.noise(0.16, 2)
     width = 0.34 + 0.22 * coat.noise(0.2, 2) - 0.12 * coat.below(0.3, 0.4)
@@ -160,7 +167,9 @@ def tiger(coat: Coat) -> None:
 def cat(coat: Coat) -> None:
     """Tabby, one colour, patches or points."""
     kind = coat.random.choice(["tabby", "plain", "patches", "points"], p=[0.45, 0.25, 0.2, 0.1])
-    base = coat.pick(((0.35, (0.52, 0.43, 0.33)), (0.3, (0.76, 0.49, 0.24)), (0.2, (0.47, 0.46, 0.45)), (0.15, (0.11, 0.1, 0.1))))
+    base = coat.pick(
+        ((0.35, (0.52, 0.43, 0.33)), (0.3, (0.76, 0.49, 0.24)), (0.2, (0.47, 0.46, 0.45)), (0.15, (0.11, 0.1, 0.1)))
+    )
     dark = 0.38 * base
     if kind == "points":
         base, dark = coat.jitter((0.85, 0.77, 0.64), value=0.04), coat.jitter((0.24, 0.16, 0.12))
@@ -168,7 +177,9 @@ def cat(coat: Coat) -> None:
     white = np.array([0.93, 0.91, 0.87])
     if kind == "tabby":
         phase = coat.canvas.course / coat.random.uniform(0.085, 0.12) + 0.3 * coat.noise(0.2, 2)
-        coat.cover(dark, 0.85 * stripes(phase, 0.38 + 0.15 * coat.noise(0.25), 0.3) * (1 - coat.parts("muzzle", "foot")))
+        coat.cover(
+            dark, 0.85 * stripes(phase, 0.38 + 0.15 * coat.noise(0.25), 0.3) * (1 - coat.parts("muzzle", "foot"))
+        )
     elif kind == "points":
         coat.cover(dark, np.maximum(coat.parts("ear", "foot", "tail_2", "tail_3"), coat.near("nose", 4.0, 0.5)))
         coat.cover(dark, 0.8 * coat.lower(0.3, 0.25) * coat.parts("cannon", "lower"))
@@ -192,7 +203,16 @@ def dog(coat: Coat) -> None:
     black = coat.jitter((0.1, 0.085, 0.08))
     white = np.array([0.92, 0.9, 0.86])
     if kind == "plain":
-        coat.cover(coat.pick(((0.4, (0.78, 0.6, 0.36)), (0.2, (0.1, 0.09, 0.085)), (0.2, (0.36, 0.2, 0.11)), (0.2, (0.9, 0.86, 0.78)))))
+        coat.cover(
+            coat.pick(
+                (
+                    (0.4, (0.78, 0.6, 0.36)),
+                    (0.2, (0.1, 0.09, 0.085)),
+                    (0.2, (0.36, 0.2, 0.11)),
+                    (0.2, (0.9, 0.86, 0.78)),
+                )
+            )
+        )
         coat.cover(1.1 * coat.colours[0], 0.5 * coat.below())
     elif kind == "saddle":
         coat.cover(tan)
@@ -201,7 +221,9 @@ def dog(coat: Coat) -> None:
         coat.cover(black, coat.near("nose", 3.4, 0.6) * 0.85)
     elif kind == "patches":
         coat.cover(white)
-        coat.cover(coat.pick(((0.5, (0.1, 0.09, 0.08)), (0.5, (0.45, 0.25, 0.13)))), step(coat.noise(0.45) - 0.02, 0.05))
+        coat.cover(
+            coat.pick(((0.5, (0.1, 0.09, 0.08)), (0.5, (0.45, 0.25, 0.13)))), step(coat.noise(0.45) - 0.02, 0.05)
+        )
     else:
         coat.cover(coat.pick(((0.6, (0.34, 0.34, 0.35)), (0.4, (0.13, 0.12, 0.12)))))
         _countershade(coat, white, -0.05)

@@ -8,7 +8,7 @@ takes over.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import torch
@@ -46,9 +46,7 @@ class Sitting:
     shots: tuple[Shot, ...]
 
 
-def sit(
-    species: str, count: int, generator: torch.Generator, config: PhotographyConfig | None = None
-) -> Sitting:
+def sit(species: str, count: int, generator: torch.Generator, config: PhotographyConfig | None = None) -> Sitting:
     """`count` photographs of one individual; the same arguments and state of `generator` give the same bytes.
 
     Raises KeyError for a species that is not in `species.SPECIES`.
@@ -87,7 +85,7 @@ def dress(kind: Species, mean: Archetype, body: Body, random: np.random.Generato
     return Sitter(mesh.vertices, mesh.faces, mesh.uv, mesh.uv_faces, texture, names, mesh.part, mesh.reference)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _clips(species: str) -> tuple[Clip, ...]:
     """What a species does, made for its mean body: feet that slide a little show on no photo."""
     mean = archetype(species)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 
 from . import bird_coats, humanoid_coats, quadruped_coats
 from . import quadruped_species as mean
@@ -12,13 +12,11 @@ from .bird import BIRD, PENGUIN, BirdShape, bird
 from .blueprint import Blueprint
 from .body import Archetype
 from .coat import Coat
-from .humanoid import CHIBI, PERSON, HumanoidShape, humanoid
+from .humanoid import CHIBI, PERSON, humanoid
 from .kangaroo import KangarooShape, kangaroo
 from .quadruped import QuadrupedShape, quadruped
 from .store import stored_archetype
-
-Shape = QuadrupedShape | KangarooShape | BirdShape | HumanoidShape
-
+from .vary import Shape
 
 @dataclass(frozen=True)
 class Species:
@@ -45,17 +43,22 @@ SPECIES: dict[str, Species] = {
         Species("zebra", mean.ZEBRA, quadruped_coats.zebra, _GRAZER),
         Species("cow", mean.COW, quadruped_coats.cow, _GRAZER),
         Species("sheep", mean.SHEEP, quadruped_coats.sheep, _GRAZER, (0.2, 0.7)),
-        Species("elephant", mean.ELEPHANT, quadruped_coats.elephant, {"walk": 3.0, "idle": 2.0, "look_around": 2.0}, (0.0, 0.05)),
-        Species("giraffe", mean.GIRAFFE, quadruped_coats.giraffe, {"walk": 3.0, "pace": 1.0, "idle": 2.0, "look_around": 2.0, "graze": 0.5}),
+        Species("elephant", mean.ELEPHANT, quadruped_coats.elephant, {"walk": 3.0, "idle": 2.0, "look_around": 2.0},
+            (0.0, 0.05)),
+        Species("giraffe", mean.GIRAFFE, quadruped_coats.giraffe, {"walk": 3.0, "pace": 1.0, "idle": 2.0,
+            "look_around": 2.0, "graze": 0.5}),
         Species("tiger", mean.TIGER, quadruped_coats.tiger, _HUNTER, (0.05, 0.3)),
         Species("cat", mean.CAT, quadruped_coats.cat, _HUNTER, (0.08, 0.4)),
         Species("dog", mean.DOG, quadruped_coats.dog, _HUNTER, (0.08, 0.4)),
         Species("fox", mean.FOX, quadruped_coats.fox, _HUNTER, (0.1, 0.45)),
         Species("deer", mean.DEER, quadruped_coats.deer, _GRAZER),
-        Species("bear", mean.BEAR, quadruped_coats.bear, {"walk": 3.0, "idle": 1.5, "look_around": 1.5, "sit": 0.7}, (0.2, 0.7)),
-        Species("kangaroo", KangarooShape(), quadruped_coats.kangaroo, {"hop": 2.0, "idle": 2.5, "look_around": 2.5}, (0.08, 0.4)),
+        Species("bear", mean.BEAR, quadruped_coats.bear, {"walk": 3.0, "idle": 1.5, "look_around": 1.5, "sit": 0.7},
+            (0.2, 0.7)),
+        Species("kangaroo", KangarooShape(), quadruped_coats.kangaroo, {"hop": 2.0, "idle": 2.0, "look_around": 2.0,
+            "sit": 1.0, "graze": 1.0}, (0.08, 0.4)),
         Species("penguin", PENGUIN, bird_coats.penguin, {"waddle": 3.0, "idle": 2.0, "look_around": 1.0}, (0.05, 0.2)),
-        Species("bird", BIRD, bird_coats.bird, {"walk": 2.0, "idle": 2.0, "look_around": 1.5, "flap": 1.5, "glide": 0.7}, (0.08, 0.4)),
+        Species("bird", BIRD, bird_coats.bird, {"walk": 2.0, "idle": 2.0, "look_around": 1.5, "flap": 1.5,
+            "glide": 0.7}, (0.08, 0.4)),
         Species("humanoid", PERSON, humanoid_coats.humanoid, _PERSON, (0.0, 0.0)),
         Species("chibi", CHIBI, humanoid_coats.chibi, {"rest": 3.0, **_PERSON}, (0.0, 0.0)),
     )
@@ -71,7 +74,7 @@ def draw(shape: Shape) -> Blueprint:
     return bird(shape) if isinstance(shape, BirdShape) else humanoid(shape)
 
 
-@lru_cache(maxsize=None)
+@cache
 def archetype(name: str) -> Archetype:
     """The mean body of a species; the first time on a machine it takes some seconds. Raises KeyError for a species that
     is not in `SPECIES`."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import fields
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -65,7 +65,7 @@ def _key(blueprint: Blueprint) -> str:
     return hashlib.sha256((_program() + repr(blueprint)).encode()).hexdigest()[:32]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _program() -> str:
     root = Path(__file__).parents[2]
     digest = hashlib.sha256()

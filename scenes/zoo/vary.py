@@ -6,7 +6,6 @@ Lengths and girths are multiplied by exp(deviation * normal), angles shifted; wh
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeVar
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from .quadruped import LegShape, QuadrupedShape
 _YOUNG = 0.12
 """Share of young animals."""
 
-Shape = TypeVar("Shape", QuadrupedShape, KangarooShape, BirdShape, HumanoidShape)
+Shape = QuadrupedShape | KangarooShape | BirdShape | HumanoidShape
 
 
 def vary(shape: Shape, random: np.random.Generator) -> Shape:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,9 @@ def write_zoo(
         raise InputError(f"--photos is {photo_count} and --size {size}; at least 1 photo of 32 pixels can be made")
     from_file = Path(subject).suffix.lower() in (".glb", ".gltf")
     if not from_file and subject not in SPECIES:
-        raise InputError(f"there is no {subject!r} in the zoo; it has {', '.join(SPECIES)}, or give a .glb or .gltf file")
+        raise InputError(
+            f"there is no {subject!r} in the zoo; it has {', '.join(SPECIES)}, or give a .glb or .gltf file"
+        )
     _clear(folder, overwrite)
     generator = torch.Generator().manual_seed(seed)
     config = PhotographyConfig(size=size, noisy=noisy)
@@ -52,7 +55,8 @@ def write_zoo(
 
         file = load_gltf(subject)
         poses = file.poses(photo_count, generator)
-        shots = photograph(file.sitter(), poses, config, generator)
+        # Nobody knows whether what is in a file has hair.
+        shots = photograph(file.sitter(), poses, replace(config, fur=(0.0, 0.0)), generator)
         write_collection(folder, file.sitter(), poses, shots, {**about, "subject": file.name})
         return
     sitting = sit(subject, photo_count, generator, config)

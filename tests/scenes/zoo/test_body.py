@@ -1,4 +1,4 @@
-"""Bodies: one watertight mesh per species, individuals pulled from it, a canvas that covers it, a cache that holds it."""
+"""Bodies: a watertight mesh per species, individuals pulled from it, a canvas that covers it, a cache that holds it."""
 
 from pathlib import Path
 
@@ -78,7 +78,8 @@ def test_a_fox_is_red_above_and_white_below_with_black_feet(fox: Archetype) -> N
     assert coat.colours[coat.parts("hind_foot") > 0].mean() < 0.3
     eye = coat.near("left_eye", 0.8) > 0.5
     assert eye.sum() > 20
-    assert (fox.canvas.position[eye, 0] > 0).any() and (fox.canvas.position[eye, 0] < 0).any()
+    assert (fox.canvas.position[eye, 0] > 0).any()
+    assert (fox.canvas.position[eye, 0] < 0).any()
 
 
 def test_part_names_are_whole_words(fox: Archetype) -> None:

@@ -23,7 +23,10 @@ def solid(loft: Loft) -> trimesh.Trimesh:
 
 
 def test_lofts_are_closed_and_wound_outward() -> None:
-    for loft in (BENT, Loft("ball", ((0, 0, 0), (0, 0.01, 0)), ("a",), ("head",), ((0, 1, 1, 1), (1, 1, 1, 1)), (1, 1), 2.0)):
+    for loft in (
+        BENT,
+        Loft("ball", ((0, 0, 0), (0, 0.01, 0)), ("a",), ("head",), ((0, 1, 1, 1), (1, 1, 1, 1)), (1, 1), 2.0),
+    ):
         mesh = solid(loft)
         assert mesh.is_watertight
         assert mesh.is_winding_consistent
@@ -34,7 +37,9 @@ def test_lofts_are_closed_and_wound_outward() -> None:
 
 
 def test_sections_have_the_radii_of_their_stations() -> None:
-    straight = Loft("bar", ((0, 0, 0), (0, 0, 1)), ("a",), ("head",), ((0, 0.2, 0.1, 0.3), (1, 0.2, 0.1, 0.3)), exponent=2.0)
+    straight = Loft(
+        "bar", ((0, 0, 0), (0, 0, 1)), ("a",), ("head",), ((0, 0.2, 0.1, 0.3), (1, 0.2, 0.1, 0.3)), exponent=2.0
+    )
     swept = sweep(straight)
     middle = swept.vertices[np.abs(swept.u - 0.5) < 0.3]
     # A bone along +Z: lateral is X, theta 0 is below.
@@ -55,13 +60,22 @@ def test_it_is_its_own_mirror_image_face_by_face() -> None:
 
 
 def test_the_floor_presses_soles_flat() -> None:
-    foot = Loft("foot", ((0, 1, 0), (0, 0, 0)), ("a",), ("left_hind_foot",), ((0, 0.2, 0.2, 0.2), (1, 0.3, 0.3, 0.3)), floor=(0.0, 0.1))
+    foot = Loft(
+        "foot",
+        ((0, 1, 0), (0, 0, 0)),
+        ("a",),
+        ("left_hind_foot",),
+        ((0, 0.2, 0.2, 0.2), (1, 0.3, 0.3, 0.3)),
+        floor=(0.0, 0.1),
+    )
     low = sweep(foot).vertices[:, 1].min()
     assert -0.03 < low < 0
 
 
 def test_the_course_goes_on_from_its_start_at_its_rate() -> None:
-    swept = sweep(Loft("bar", ((0, 0, 0), (0, 0, 2)), ("a",), ("head",), ((0, 1, 1, 1), (1, 1, 1, 1)), course=(5.0, -2.0)))
+    swept = sweep(
+        Loft("bar", ((0, 0, 0), (0, 0, 2)), ("a",), ("head",), ((0, 1, 1, 1), (1, 1, 1, 1)), course=(5.0, -2.0))
+    )
     inside = (swept.u >= 0) & (swept.u <= 1)
     assert np.allclose(swept.course[inside], 5 - 2 * 2 * swept.u[inside])
 

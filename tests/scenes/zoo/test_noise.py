@@ -45,7 +45,7 @@ def test_cells_are_distances_to_the_same_points() -> None:
     assert (found[:, 0] <= found[:, 1]).all()
     assert 0.3 < found[:, 0].mean() < 0.8
     # A distance changes no faster than the place does.
-    moved = cells(POINTS + (0.01, 0, 0), 2)
+    moved = cells(POINTS + np.array([0.01, 0.0, 0.0]), 2)
     assert np.abs(moved[:, :2] - found[:, :2]).max() < 0.0101
     # Within a cell its number stays.
     inside = found[:, 1] - found[:, 0] > 0.05

@@ -45,7 +45,13 @@ def test_skeletons_and_pieces_are_whole(species: str) -> None:
     nose = "muzzle" if "muzzle" in skeleton.names else ("beak" if "beak" in skeleton.names else None)
     if nose:
         assert float(skeleton.tips[skeleton.index(nose)][2]) > float(skeleton.joints[0][2]) + 0.3
-    assert {PARTS[k] for k in mesh.part.tolist()} >= {"trunk_rear", "trunk_front", "head", "left_hind_upper", "right_front_lower"}
+    assert {PARTS[k] for k in mesh.part.tolist()} >= {
+        "trunk_rear",
+        "trunk_front",
+        "head",
+        "left_hind_upper",
+        "right_front_lower",
+    }
 
 
 def test_right_pieces_have_the_left_ones_addresses_on_the_other_side(species: str) -> None:
