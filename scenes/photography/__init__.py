@@ -1,4 +1,5 @@
 """Photographs of a body whose shape, pose and colours are known, with the truth about every pixel.
 
-`sitter.Sitter` is who sits, `photograph` takes the pictures, `write` makes a collection of them.
+`sitter.Sitter` and `sitter.Poses` are who sits and how, `photograph.photograph` takes one `shot.Shot` of each pose as a
+`photograph.PhotographyConfig` says, and `write.write_collection` makes a collection of them.
 """

@@ -16,9 +16,6 @@ from ...representations.parallel import jit
 
 FUR, FUR_SCALE, SHEEN, GLOSS, SOFTNESS = range(5)
 
-# Pasted into their callers: handing arrays to a function costs as much as what these do with them.
-_pasted = numba.njit(inline="always", error_model="numpy")
-
 
 @jit
 def vertex_normals(vertices, faces, normals):
@@ -97,7 +94,8 @@ def shade(
                 )  # fmt: skip
 
 
-@_pasted
+# Pasted into its caller, as are others here: handing arrays over costs as much as what is done with them.
+@numba.njit(inline="always", error_model="numpy")
 def _sample(
     f, at_x, at_y, t, height, width, clip, faces, uv, uv_faces, texture, texture_sizes, level, normals, rest,
     rest_normals, camera, light, coat, matrices, sun_depth, zenith_depth, tile, colour, r, c, share,
@@ -154,7 +152,7 @@ def _sample(
         colour[r, c, n] += share * (value + shine * light[1, n])
 
 
-@_pasted
+@numba.njit(inline="always", error_model="numpy")
 def _sunlit(matrices, seen, x, y, z, softness):
     """Share of the sun that reaches a point: 3 x 3 comparisons with its map."""
     side = seen.shape[0]
@@ -170,7 +168,7 @@ def _sunlit(matrices, seen, x, y, z, softness):
     return total / 9.0
 
 
-@_pasted
+@numba.njit(inline="always", error_model="numpy")
 def _opened(matrices, seen, x, y, z):
     """Share of the sky over a point that the body itself leaves open, from the zenith's map."""
     side = seen.shape[0]
@@ -186,7 +184,7 @@ def _opened(matrices, seen, x, y, z):
     return total / 16.0
 
 
-@_pasted
+@numba.njit(inline="always", error_model="numpy")
 def _weights(clip, a, b, c, x, y, height, width):
     """Perspective-correct barycentric coordinates in a face of the place (x, y), in pixels."""
     xa, ya = _about(clip, a, x, y, height, width)
@@ -199,13 +197,13 @@ def _weights(clip, a, b, c, x, y, height, width):
     return ea / total, eb / total, ec / total
 
 
-@_pasted
+@numba.njit(inline="always", error_model="numpy")
 def _about(clip, v, x, y, height, width):
     w = np.float64(clip[v, 3])
     return (clip[v, 0] + w) * (0.5 * width) - x * w, (w - clip[v, 1]) * (0.5 * height) - y * w
 
 
-@_pasted
+@numba.njit(inline="always", error_model="numpy")
 def _mixed(values, a, b, c, wa, wb, wc):
     return (
         wa * values[a, 0] + wb * values[b, 0] + wc * values[c, 0],
@@ -214,7 +212,7 @@ def _mixed(values, a, b, c, wa, wb, wc):
     )
 
 
-@_pasted
+@numba.njit(inline="always", error_model="numpy")
 def _mixed_uv(uv, uv_faces, f, wa, wb, wc):
     a, b, c = uv_faces[f, 0], uv_faces[f, 1], uv_faces[f, 2]
     return wa * uv[a, 0] + wb * uv[b, 0] + wc * uv[c, 0], wa * uv[a, 1] + wb * uv[b, 1] + wc * uv[c, 1]

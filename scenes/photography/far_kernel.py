@@ -24,9 +24,6 @@ OPEN, FOREST, ROOM = 0.0, 1.0, 2.0
 FAR_AWAY = 1000.0
 """Depth of what has none."""
 
-# Pasted into their callers: handing arrays to a function costs as much as what these do with them.
-_pasted = numba.njit(inline="always", error_model="numpy")
-
 
 @jit
 def paint(numbers, palette, frame, tile, colour, depth):
@@ -48,7 +45,8 @@ def paint(numbers, palette, frame, tile, colour, depth):
                 colour[r, c, k] = out[k]
 
 
-@_pasted
+# Pasted into its caller, as are others here: handing arrays over costs as much as what is done with them.
+@numba.njit(inline="always", error_model="numpy")
 def _see(numbers, palette, frame, tile, ray, chance, out):
     """Light that comes along a ray into `out`; returns the depth of what sends it."""
     height = frame[3, 1] - numbers[GROUND]
@@ -69,7 +67,7 @@ def _see(numbers, palette, frame, tile, ray, chance, out):
     return FAR_AWAY
 
 
-@_pasted
+@numba.njit(inline="always", error_model="numpy")
 def _wall(numbers, palette, frame, tile, ray, limit, chance, out):
     """The nearer of two walls at a right angle, behind the subject as seen; returns its depth."""
     nearest, turn = limit, 0.0
@@ -113,7 +111,7 @@ def _wall(numbers, palette, frame, tile, ray, limit, chance, out):
     return t
 
 
-@_pasted
+@numba.njit(inline="always", error_model="numpy")
 def _trunk(numbers, palette, frame, tile, bearing, rise, height, limit, out):
     """Tree trunks in three depths; returns the depth of the one seen."""
     seed = int(numbers[SEED])
@@ -143,7 +141,7 @@ def _trunk(numbers, palette, frame, tile, bearing, rise, height, limit, out):
     return FAR_AWAY * 2.0
 
 
-@_pasted
+@numba.njit(inline="always", error_model="numpy")
 def _far(numbers, palette, frame, tile, bearing, rise, ray, out):
     """Sky with clouds; hills and trees before it; leaves all over in a forest."""
     seed = numbers[SEED] * 0.37

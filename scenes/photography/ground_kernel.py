@@ -44,9 +44,6 @@ NATURAL, PLANKS, TILES = 0.0, 1.0, 2.0
 _FARTHEST = 60.0
 _ROWS = 6
 
-# Pasted into their callers: handing arrays to a function costs as much as what these do with them.
-_pasted = numba.njit(inline="always", error_model="numpy")
-
 
 @jit
 def paint(numbers, palette, frame, tile, blade, matrices, body_map, colour, depth):
@@ -113,7 +110,8 @@ def _ray(frame, c, r, ray):
         ray[k] = x * frame[0, k] + y * frame[1, k] - frame[2, k]
 
 
-@_pasted
+# Pasted into its caller, as are others here: handing arrays over costs as much as what is done with them.
+@numba.njit(inline="always", error_model="numpy")
 def _ground(numbers, palette, frame, tile, matrices, body_map, ray, t, chance, out):
     x, y, z = frame[3, 0] + t * ray[0], numbers[GROUND], frame[3, 2] + t * ray[2]
     length = math.sqrt(ray[0] ** 2 + ray[1] ** 2 + ray[2] ** 2)
@@ -146,7 +144,7 @@ def _ground(numbers, palette, frame, tile, matrices, body_map, ray, t, chance, o
         out[k] = albedo * joint * (frame[SUN, k] * facing * (1.0 - hidden) * dapple + frame[SKY, k] * open_sky)
 
 
-@_pasted
+@numba.njit(inline="always", error_model="numpy")
 def _floor(numbers, tile, x, z, footprint, level, tone):
     """Boards or tiles: brightness of the one at (x, z), and how dark its joint."""
     cosine, sine = math.cos(numbers[FLOOR_TURN]), math.sin(numbers[FLOOR_TURN])
@@ -168,7 +166,7 @@ def _floor(numbers, tile, x, z, footprint, level, tone):
     return min(tone, 1.0), 1.0 - 0.6 * line * share
 
 
-@_pasted
+@numba.njit(inline="always", error_model="numpy")
 def _layer_entry(numbers, frame, ray):
     """Depth at which a ray comes below the tips of the grass; far away where it never does."""
     over = frame[3, 1] - numbers[GROUND] - numbers[GRASS_HEIGHT]
@@ -177,7 +175,7 @@ def _layer_entry(numbers, frame, ray):
     return over / -ray[1] if ray[1] < -1e-5 else 2.0 * _FARTHEST
 
 
-@_pasted
+@numba.njit(inline="always", error_model="numpy")
 def _march(
     numbers, palette, frame, tile, blade, matrices, body_map, ray, last, out
 ):  # fmt: skip
@@ -237,7 +235,7 @@ def _march(
     return left
 
 
-@_pasted
+@numba.njit(inline="always", error_model="numpy")
 def _shade(matrices, body_map, x, y, z):
     """At a place of the ground: the share of the sun that the body hides, and of the sky's light that is left."""
     side = body_map.shape[0]
@@ -267,7 +265,7 @@ def _shade(matrices, body_map, x, y, z):
     return hidden, open_sky
 
 
-@_pasted
+@numba.njit(inline="always", error_model="numpy")
 def _dapple(numbers, frame, tile, x, y, z):
     """Share of the sun that comes through leaves overhead."""
     if numbers[DAPPLE] <= 0.0:

@@ -148,8 +148,8 @@ def _lenses(
     )
     focal, centre, recorded = [], [], []
     for (width, height), draw in zip(sizes, torch.rand(len(sizes), 5, generator=generator).tolist(), strict=True):
-        millimetres = math.ceil(widest - 1e-6)
-        millimetres = max(millimetres, math.floor(widest * (longest / widest) ** draw[0] + 1e-6))
+        even = widest * (longest / widest) ** draw[0]
+        millimetres = max(math.ceil(widest - 1e-6), math.floor(even + 1e-6))
         cropped = draw[1] < config.cropped_share
         enlarged = 1.15 + 0.5 * draw[2] if cropped else 1.0
         focal.append(millimetres / _FILM_WIDTH_MM * max(width, height) * enlarged)
