@@ -18,6 +18,7 @@ from .quadruped import QuadrupedShape, quadruped
 from .store import stored_archetype
 from .vary import Shape
 
+
 @dataclass(frozen=True)
 class Species:
     """One kind of animal or character."""
