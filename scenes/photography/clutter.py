@@ -83,9 +83,11 @@ def _darken(colour: np.ndarray, prop: Prop, foot: np.ndarray, camera: np.ndarray
     low = prop.capsules.reshape(-1, 3)[prop.capsules.reshape(-1, 3)[:, 1] < 0.3 * prop.capsules[:, [1, 4]].max()]
     half = scale * (np.abs(low[:, 0]) + low[:, 2]).max(initial=0.02)
     flat = half * max((camera[3, 1] - foot[1]) / np.linalg.norm(foot - camera[3]), 0.05)
-    rows, columns = np.ogrid[: colour.shape[0], : colour.shape[1]]
-    distance = ((columns + 0.5 - middle[0]) / half) ** 2 + ((rows + 0.5 - middle[1]) / flat) ** 2
-    colour *= (1 - 0.6 * np.exp(-0.9 * distance)).astype(np.float32)[..., None]
+    top, left = max(int(middle[1] - 2.5 * flat), 0), max(int(middle[0] - 2.5 * half), 0)
+    window = colour[top : max(int(middle[1] + 2.5 * flat), 0), left : max(int(middle[0] + 2.5 * half), 0)]
+    rows, columns = np.ogrid[: window.shape[0], : window.shape[1]]
+    distance = ((columns + left + 0.5 - middle[0]) / half) ** 2 + ((rows + top + 0.5 - middle[1]) / flat) ** 2
+    window *= (1 - 0.6 * np.exp(-0.9 * distance)).astype(np.float32)[..., None]
 
 
 def _at_depth(camera: np.ndarray, column: float, row: float, depth: float) -> np.ndarray:
