@@ -12,11 +12,17 @@ from PIL import Image
 
 @pytest.fixture(scope="session")
 def good_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four photos of 64 pixels with masks and truth."""
-    from zoetrope.scenes.zoo.zoo import write_zoo
+    """Four square photos of 64 pixels, all of one lens that no file records, with masks and truth."""
+    from zoetrope.scenes.photography.photograph import PhotographyConfig
+    from zoetrope.scenes.photography.viewpoint import ViewpointConfig
+    from zoetrope.scenes.photography.write import write_collection
+    from zoetrope.scenes.zoo.sitting import sit
 
+    viewpoint = ViewpointConfig(field_of_view_deg=(30.0, 30.0), cropped_share=0, recorded_share=0, square=True)
+    config = PhotographyConfig(size=64, viewpoint=viewpoint)
+    sitting = sit("fox", 4, torch.Generator().manual_seed(0), config)
     folder = tmp_path_factory.mktemp("good") / "photos"
-    write_zoo("fox", folder, seed=0, photo_count=4, size=96)
+    write_collection(folder, sitting.sitter, sitting.poses, sitting.shots)
     return folder
 
 

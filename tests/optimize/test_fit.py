@@ -30,7 +30,7 @@ from zoetrope.scenes.subject import load_subject
 from zoetrope.scenes.turntable import TurntableConfig
 
 STEMS = [f"{k:03d}" for k in range(4)]
-BAD = ("broken.jpg", "notes.jpg", "shot.cr2", "twin.png", "unmasked_size.png")
+BAD = ("broken.jpg", "notes.jpg", "shot.cr2", "twin.jpg", "unmasked_size.png")
 """Files of the shared collection that no fit can use."""
 
 
@@ -57,12 +57,12 @@ def mixed_photos(good_photos: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """The same photos between files that are broken, no photos, or spoilt by their mask, and with keypoints."""
     folder = tmp_path_factory.mktemp("mixed") / "photos"
     shutil.copytree(good_photos, folder)
-    whole = (folder / "000.png").read_bytes()
+    whole = (folder / "000.jpg").read_bytes()
     (folder / "broken.jpg").write_bytes(whole[: len(whole) // 2])
     (folder / "notes.jpg").write_text("a zebra, seen on Sunday")
     (folder / "shot.cr2").write_bytes(b"II*\0" + bytes(100))
-    (folder / "twin.png").write_bytes(whole)
-    Image.open(folder / "001.png").rotate(180).save(folder / "unmasked_size.png")
+    (folder / "twin.jpg").write_bytes(whole)
+    Image.open(folder / "001.jpg").rotate(180).save(folder / "unmasked_size.png")
     Image.new("L", (32, 32), 255).save(folder / "masks" / "unmasked_size.png")
     (folder / "keypoints.json").write_text(json.dumps({"images": [], "annotations": [], "categories": []}))
     return folder
@@ -185,7 +185,7 @@ def test_neither_truth_nor_keypoints_nor_bad_files_nor_the_place_decide_the_resu
     """The same photos without all that: the same losses and the same last checkpoint, bit for bit."""
     photos = tmp_path / "elsewhere"
     shutil.copytree(tiny_run.photos, photos, ignore=shutil.ignore_patterns("truth", "keypoints.json", *BAD))
-    assert sorted(path.name for path in photos.iterdir()) == [*(f"{stem}.png" for stem in STEMS), "masks"]
+    assert sorted(path.name for path in photos.iterdir()) == [*(f"{stem}.jpg" for stem in STEMS), "masks"]
     # Files are written from the last state alone; what they cost is spared here.
     monkeypatch.setattr(fitting, "write_outputs", lambda *_: {})
     monkeypatch.setattr(fitting, "score_run", lambda *_: {})
@@ -269,7 +269,7 @@ def test_photos_without_masks_end_with_2_and_are_named(
     (photos / "masks" / "002.png").unlink()
     assert main(["fit", str(photos), "--out", str(tmp_path / "out"), "--device", "cpu"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("zoetrope: 002.png: no mask")
+    assert line.startswith("zoetrope: 002.jpg: no mask")
     assert not (tmp_path / "out").exists()
 
 
@@ -278,7 +278,7 @@ def test_a_folder_of_nothing_but_bad_files_ends_with_2(
 ) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
-    for name in ("broken.jpg", "notes.jpg", "shot.cr2", "000.png"):
+    for name in ("broken.jpg", "notes.jpg", "shot.cr2", "000.jpg"):
         shutil.copy(mixed_photos / name, photos / name)
     assert main(["fit", str(photos), "--out", str(tmp_path / "out"), "--device", "cpu"]) == 2
     (line,) = capsys.readouterr().err.splitlines()

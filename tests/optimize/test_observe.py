@@ -36,9 +36,10 @@ def observed(*photos: Photo) -> Observations:
 def test_a_point_falls_on_the_same_place_in_crop_and_original(
     collection: Collection, good_photos: Path, size: int
 ) -> None:
-    observations = Observations(collection)
-    view = observations.at(size)
     frames = {frame.stem: frame for frame in read_transforms(good_photos / "truth" / "transforms.json")}
+    told = tuple(dataclasses.replace(photo, focal_px=frames[photo.stem].fx) for photo in collection.photos)
+    observations = Observations(dataclasses.replace(collection, photos=told))
+    view = observations.at(size)
     matrices = torch.from_numpy(np.stack([frames[stem].camera_to_world for stem in observations.stems])).float()
     bodies = [read_ply(good_photos / "truth" / f"{stem}.ply")[0] for stem in observations.stems]
     found = to_pixels(project(torch.stack(bodies), OrbitCamera.from_matrix(matrices), view.intrinsics), size, size)
@@ -115,8 +116,8 @@ def test_the_focal_length_is_known_recorded_or_assumed(collection: Collection) -
 
 def test_photos_without_masks_are_named_and_refused(collection: Collection) -> None:
     bare = [dataclasses.replace(photo, mask=None) for photo in collection.photos]
-    with pytest.raises(InputError, match=r"^001\.png: no mask; .*masks/STEM\.png") as caught:
+    with pytest.raises(InputError, match=r"^001\.jpg: no mask; .*masks/STEM\.png") as caught:
         observed(collection.photos[0], bare[1])
-    assert "000.png" not in str(caught.value)
-    with pytest.raises(InputError, match=r"000\.png, 001\.png, 002\.png and 1 more: no mask"):
+    assert "000.jpg" not in str(caught.value)
+    with pytest.raises(InputError, match=r"000\.jpg, 001\.jpg, 002\.jpg and 1 more: no mask"):
         observed(*bare)
