@@ -1,10 +1,10 @@
-"""Every fitted photo drawn again: the textured instance through the photo's own camera, beside the photo, both on white.
+"""Every fitted photo drawn again: the textured instance through the photo's own camera, beside the photo, on white.
 
 What is compared, and how:
 
 * drawn: `posed/STEM.ply` with the texture of `instances/STEM.glb` on the atlas of the run's subject, as flat colour,
-  since a texture made of photos holds their light already; a photo without a usable mesh, camera or texture is drawn
-  as an empty picture, so that leaving it out gains nothing;
+  since a texture made of photos holds their light already; where mesh, camera or texture cannot be used an empty
+  picture is drawn, so that photos that failed count;
 * photo: its pixels, mixed with white by its mask. The mask shows what is visible of the subject, the drawing all of it;
 * both are cut to the union of the mask's box and the drawn silhouette's, within the frame, in the pixels of the photo's
   working copy; larger boxes are shrunk until their longer side is 512, the texture's own size, and white is added at

@@ -1,9 +1,10 @@
 """Scores of a run from its files alone: what `zoetrope eval` prints and writes to `scores.json`.
 
 Without a truth: how well the posed meshes, seen through the fitted cameras, cover the photos' masks, and how like the
-photos they look with their textures; whether the rest mesh is closed; how thick it is. With one, every metric of this folder that what is known allows for; the rest is named
-in `missing`. A photo that has no usable mesh or camera scores 0 in every overlap and fails all its keypoint transfers;
-it has no errors in degrees and, without a mesh, no shape scores. `failed_photos` names each with its reason.
+photos they look in their textures; whether the rest mesh is closed; how thick it is. With one, every metric of this
+folder that what is known allows for; the rest is named in `missing`. A photo that has no usable mesh or camera scores 0
+in every overlap, fails all its keypoint transfers and is drawn as an empty picture; it has no errors in degrees and,
+without a mesh, no shape scores. `failed_photos` names each with its reason.
 """
 
 from __future__ import annotations
