@@ -171,8 +171,10 @@ class Eval:
     """What CLIP is to see, in a word; by default the run's own category."""
     lpips: bool = False
     """LPIPS (AlexNet) between each photo and its fit as well."""
+    fid: bool = False
+    """FID between all photos and all fits as well; of few photos it only compares with figures of as many."""
     features: Path | None = None
-    """The like on features of MobileNetV2, under that name: its .safetensors in timm's layout (mobilenetv2_100)."""
+    """Both on features of MobileNetV2, under its name: its .safetensors in timm's layout (mobilenetv2_100)."""
     allow_download: bool = False
     """Fetch a network that is not on this machine; otherwise nothing is downloaded."""
 
@@ -194,6 +196,7 @@ class Eval:
             clip=self.clip,
             category=self.category or configs[0].category,
             lpips=self.lpips,
+            fid=self.fid,
             features=self.features,
             allow_download=self.allow_download,
         )

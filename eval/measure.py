@@ -11,6 +11,7 @@ from typing import Literal
 Unit = Literal["percent", "ratio", "degrees", "decibels"]
 
 _MOBILENET = "feature_distance(mobilenetv2_100)"
+_MOBILENET_SETS = "frechet_distance(mobilenetv2_100)"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ MEASURES = (
     Measure("ssim", "photos drawn again, SSIM", "ratio", "higher", "ssim"),
     Measure("lpips", "photos drawn again, LPIPS (alex)", "ratio", "lower", "lpips"),
     Measure(_MOBILENET, "photos drawn again, MobileNetV2 features", "ratio", "lower", _MOBILENET),
+    Measure("fid", "all drawn again to all photos, FID", "ratio", "lower"),
+    Measure(_MOBILENET_SETS, "all drawn again to all photos, MobileNetV2 Frechet", "ratio", "lower"),
     Measure("clip_image_similarity", "CLIP, all around to photos", "ratio", "higher", network="clip_model"),
     Measure("clip_text_similarity", "CLIP, all around to its name", "ratio", "higher", network="clip_model"),
     Measure("chamfer", "Chamfer / diagonal", "ratio", "lower", "chamfer"),

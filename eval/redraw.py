@@ -48,6 +48,10 @@ class Redrawn:
     drawn: Float[Tensor, "H W 3"]
     photo: Float[Tensor, "H W 3"]
 
+    def square(self, size: int) -> Redrawn:
+        """Both with white added to a square round their middle, scaled to `size` pixels."""
+        return Redrawn(_square(self.drawn, size), _square(self.photo, size))
+
 
 def redraw_run(
     run: Path, photos: Collection, found: Prediction, views: Mapping[str, View]
@@ -138,3 +142,12 @@ def _redraw(photo: Photo, mask: np.ndarray, seen: View | None, drawing: _Drawing
     drawn = torch.ones_like(true) if drawing is None else drawing.draw(box, height, width)
     grown = (0, 0, 0, max(0, _SHORTEST_SIDE - width), 0, max(0, _SHORTEST_SIDE - height))
     return Redrawn(pad(drawn, grown, value=1.0), pad(true, grown, value=1.0))
+
+
+def _square(picture: Tensor, size: int) -> Tensor:
+    height, width, _ = picture.shape
+    side = max(height, width)
+    above, before = (side - height) // 2, (side - width) // 2
+    grown = pad(picture, (0, 0, before, side - width - before, above, side - height - above), value=1.0)
+    planes = grown.permute(2, 0, 1)[None]
+    return interpolate(planes, (size, size), mode="bilinear", antialias=True)[0].permute(1, 2, 0).clamp(0, 1)

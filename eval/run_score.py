@@ -27,7 +27,7 @@ from .keypoint_transfer import Normaliser, TransferPhoto, TransferScore, score_t
 from .measure import MEASURES
 from .novel_view import novel_view_iou
 from .photo_score import Thorough, score_photo
-from .picture_score import Judges, score_pairs, score_subject
+from .picture_score import Judges, score_pairs, score_sets, score_subject
 from .pose_error import pose_error
 from .prediction import load_prediction, predicted_joints, read_mesh_array
 from .redraw import redraw_run
@@ -79,6 +79,7 @@ def score_run(
         "failed_photos": found.faults,
         "missing": [*known.missing, *not_drawn],
         **_rest_scores(rest),
+        **score_sets(pairs, judges),
         **score_subject(run, photos, judges),
     }
     if known.keypoints:

@@ -10,6 +10,7 @@ from PIL import Image
 from zoetrope.cli import main
 from zoetrope.eval.clip_similarity import clip_similarity, load_clip, orbit_views, square_on_white
 from zoetrope.eval.feature_distance import FeatureNetwork
+from zoetrope.eval.lpips import Lpips
 from zoetrope.eval.picture_score import Judges, load_judges
 from zoetrope.eval.run_score import score_run
 from zoetrope.scenes.collection import load_collection
@@ -60,13 +61,34 @@ def test_a_network_without_pictures_is_not_asked(portraits):
 
 def test_features_carry_their_networks_name(portraits):
     colours = FeatureNetwork("colours", lambda pictures: [pictures])
-    true = scored(portraits, Judges(features=colours))["by_photo"]
+    true_sets = scored(portraits, Judges(features=colours))
     portraits.wear("1", 255 - pixels(portraits, 1))
-    wrong = scored(portraits, Judges(features=colours))["by_photo"]
+    wrong_sets = scored(portraits, Judges(features=colours))
+    assert true_sets["frechet_distance(colours)"] < 0.001
+    assert wrong_sets["frechet_distance(colours)"] > 5 * true_sets["frechet_distance(colours)"]
+    true, wrong = true_sets["by_photo"], wrong_sets["by_photo"]
     name = "feature_distance(colours)"
     assert true["1"][name] < 0.02
     assert wrong["1"][name] > 2 * true["1"][name]
     assert wrong["0"][name] == true["0"][name]
+
+
+def test_lpips_looks_at_the_same_pairs(portraits, monkeypatch):
+    """LPIPS' path on its smallest network with made-up weights: no figure here is LPIPS."""
+    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+    from torchvision.models import squeezenet1_1
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        trunk = squeezenet1_1(weights=None)
+    monkeypatch.setattr("torchvision.models.squeezenet1_1", lambda **_: trunk)
+    lpips = Lpips("squeeze", LearnedPerceptualImagePatchSimilarity(net_type="squeeze", normalize=True).eval())
+    true = scored(portraits, Judges(lpips=lpips))
+    portraits.wear("2", pixels(portraits, 0))
+    wrong = scored(portraits, Judges(lpips=lpips))
+    assert wrong["by_photo"]["2"]["lpips"] > 2 * true["by_photo"]["2"]["lpips"] > 0
+    assert wrong["by_photo"]["0"]["lpips"] == true["by_photo"]["0"]["lpips"]
+    assert wrong["lpips"] > true["lpips"]
 
 
 def test_clip_sees_the_subject_from_all_around(portraits, clip_folder):
@@ -98,6 +120,7 @@ def test_clip_from_the_command_line(portraits, clip_folder, capsys):
         (["--clip", "nobody/no-such-clip"], "what the subject is; name it, such as --category fox"),
         (["--clip", "nobody/no-such-clip", "--category", "fox"], "'nobody/no-such-clip' is not on this machine"),
         (["--lpips"], "LPIPS needs alexnet-owt-7be5be79.pth"),
+        (["--fid"], "FID needs weights-inception"),
         (["--features", "no_such_file.safetensors"], "no_such_file.safetensors is no mobilenetv2_100"),
     ],
 )

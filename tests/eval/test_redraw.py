@@ -98,3 +98,13 @@ def test_a_run_without_texture_says_so(portraits) -> None:
     pairs, (fault,) = redraw(portraits)
     assert pairs == {}
     assert "subject.safetensors is missing" in fault
+
+
+def test_squares_keep_the_middle_in_the_middle() -> None:
+    drawn, photo = torch.zeros(20, 60, 3), torch.full((20, 60, 3), 0.5)
+    square = Redrawn(drawn, photo).square(30)
+    assert square.drawn.shape == square.photo.shape == (30, 30, 3)
+    assert (square.drawn[11:19] < 0.01).all()
+    assert (square.drawn[:9] == 1).all()
+    assert (square.drawn[21:] == 1).all()
+    assert torch.allclose(square.photo[15, 15], torch.tensor(0.5))
