@@ -165,10 +165,23 @@ class Eval:
     """A second run of the same photos: both side by side, with differences photo by photo."""
     animodel: bool = False
     """Chamfer by Animodel's protocol as well; takes several seconds a photo."""
+    clip: str | None = None
+    """CLIP similarity as well, by ARTIC3D's protocol: hub id (openai/clip-vit-base-patch32) or folder of a CLIP."""
+    category: str | None = None
+    """What CLIP is to see, in a word; by default the run's own category."""
+    lpips: bool = False
+    """LPIPS (AlexNet) between each photo and its fit as well."""
+    fid: bool = False
+    """FID between all photos and all fits as well; of few photos it only compares with figures of as many."""
+    features: Path | None = None
+    """Both on features of MobileNetV2, under its name: its .safetensors in timm's layout (mobilenetv2_100)."""
+    allow_download: bool = False
+    """Fetch a network that is not on this machine; otherwise nothing is downloaded."""
 
     def run(self) -> None:
         from .eval.compare import compare, write_comparison
         from .eval.photo_score import Thorough
+        from .eval.picture_score import load_judges
         from .eval.report import comparison, report, short_names
         from .eval.run_score import score_run
         from .optimize.run_folder import read_config
@@ -179,11 +192,19 @@ class Eval:
         for config in configs:
             if self.truth is None and not config.photos.is_dir():
                 raise InputError(f"{config.out} was fitted to {config.photos}, which is gone; name it with --truth")
+        judges = load_judges(
+            clip=self.clip,
+            category=self.category or configs[0].category,
+            lpips=self.lpips,
+            fid=self.fid,
+            features=self.features,
+            allow_download=self.allow_download,
+        )
         every = []
         for run, config in zip(runs, configs, strict=True):
             root = config.photos if self.truth is None else self.truth
             photos = load_collection(root, config.masks, config.cameras)  # type: ignore[arg-type]
-            every.append(score_run(run, photos, root, Thorough(animodel=self.animodel)))
+            every.append(score_run(run, photos, root, Thorough(animodel=self.animodel), judges))
             print("\n".join([*report(every[-1]), "", *(str(path) for path in _scored(run)), ""]))
         if self.against is not None:
             differences = compare(*every)

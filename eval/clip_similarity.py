@@ -181,5 +181,6 @@ def _not_loaded(model: str | Path, allow_download: bool, fault: BaseException) -
     if allow_download:
         return f"CLIP model '{model}' cannot be downloaded ({one_line(fault)}); name another id or a local folder"
     return (
-        f"CLIP model '{model}' is not on this machine; name a local folder or allow its download (allow_download=True)"
+        f"CLIP model '{model}' is not on this machine; name a local folder or allow its download (--allow-download, "
+        "allow_download=True)"
     )

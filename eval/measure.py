@@ -8,7 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Unit = Literal["percent", "ratio", "degrees"]
+Unit = Literal["percent", "ratio", "degrees", "decibels"]
+
+_MOBILENET = "feature_distance(mobilenetv2_100)"
+_MOBILENET_SETS = "frechet_distance(mobilenetv2_100)"
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,15 @@ class Measure:
     """Its key in each photo's scores, where it is a mean (or a median) over photos."""
     baseline: str | None = None
     """Key of what a trivial answer scores."""
+    network: str | None = None
+    """Key of the name of the network that the figure depends on."""
 
     def text(self, value: float) -> str:
         """A value as it is printed."""
         if self.unit == "percent":
             return f"{100 * value:.1f} %"
-        return f"{value:.1f} deg" if self.unit == "degrees" else f"{value:.4f}"
+        suffix = {"degrees": "deg", "decibels": "dB"}.get(self.unit)
+        return f"{value:.4f}" if suffix is None else f"{value:.1f} {suffix}"
 
 
 MEASURES = (
@@ -40,6 +46,14 @@ MEASURES = (
     Measure("boundary_f", "boundary F", "percent", "higher", "boundary_f"),
     Measure("amodal_iou", "amodal IoU", "percent", "higher", "amodal_iou"),
     Measure("novel_view_iou", "IoU from between the photos", "percent", "higher"),
+    Measure("psnr_db", "photos drawn again, PSNR", "decibels", "higher", "psnr_db"),
+    Measure("ssim", "photos drawn again, SSIM", "ratio", "higher", "ssim"),
+    Measure("lpips", "photos drawn again, LPIPS (alex)", "ratio", "lower", "lpips"),
+    Measure(_MOBILENET, "photos drawn again, MobileNetV2 features", "ratio", "lower", _MOBILENET),
+    Measure("fid", "all drawn again to all photos, FID", "ratio", "lower"),
+    Measure(_MOBILENET_SETS, "all drawn again to all photos, MobileNetV2 Frechet", "ratio", "lower"),
+    Measure("clip_image_similarity", "CLIP, all around to photos", "ratio", "higher", network="clip_model"),
+    Measure("clip_text_similarity", "CLIP, all around to its name", "ratio", "higher", network="clip_model"),
     Measure("chamfer", "Chamfer / diagonal", "ratio", "lower", "chamfer"),
     Measure("f_score", "F-score at 2 % of the diagonal", "percent", "higher", "f_score"),
     Measure("normal_consistency", "normal consistency", "percent", "higher", "normal_consistency"),

@@ -32,8 +32,8 @@ def pretrained_weights(url: str, *, metric: str, allow_download: bool) -> Path:
     if not path.is_file():
         if not allow_download:
             raise InputError(
-                f"{metric} needs {name}, which is not in {path.parent}; allow the download (allow_download=True) or "
-                f"copy it there from {url}"
+                f"{metric} needs {name}, which is not in {path.parent}; allow the download (--allow-download, "
+                f"allow_download=True) or copy it there from {url}"
             )
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

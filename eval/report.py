@@ -24,7 +24,9 @@ def report(scores: Mapping[str, Any]) -> list[str]:
         if value is None:
             continue
         baseline = scores.get(measure.baseline) if measure.baseline else None
-        rows.append((measure.label, measure.text(value), f"copying {measure.text(baseline)}" if baseline else ""))
+        network = scores.get(measure.network) if measure.network else None
+        beside = f"copying {measure.text(baseline)}" if baseline else (network or "")
+        rows.append((measure.label, measure.text(value), beside))
     thickness = scores["thickness"]
     rows.append(("thickness / height", "-" if thickness is None else f"{thickness:.4f}", "widest ball inside"))
     rows.append(("closed mesh", "yes" if scores["watertight"] else "no", f"{scores['faces']} faces"))

@@ -1,9 +1,10 @@
 """Scores of a run from its files alone: what `zoetrope eval` prints and writes to `scores.json`.
 
-Without a truth: how well the posed meshes, seen through the fitted cameras, cover the photos' masks; whether the rest
-mesh is closed; how thick it is. With one, every metric of this folder that what is known allows for; the rest is named
-in `missing`. A photo that has no usable mesh or camera scores 0 in every overlap and fails all its keypoint transfers;
-it has no errors in degrees and, without a mesh, no shape scores. `failed_photos` names each with its reason.
+Without a truth: how well the posed meshes, seen through the fitted cameras, cover the photos' masks, and how like the
+photos they look in their textures; whether the rest mesh is closed; how thick it is. With one, every metric of this
+folder that what is known allows for; the rest is named in `missing`. A photo that has no usable mesh or camera scores 0
+in every overlap, fails all its keypoint transfers and is drawn as an empty picture; it has no errors in degrees and,
+without a mesh, no shape scores. `failed_photos` names each with its reason.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ from .keypoint_transfer import Normaliser, TransferPhoto, TransferScore, score_t
 from .measure import MEASURES
 from .novel_view import novel_view_iou
 from .photo_score import Thorough, score_photo
+from .picture_score import Judges, score_pairs, score_sets, score_subject
 from .pose_error import pose_error
 from .prediction import load_prediction, predicted_joints, read_mesh_array
+from .redraw import redraw_run
 from .thickness import thickness
 from .truth import Truth, load_masks, load_truth
 from .visibility import View, view
@@ -38,13 +41,18 @@ _Rows = dict[str, dict[str, float]]
 
 
 def score_run(
-    run: Path, photos: Collection, truth: Path | None = None, thorough: Thorough | None = None
+    run: Path,
+    photos: Collection,
+    truth: Path | None = None,
+    thorough: Thorough | None = None,
+    judges: Judges | None = None,
 ) -> dict[str, Any]:
     """Scores of the run in folder `run`, plain data, also written to `run/scores.json`; names as in `measure`.
 
     photos: those the run was fitted to (or others with the same names).
     truth: a collection's folder, whose `keypoints.json` and `truth/` are read; None: none of them is opened.
     thorough: which of the slower scores are taken; None: the shape scores, but not Animodel's.
+    judges: networks that look at the run's pictures; None: no network does.
 
     `thickness` is None where the rest mesh is not closed and turned outward, as it has no inside then. Where there are
     keypoints, a picture of their transfers goes to `run/keypoints.png`.
@@ -60,13 +68,19 @@ def score_run(
     thorough = Thorough() if thorough is None else thorough
     rows = {stem: score_photo(stem, found, views.get(stem), known, cameras, thorough) for stem in known.sizes}
     _add_poses(rows, run, known, cameras)
+    judges = Judges() if judges is None else judges
+    pairs, not_drawn = redraw_run(run, photos, found, views)
+    for stem, row in score_pairs(pairs, judges).items():
+        rows[stem] |= row
     scores: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "collection": photos.name,
         "photos": len(known.sizes),
         "failed_photos": found.faults,
-        "missing": list(known.missing),
+        "missing": [*known.missing, *not_drawn],
         **_rest_scores(rest),
+        **score_sets(pairs, judges),
+        **score_subject(run, photos, judges),
     }
     if known.keypoints:
         scores |= _keypoints(run, photos, known, views, rows)

@@ -11,38 +11,10 @@ from zoetrope.eval.clip_similarity import Clip, clip_similarity, load_clip, orbi
 from zoetrope.representations.mesh import SkinnedMesh, icosphere
 from zoetrope.scenes.error import InputError
 
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
-
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory):
-    """A CLIP of two layers with a vocabulary of letters, in transformers' layout."""
-    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor, CLIPTokenizer
-
-    folder = tmp_path_factory.mktemp("clip")
-    words = [*LETTERS, *(f"{letter}</w>" for letter in LETTERS), "of</w>", "<|startoftext|>", "<|endoftext|>"]
-    (folder / "vocab.json").write_text(json.dumps({word: index for index, word in enumerate(words)}))
-    (folder / "merges.txt").write_text("#version: 0.2\no f</w>\n")
-    tokenizer = CLIPTokenizer.from_pretrained(folder)
-    image_processor = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
-    CLIPProcessor(image_processor, tokenizer).save_pretrained(folder)
-    layers = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
-    end = len(words) - 1
-    tokens = {"vocab_size": len(words), "bos_token_id": end - 1, "eos_token_id": end, "pad_token_id": end}
-    config = CLIPConfig(
-        text_config={**layers, **tokens, "max_position_embeddings": 24},
-        vision_config={**layers, "image_size": 32, "patch_size": 8},
-        projection_dim=16,
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        CLIPModel(config).save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def clip(folder):
-    return load_clip(folder)
+def clip(clip_folder):
+    return load_clip(clip_folder)
 
 
 def pictures(seed, count=3, size=48):
@@ -50,10 +22,10 @@ def pictures(seed, count=3, size=48):
     return torch.nn.functional.interpolate(coarse, (size, size), mode="bilinear").permute(0, 2, 3, 1)
 
 
-def test_embeddings_are_those_of_the_model(clip, folder):
+def test_embeddings_are_those_of_the_model(clip, clip_folder):
     from transformers import CLIPModel, CLIPProcessor
 
-    model, processor = CLIPModel.from_pretrained(folder).eval(), CLIPProcessor.from_pretrained(folder)
+    model, processor = CLIPModel.from_pretrained(clip_folder).eval(), CLIPProcessor.from_pretrained(clip_folder)
     given = (pictures(0) * 255).round().to(torch.uint8)
     inputs = processor(
         text=["A photo of a fox", "A photo of b"], images=list(given.numpy()), return_tensors="pt", padding=True
@@ -96,7 +68,7 @@ def test_nothing_is_fetched_unasked(monkeypatch, tmp_path):
     assert "\n" not in str(error.value)
 
 
-def test_other_models_and_halves_are_refused(folder, tmp_path):
+def test_other_models_and_halves_are_refused(clip_folder, tmp_path):
     from safetensors.torch import load_file, save_file
 
     with pytest.raises(InputError, match="is not a folder of a CLIP model"):
@@ -106,7 +78,7 @@ def test_other_models_and_halves_are_refused(folder, tmp_path):
     with pytest.raises(InputError, match="is a model of type bert, not clip"):
         load_clip(tmp_path / "bert")
     (tmp_path / "half").mkdir()
-    for path in folder.iterdir():
+    for path in clip_folder.iterdir():
         (tmp_path / "half" / path.name).write_bytes(path.read_bytes())
     weights = load_file(tmp_path / "half" / "model.safetensors")
     del weights["visual_projection.weight"]
@@ -156,6 +128,6 @@ def test_photos_are_cut_out_on_white():
         square_on_white(picture, torch.zeros(60, 100))
 
 
-def test_a_clip_is_named_by_its_folder(clip, folder):
+def test_a_clip_is_named_by_its_folder(clip, clip_folder):
     assert isinstance(clip, Clip)
-    assert clip.name == folder.name
+    assert clip.name == clip_folder.name

@@ -1,0 +1,153 @@
+"""Every fitted photo drawn again: the textured instance through the photo's own camera, beside the photo, on white.
+
+What is compared, and how:
+
+* drawn: `posed/STEM.ply` with the texture of `instances/STEM.glb` on the atlas of the run's subject, as flat colour,
+  since a texture made of photos holds their light already; where mesh, camera or texture cannot be used an empty
+  picture is drawn, so that photos that failed count;
+* photo: its pixels, mixed with white by its mask. The mask shows what is visible of the subject, the drawing all of it;
+* both are cut to the union of the mask's box and the drawn silhouette's, within the frame, in the pixels of the photo's
+  working copy; larger boxes are shrunk until their longer side is 512, the texture's own size, and white is added at
+  the right and below up to 32, which the networks need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import interpolate, pad
+
+from ..representations.camera import Intrinsics, RigidCamera
+from ..scenes.collection import Collection
+from ..scenes.error import InputError
+from ..scenes.gltf_file import GltfFile
+from ..scenes.gltf_material import read_materials
+from ..scenes.nerfstudio import CameraFrame
+from ..scenes.photo import SUBJECT_LEVEL, Photo
+from ..scenes.studio import Studio, photograph, srgb_from_linear
+from ..scenes.subject import Subject, load_subject
+from .alignment import Mesh
+from .prediction import Prediction
+from .visibility import View
+
+_LONGEST_SIDE = 512
+_SHORTEST_SIDE = 32
+_FLAT = Studio(background=(1.0, 1.0, 1.0), ambient=1.0, key=0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Redrawn:
+    """A fit and its photo, pixel by pixel; sRGB-encoded, in [0, 1], on white."""
+
+    drawn: Float[Tensor, "H W 3"]
+    photo: Float[Tensor, "H W 3"]
+
+    def square(self, size: int) -> Redrawn:
+        """Both with white added to a square round their middle, scaled to `size` pixels."""
+        return Redrawn(_square(self.drawn, size), _square(self.photo, size))
+
+
+def redraw_run(
+    run: Path, photos: Collection, found: Prediction, views: Mapping[str, View]
+) -> tuple[dict[str, Redrawn], list[str]]:
+    """All photos that have a mask, drawn again, by stem; and what could not be drawn, a few words each.
+
+    found, views: the run's meshes and cameras for the photos' working copies, and what they look like.
+    A run without its exact subject or without texture gives no pictures at all.
+    """
+    try:
+        subject = load_textured(run)
+    except InputError as fault:
+        return {}, [f"pictures of the textured subject: {fault}"]
+    redrawn, faults = {}, []
+    for photo in photos.photos:
+        if photo.mask is None:
+            continue
+        seen, drawing = views.get(photo.stem), None
+        if seen is not None:
+            try:
+                drawing = _Drawing.of(run, photo.stem, subject, found)
+            except InputError as fault:
+                faults.append(f"the picture of {photo.stem}: {fault}")
+        redrawn[photo.stem] = _redraw(photo, photo.mask, seen, drawing)
+    return redrawn, faults
+
+
+def load_textured(run: Path) -> Subject:
+    """The run's exact subject. Raises InputError where the run has none or it has no texture."""
+    path = run / "checkpoints" / "subject.safetensors"
+    subject = load_subject(path)
+    if subject.texture is None or subject.mesh.uv is None:
+        raise InputError(f"{path} has no texture; run the fit again")
+    return subject
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawing:
+    """What is drawn of one photo."""
+
+    subject: Subject
+    mesh: Mesh
+    camera: CameraFrame
+    texture: Float[Tensor, "H W 3"]
+
+    @staticmethod
+    def of(run: Path, stem: str, subject: Subject, found: Prediction) -> _Drawing:
+        vertices, faces = found.meshes[stem]
+        if len(vertices) != len(subject.mesh.vertices) or not np.array_equal(faces, subject.mesh.faces.numpy()):
+            raise InputError(f"posed/{stem}.ply has other triangles than the run's subject; run the fit again")
+        path = run / "instances" / f"{stem}.glb"
+        picture = read_materials(GltfFile(path))[0].picture
+        if picture is None:
+            raise InputError(f"{path} has no texture; run the fit again")
+        return _Drawing(subject, (vertices, faces), found.cameras[stem], srgb_from_linear(picture.pixels[..., :3]))
+
+    def draw(self, box: tuple[int, int, int, int], height: int, width: int) -> Float[Tensor, "H W 3"]:
+        """The picture of a box (left, top, right, bottom) of the camera's own picture."""
+        left, top, right, bottom = box
+        here = self.camera
+        cut = replace(here, cx=here.cx - left, cy=here.cy - top, width=right - left, height=bottom - top)
+        cut = cut.resized(width, height)
+        vertices = (self.mesh[0] - cut.camera_to_world[:3, 3]) @ cut.camera_to_world[:3, :3]
+        numbers = torch.tensor([cut.fx, cut.fy, cut.cx, cut.cy])
+        fx, fy, cx, cy = numbers[:, None].unbind()
+        return photograph(
+            torch.from_numpy(vertices).float()[None],
+            self.subject.mesh,
+            RigidCamera(torch.eye(3)[None], torch.zeros(1, 3)),
+            Intrinsics(fx, fy, cx, cy, width, height),
+            self.texture,
+            _FLAT,
+        ).color[0]
+
+
+def _redraw(photo: Photo, mask: np.ndarray, seen: View | None, drawing: _Drawing | None) -> Redrawn:
+    shown = mask >= SUBJECT_LEVEL
+    if drawing is not None and seen is not None:
+        shown = shown | seen.silhouette
+    columns, rows = np.flatnonzero(shown.any(axis=0)), np.flatnonzero(shown.any(axis=1))
+    left, top, right, bottom = box = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    scale = min(1.0, _LONGEST_SIDE / max(right - left, bottom - top))
+    width, height = (max(1, round(scale * side)) for side in (right - left, bottom - top))
+    share = torch.from_numpy(mask[top:bottom, left:right].astype(np.float32) / 255)[..., None]
+    pixels = torch.from_numpy(photo.pixels[top:bottom, left:right].astype(np.float32) / 255)
+    cut = (pixels * share + (1 - share)).permute(2, 0, 1)[None]
+    true = interpolate(cut, (height, width), mode="bilinear", antialias=True)[0].permute(1, 2, 0).clamp(0, 1)
+    drawn = torch.ones_like(true) if drawing is None else drawing.draw(box, height, width)
+    grown = (0, 0, 0, max(0, _SHORTEST_SIDE - width), 0, max(0, _SHORTEST_SIDE - height))
+    return Redrawn(pad(drawn, grown, value=1.0), pad(true, grown, value=1.0))
+
+
+def _square(picture: Tensor, size: int) -> Tensor:
+    height, width, _ = picture.shape
+    side = max(height, width)
+    above, before = (side - height) // 2, (side - width) // 2
+    grown = pad(picture, (0, 0, before, side - width - before, above, side - height - above), value=1.0)
+    planes = grown.permute(2, 0, 1)[None]
+    return interpolate(planes, (size, size), mode="bilinear", antialias=True)[0].permute(1, 2, 0).clamp(0, 1)
