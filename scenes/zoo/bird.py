@@ -46,10 +46,11 @@ class BirdShape:
 
 
 _LANDMARKS = {
-    "nose": ("beak", True), "neck": ("neck", False), "tail_base": ("tail", False), "tail_tip": ("tail", True),
+    # Where a neck begins and hips are lies too deep in a bird's body to be pointed at.
+    "nose": ("beak", True), "tail_base": ("tail", False), "tail_tip": ("tail", True),
     **{f"{s}_{to}": (f"{s}_{of}", tip) for s in ("left", "right") for to, of, tip in (
         ("front_shoulder", "wing_upper", False), ("front_elbow", "wing_lower", False), ("front_paw", "wing_tip", True),
-        ("back_hip", "upper_leg", False), ("back_knee", "lower_leg", False), ("back_paw", "foot", True))},
+        ("back_knee", "lower_leg", False), ("back_paw", "foot", True))},
 }  # fmt: skip
 
 
