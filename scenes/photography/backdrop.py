@@ -15,6 +15,8 @@ from .scenery import Scenery
 from .shadow import ShadowMaps
 
 _BLURS = (1.2, 3.5, 8.0, 16.0)
+_FAR_BLUR = 2.5
+"""Pixels of blur from which on the far field is drawn with half the resolution."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +35,23 @@ def draw_backdrop(
     maps: ShadowMaps,
     index: int,
     size: tuple[int, int],
+    far_blur: float = 0.0,
 ) -> Backdrop:
-    """The place as photo number `index` of `maps` sees it, sharp everywhere; `size` is (width, height)."""
+    """The place as photo number `index` of `maps` sees it, sharp everywhere; `size` is (width, height).
+
+    `far_blur`: by how many pixels the far field will be out of focus; where that is much, half its resolution serves.
+    """
     width, height = size
-    colour, depth = np.empty((height, width, 3), np.float32), np.empty((height, width), np.float32)
     frame = _frame(light, camera)
-    far_kernel.paint(scenery.far, scenery.far_colours, frame, tiles(), colour, depth)
+    half = far_blur >= _FAR_BLUR
+    small = frame.copy()
+    small[4] *= 0.5 if half else 1.0
+    rows, columns = (-(-height // 2), -(-width // 2)) if half else (height, width)
+    colour, depth = np.empty((rows, columns, 3), np.float32), np.empty((rows, columns), np.float32)
+    far_kernel.paint(scenery.far, scenery.far_colours, small, tiles(), colour, depth)
+    if half:
+        colour = np.ascontiguousarray(colour.repeat(2, 0).repeat(2, 1)[:height, :width])
+        depth = np.ascontiguousarray(depth.repeat(2, 0).repeat(2, 1)[:height, :width])
     ground_kernel.paint(*_given(scenery, frame, maps, index), colour, depth)
     return Backdrop(colour, depth)
 

@@ -156,7 +156,7 @@ def _take(
     part = None if sitter.part is None else sitter.part.numpy()
     reference = None if sitter.reference is None else sitter.reference.float().numpy()
     labels = draw_labels(seen.face, seen.depth, seen.clip, coat.faces, normals, part, reference, one.size)
-    backdrop = draw_backdrop(one.scenery, one.light, one.camera, maps, index, one.size)
+    backdrop = draw_backdrop(one.scenery, one.light, one.camera, maps, index, one.size, one.aperture / one.distance)
     fill_backdrop(backdrop, one.rng, one.scenery, one.light, one.camera, one.distance, one.ground)
     fur = draw_fur(one.rng, config.fur, one.light.softness)
     body, coverage = draw_body(

@@ -95,6 +95,17 @@ def assemble(blueprint: Blueprint) -> Pieces:
     return Pieces(mesh, skeleton, torch.cat(piece), tuple(names), torch.cat(course).float())
 
 
+def place(blueprint: Blueprint) -> tuple[Float[Tensor, "V 3"], Skeleton]:
+    """The vertices that `assemble` gives, and the skeleton: all that sets individuals of a species apart."""
+    vertices = []
+    for loft in blueprint.lofts:
+        points = torch.from_numpy(sweep(loft).vertices)
+        vertices.append(points)
+        if loft.name.startswith("left"):
+            vertices.append(points * torch.tensor([-1.0, 1.0, 1.0]))
+    return torch.cat(vertices).float(), _skeleton(blueprint)
+
+
 def _skeleton(blueprint: Blueprint) -> Skeleton:
     bones = [
         bone for left in blueprint.bones for bone in ((left, _twin(left)) if left.name.startswith("left") else (left,))

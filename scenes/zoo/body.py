@@ -21,7 +21,7 @@ from ...representations.atlas import Atlas, texel_positions, unwrap
 from ...representations.mesh import SkinnedMesh, vertex_normals
 from ...representations.skeleton import Skeleton
 from ...representations.unite import United, unite
-from .blueprint import Blueprint, Pieces, Point, assemble
+from .blueprint import Blueprint, Pieces, Point, assemble, place
 
 FACES = 12_000
 _RESOLUTION = 176
@@ -91,10 +91,11 @@ def make_archetype(blueprint: Blueprint) -> Archetype:
 
 def make_body(archetype: Archetype, blueprint: Blueprint) -> Body:
     """The archetype pulled to another blueprint of the same pieces. Raises ValueError where the pieces differ."""
-    pieces = assemble(blueprint)
-    if pieces.names != archetype.pieces.names or pieces.mesh.vertices.shape != archetype.pieces.mesh.vertices.shape:
+    drawn, skeleton = place(blueprint)
+    names = [loft.name for loft in blueprint.lofts]
+    if names != [loft.name for loft in archetype.blueprint.lofts] or len(drawn) != len(archetype.pieces.piece):
         raise ValueError("the blueprint has other pieces than the archetype; make an archetype of its own")
-    vertices = archetype.united.follow(pieces.mesh.vertices)
+    vertices = archetype.united.follow(drawn)
     low, high = vertices.amin(0), vertices.amax(0)
     centre, scale = (low + high) / 2, 1 / (high - low).max()
     mesh = archetype.united.mesh
@@ -102,9 +103,7 @@ def make_body(archetype: Archetype, blueprint: Blueprint) -> Body:
         (vertices - centre) * scale, mesh.faces, mesh.weights, mesh.part, mesh.reference, archetype.atlas.uv,
         archetype.atlas.uv_faces,
     )  # fmt: skip
-    skeleton = pieces.skeleton.with_rest(
-        (pieces.skeleton.joints - centre) * scale, (pieces.skeleton.tips - centre) * scale
-    )
+    skeleton = skeleton.with_rest((skeleton.joints - centre) * scale, (skeleton.tips - centre) * scale)
     eyes = None
     if "left_eye" in blueprint.marks:
         (x, y, z), radius = blueprint.marks["left_eye"]

@@ -10,7 +10,7 @@ import colorsys
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from ...representations.chart import PARTS
 from .body import Canvas
@@ -52,11 +52,22 @@ class Coat:
         """1 within `reach` radii of a mark, of both sides."""
         if mark not in self.canvas.marks:
             return np.zeros(len(self.colours), np.float32)
-        (x, y, z), radius = self.canvas.marks[mark]
-        place = np.abs(self.canvas.position - (0, y, z)) if x else self.canvas.position - (0, y, z)
-        place = np.stack([np.abs(self.canvas.position[:, 0]) - x, place[:, 1], place[:, 2]], 1)
+        found = np.zeros(len(self.colours), np.float32)
+        radius = self.canvas.marks[mark][1]
+        close, place = self._around(mark, reach * (1 + 2 * softness))
         gone = np.linalg.norm(place, axis=1) / radius
-        return step(reach * (1 + softness) - gone, 2 * softness * reach)
+        found[close] = step(reach * (1 + softness) - gone, 2 * softness * reach)
+        return found
+
+    def _around(self, mark: str, reach: float) -> tuple[Int[np.ndarray, " M"], Float[np.ndarray, "M 3"]]:
+        """Texels within a box of `reach` radii round a mark, and where they lie from it, both sides folded onto one."""
+        (x, y, z), radius = self.canvas.marks[mark]
+        position = self.canvas.position
+        close = np.flatnonzero(np.abs(position[:, 2] - z) < reach * radius)
+        place = position[close] - np.array([0.0, y, z], np.float32)
+        place[:, 0] = np.abs(place[:, 0]) - x
+        inside = (np.abs(place) < reach * radius).all(1)
+        return close[inside], place[inside]
 
     def noise(self, size: float, octave_count: int = 3, stretch: Sequence[float] = (1.0, 1.0, 1.0)) -> Mask:
         """Noise in about [-1, 1] whose features are `size` long, stretched along the axes."""
@@ -104,18 +115,21 @@ class Coat:
         """Eyeballs: iris, pupil, and a glint up front; darker lids round them."""
         if "left_eye" not in self.canvas.marks:
             return
-        ball = self.near("left_eye", 1.15, 0.1)
-        (x, y, z), radius = self.canvas.marks["left_eye"]
-        place = (
-            np.stack([np.abs(self.canvas.position[:, 0]) - x, *(self.canvas.position - (0, y, z)).T[1:]], 1) / radius
-        )
         self.cover(np.array(iris) * 0.5, 0.6 * self.near("left_eye", 1.55, 0.25))
+        ball = self.near("left_eye", 1.15, 0.1)
         self.cover(iris, ball)
+        close, place = self._around("left_eye", 2.0)
+        place = place / self.canvas.marks["left_eye"][1]
         # Looked at from where the eye looks: outward and forward.
         ahead = place @ (np.array([0.75, 0.1, 0.65]) / np.linalg.norm([0.75, 0.1, 0.65]))
-        self.cover((0.02, 0.02, 0.02), ball * step(ahead - pupil, 0.15))
         glint = np.linalg.norm(place - np.array([0.6, 0.55, 0.55]), axis=1)
-        self.cover((0.95, 0.95, 0.95), ball * step(0.33 - glint, 0.15))
+        for colour, mask in (
+            ((0.02, 0.02, 0.02), step(ahead - pupil, 0.15)),
+            ((0.95, 0.95, 0.95), step(0.33 - glint, 0.15)),
+        ):
+            whole = np.zeros_like(ball)
+            whole[close] = mask
+            self.cover(colour, ball * whole)
 
     def _offset(self) -> np.ndarray:
         return self.random.uniform(-50, 50, 3)
