@@ -17,10 +17,10 @@ BESIDE = ("kangaroo", "penguin", "humanoid", "chibi")
 TEST_PHOTOS = 12
 
 
-def test_seed(species: str) -> int:
+def seed_of(species: str) -> int:
     """The seed of a species' test collection. Raises ValueError where it has none.
 
-    >>> test_seed("horse") >= FIRST_TEST_SEED
+    >>> seed_of("horse") >= FIRST_TEST_SEED
     True
     """
     return FIRST_TEST_SEED + (*TEST, *BESIDE).index(species)
