@@ -106,7 +106,10 @@ def humanoid(shape: HumanoidShape) -> Blueprint:
         "waist": ((0.0, waist, 0.0), shape.torso),
         "knee": (knee, 0.05),
     }
-    return Blueprint("biped", bones, tuple(lofts), _LANDMARKS, marks)
+    # What clothes and hair lie over too thickly cannot be pointed at.
+    covered = (("left_hip", "right_hip") if shape.skirt else ()) + (("head_top",) if shape.tails else ())
+    landmarks = {name: place for name, place in _LANDMARKS.items() if name not in covered}
+    return Blueprint("biped", bones, tuple(lofts), landmarks, marks)
 
 
 def _torso(shape: HumanoidShape, path: tuple[Point, ...]) -> Loft:
