@@ -24,6 +24,7 @@ from ..scenes.nerfstudio import CameraFrame, read_transforms, scan_transforms
 from .alignment import Mesh, Similarity, align_meshes, world_rotation
 from .prediction import read_mesh_array, read_meshes
 from .silhouette import mask_iou
+from .truth import true_transforms
 
 _FILL = 0.7
 """Share of the picture's side that the true mesh's bounding sphere takes up."""
@@ -152,12 +153,12 @@ def _silhouette(mesh: Mesh, stand: _Stand, size: int) -> Bool[np.ndarray, "{size
 
 
 def _truth_cameras(collection: Path) -> dict[str, CameraFrame]:
-    hidden, known = collection / "truth" / "transforms.json", collection / "transforms.json"
-    if not hidden.is_file() and not known.is_file():
+    path = true_transforms(collection)
+    if path is None:
         raise InputError(
             f"{collection} has no truth/transforms.json; novel views are scored against a known truth only"
         )
-    return {camera.stem: camera for camera in read_transforms(hidden if hidden.is_file() else known)}
+    return {camera.stem: camera for camera in read_transforms(path)}
 
 
 def _meshes(folder: Path, cameras: dict[str, CameraFrame]) -> dict[str, Mesh]:

@@ -23,7 +23,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from ..representations.camera import Intrinsics, RigidCamera
+from ..representations.camera import RigidCamera
+from ..representations.rendering.topology import Topology
 from ..scenes.collection import Collection
 from ..scenes.error import InputError
 from ..scenes.gltf_file import GltfFile
@@ -34,7 +35,7 @@ from ..scenes.studio import Studio, photograph, srgb_from_linear
 from ..scenes.subject import Subject, load_subject
 from .alignment import Mesh
 from .prediction import Prediction
-from .visibility import View
+from .visibility import View, in_camera, lens
 
 _LONGEST_SIDE = 512
 _SHORTEST_SIDE = 32
@@ -65,6 +66,7 @@ def redraw_run(
         subject = load_textured(run)
     except InputError as fault:
         return {}, [f"pictures of the textured subject: {fault}"]
+    topology = Topology.of(subject.mesh.faces)
     redrawn, faults = {}, []
     for photo in photos.photos:
         if photo.mask is None:
@@ -72,7 +74,7 @@ def redraw_run(
         seen, drawing = views.get(photo.stem), None
         if seen is not None:
             try:
-                drawing = _Drawing.of(run, photo.stem, subject, found)
+                drawing = _Drawing.of(run, photo.stem, subject, topology, found)
             except InputError as fault:
                 faults.append(f"the picture of {photo.stem}: {fault}")
         redrawn[photo.stem] = _redraw(photo, photo.mask, seen, drawing)
@@ -96,9 +98,11 @@ class _Drawing:
     mesh: Mesh
     camera: CameraFrame
     texture: Float[Tensor, "H W 3"]
+    topology: Topology
+    """Of the subject's mesh."""
 
     @staticmethod
-    def of(run: Path, stem: str, subject: Subject, found: Prediction) -> _Drawing:
+    def of(run: Path, stem: str, subject: Subject, topology: Topology, found: Prediction) -> _Drawing:
         vertices, faces = found.meshes[stem]
         if len(vertices) != len(subject.mesh.vertices) or not np.array_equal(faces, subject.mesh.faces.numpy()):
             raise InputError(f"posed/{stem}.ply has other triangles than the run's subject; run the fit again")
@@ -106,7 +110,8 @@ class _Drawing:
         picture = read_materials(GltfFile(path))[0].picture
         if picture is None:
             raise InputError(f"{path} has no texture; run the fit again")
-        return _Drawing(subject, (vertices, faces), found.cameras[stem], srgb_from_linear(picture.pixels[..., :3]))
+        texture = srgb_from_linear(picture.pixels[..., :3])
+        return _Drawing(subject, (vertices, faces), found.cameras[stem], texture, topology)
 
     def draw(self, box: tuple[int, int, int, int], height: int, width: int) -> Float[Tensor, "H W 3"]:
         """The picture of a box (left, top, right, bottom) of the camera's own picture."""
@@ -114,16 +119,14 @@ class _Drawing:
         here = self.camera
         cut = replace(here, cx=here.cx - left, cy=here.cy - top, width=right - left, height=bottom - top)
         cut = cut.resized(width, height)
-        vertices = (self.mesh[0] - cut.camera_to_world[:3, 3]) @ cut.camera_to_world[:3, :3]
-        numbers = torch.tensor([cut.fx, cut.fy, cut.cx, cut.cy])
-        fx, fy, cx, cy = numbers[:, None].unbind()
         return photograph(
-            torch.from_numpy(vertices).float()[None],
+            torch.from_numpy(in_camera(self.mesh[0], cut)).float()[None],
             self.subject.mesh,
             RigidCamera(torch.eye(3)[None], torch.zeros(1, 3)),
-            Intrinsics(fx, fy, cx, cy, width, height),
+            lens(cut, torch.float32),
             self.texture,
             _FLAT,
+            self.topology,
         ).color[0]
 
 

@@ -105,6 +105,11 @@ def _keypoints(folder: Path, sizes: dict[str, tuple[int, int]]) -> dict[str, Key
 
 
 def _cameras(folder: Path, sizes: dict[str, tuple[int, int]]) -> dict[str, CameraFrame]:
-    hidden, known = folder / "truth" / "transforms.json", folder / "transforms.json"
-    path = hidden if hidden.is_file() else known
-    return {camera.stem: camera for camera in read_transforms(path, sizes)} if path.is_file() else {}
+    path = true_transforms(folder)
+    return {} if path is None else {camera.stem: camera for camera in read_transforms(path, sizes)}
+
+
+def true_transforms(folder: Path) -> Path | None:
+    """A collection's file of true cameras: the hidden one, else the known one at the top level."""
+    paths = (folder / "truth" / "transforms.json", folder / "transforms.json")
+    return next((path for path in paths if path.is_file()), None)

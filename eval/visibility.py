@@ -67,9 +67,18 @@ def view(mesh: Mesh, camera: CameraFrame) -> View:
 def draw(mesh: Mesh, camera: CameraFrame) -> Fragments:
     """What the camera sees of the mesh at each pixel, one picture of the camera's own size."""
     vertices, faces = mesh
-    to_world = camera.camera_to_world
-    local = torch.from_numpy((vertices - to_world[:3, 3]) @ to_world[:3, :3])
-    numbers = torch.tensor([camera.fx, camera.fy, camera.cx, camera.cy], dtype=torch.float64)
-    fx, fy, cx, cy = numbers[:, None].unbind()
-    clip = to_clip(local[None], Intrinsics(fx, fy, cx, cy, camera.width, camera.height))
+    clip = to_clip(torch.from_numpy(in_camera(vertices, camera))[None], lens(camera))
     return rasterize(clip, torch.from_numpy(faces), (camera.height, camera.width))
+
+
+def in_camera(vertices: Float64[np.ndarray, "V 3"], camera: CameraFrame) -> Float64[np.ndarray, "V 3"]:
+    """World points in the camera's own axes."""
+    to_world = camera.camera_to_world
+    return (vertices - to_world[:3, 3]) @ to_world[:3, :3]
+
+
+def lens(camera: CameraFrame, dtype: torch.dtype = torch.float64) -> Intrinsics:
+    """A camera's intrinsics, for one picture of its own size."""
+    numbers = torch.tensor([camera.fx, camera.fy, camera.cx, camera.cy], dtype=dtype)
+    fx, fy, cx, cy = numbers[:, None].unbind()
+    return Intrinsics(fx, fy, cx, cy, camera.width, camera.height)

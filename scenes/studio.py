@@ -56,8 +56,11 @@ def photograph(
     intrinsics: Intrinsics,
     texture: Float[Tensor, "H W 3"] | None = None,
     studio: Studio | None = None,
+    topology: Topology | None = None,
 ) -> Print:
     """Pictures of the posed `vertices` of `mesh`, one per camera, of the intrinsics' size; no gradients.
+
+    `topology`: `Topology.of(mesh.faces)`, made here if None; pass it when photographing more than once.
 
     `texture` is sRGB-encoded in [0, 1]; without it the subject is of clay. Raises ValueError where a texture comes to a
     mesh without uv.
@@ -66,7 +69,7 @@ def photograph(
     if texture is not None and (mesh.uv is None or mesh.uv_faces is None):
         raise ValueError("a texture needs texture coordinates; unwrap the mesh first (representations.atlas)")
     with torch.no_grad():
-        step, topology = studio.supersampling, Topology.of(mesh.faces)
+        step, topology = studio.supersampling, Topology.of(mesh.faces) if topology is None else topology
         size = (step * intrinsics.height, step * intrinsics.width)
         clip = project(vertices, camera, intrinsics.resized(size[1], size[0]))
         fragments = rasterize(clip, mesh.faces, size, cull="back" if topology.closed else "none")

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..representations.camera import Intrinsics, OrbitCamera, to_camera
 from ..representations.mesh import SkinnedMesh
 from ..representations.motion.clip import Clip
+from ..representations.rendering.topology import Topology
 from ..representations.skeleton import Skeleton, forward_kinematics
 from ..representations.skinning import skin
 from .studio import Studio, photograph
@@ -101,10 +102,11 @@ def _frames(
     mesh: SkinnedMesh, texture: Tensor | None, posed: Tensor, camera: OrbitCamera, config: TurntableConfig
 ) -> Iterator[Tensor]:
     texture = None if texture is None else texture.detach().cpu()
+    topology = Topology.of(mesh.faces)
     # A few at a time: the renderer shares pictures among the processor's cores.
     for index in torch.arange(len(posed)).split(4):
         lens = Intrinsics.from_field_of_view(config.field_of_view_deg, config.size, config.size, len(index))
-        pictures = photograph(posed[index], mesh, camera.select(index), lens, texture, config.studio)
+        pictures = photograph(posed[index], mesh, camera.select(index), lens, texture, config.studio, topology)
         yield from pictures.color
 
 

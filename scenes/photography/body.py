@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int32, Int64, UInt8
 
 from . import body_kernel as kernel
-from .light import Light
+from .light import Light, linear_from_srgb
 from .noise import tiles
 from .shadow import ShadowMaps
 from .sitter import Sitter
@@ -117,8 +117,7 @@ def _pyramid(texture: UInt8[np.ndarray, "H W 3"]) -> tuple[np.ndarray, np.ndarra
     scale = _TEXTURE_SIDE / max(texture.shape[:2])
     if scale < 1:
         texture = cv2.resize(texture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    encoded = np.arange(256) / 255
-    decode = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    decode = linear_from_srgb(np.arange(256) / 255).astype(np.float32)
     steps: list[np.ndarray] = [decode[texture]]
     while min(steps[-1].shape[:2]) > 4:
         height, width = steps[-1].shape[:2]

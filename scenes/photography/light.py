@@ -46,6 +46,11 @@ class Light:
         return float((self.sun * max(self.direction[1], 0.0) + self.sky).mean())
 
 
+def linear_from_srgb(encoded: Float64[np.ndarray, "*S"]) -> Float64[np.ndarray, "*S"]:
+    """Light behind sRGB-encoded values in [0, 1] (IEC 61966-2-1)."""
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+
+
 def draw_light(rng: np.random.Generator, config: LightConfig, camera_azimuth_deg: float, indoors: bool) -> Light:
     """The light of a photo that is taken from this azimuth."""
     overcast = rng.random() < config.overcast_share and not indoors

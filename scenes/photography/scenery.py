@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from . import far_kernel, ground_kernel
-from .light import Light
+from .light import Light, linear_from_srgb
 
 _Option = TypeVar("_Option")
 Place = Literal["meadow", "steppe", "sand", "snow", "earth", "rock", "forest", "room"]
@@ -138,5 +138,4 @@ def _pick(rng: np.random.Generator, options: Sequence[_Option]) -> _Option:
 
 def _linear(code: str) -> Float64[np.ndarray, " 3"]:
     """The light behind an sRGB colour in hexadecimal."""
-    encoded = np.array([int(code[k : k + 2], 16) for k in (0, 2, 4)]) / 255
-    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    return linear_from_srgb(np.array([int(code[k : k + 2], 16) for k in (0, 2, 4)]) / 255)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from .blueprint import Blueprint, Bone, Point
-from .loft import Loft
+from .loft import Loft, round_stations
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _body(shape: BirdShape, path: tuple[Point, ...]) -> Loft:
 
 def _neck(shape: BirdShape, base: Point, top: Point) -> Loft:
     r0, r1 = shape.neck_radius
-    rows = tuple((u, r, r, r) for u, r in ((-0.5, r0), (0.1, r0), (0.6, 0.5 * (r0 + r1)), (1.15, r1)))
+    rows = round_stations(((-0.5, r0), (0.1, r0), (0.6, 0.5 * (r0 + r1)), (1.15, r1)))
     return Loft(
         "neck", (base, top), ("neck",), ("neck",), rows, caps=(0.7, 0.6), rings=20, spokes=20, course=(1.0, 1.0)
     )
@@ -159,7 +159,7 @@ def _eye_place(shape: BirdShape, top: Point) -> Point:
 
 def _eye(shape: BirdShape, top: Point) -> Loft:
     (x, y, z), r = _eye_place(shape, top), shape.eye
-    rows = ((0.0, r, r, r), (1.0, r, r, r))
+    rows = round_stations(((0.0, r), (1.0, r)))
     path = ((x, y, z - 0.02 * r), (x, y, z + 0.02 * r))
     return Loft("left_eye", path, ("head",), ("left_eye",), rows, (1.0, 1.0), 2.0, 12, 14)
 

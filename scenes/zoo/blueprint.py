@@ -7,6 +7,7 @@ body goes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -68,22 +69,19 @@ def assemble(blueprint: Blueprint) -> Pieces:
     skeleton = _skeleton(blueprint)
     names, vertices, faces, weights, parts, s, theta, course, piece = ([] for _ in range(9))
     count = 0
-    for loft in blueprint.lofts:
-        swept = sweep(loft)
-        for mirrored in (False, True) if loft.name.startswith("left") else (False,):
-            names.append(mirror_name(loft.name) if mirrored else loft.name)
-            points = torch.from_numpy(swept.vertices * (-1.0 if mirrored else 1.0, 1.0, 1.0))
-            triangles = torch.from_numpy(swept.faces[:, ::-1].copy() if mirrored else swept.faces)
-            vertices.append(points)
-            faces.append(triangles + count)
-            weights.append(_weights(loft, swept, skeleton, mirrored))
-            part, share, angle = _addresses(loft, swept, skeleton, mirrored)
-            parts.append(part)
-            s.append(share)
-            theta.append(angle)
-            course.append(torch.from_numpy(swept.course))
-            piece.append(torch.full((len(points),), len(names) - 1))
-            count += len(points)
+    for loft, swept, mirrored, points in _sides(blueprint):
+        names.append(mirror_name(loft.name) if mirrored else loft.name)
+        triangles = torch.from_numpy(swept.faces[:, ::-1].copy() if mirrored else swept.faces)
+        vertices.append(points)
+        faces.append(triangles + count)
+        weights.append(_weights(loft, swept, skeleton, mirrored))
+        part, share, angle = _addresses(loft, swept, skeleton, mirrored)
+        parts.append(part)
+        s.append(share)
+        theta.append(angle)
+        course.append(torch.from_numpy(swept.course))
+        piece.append(torch.full((len(points),), len(names) - 1))
+        count += len(points)
     part = torch.cat(parts)
     mesh = SkinnedMesh(
         torch.cat(vertices).float(),
@@ -97,13 +95,15 @@ def assemble(blueprint: Blueprint) -> Pieces:
 
 def place(blueprint: Blueprint) -> tuple[Float[Tensor, "V 3"], Skeleton]:
     """The vertices that `assemble` gives, and the skeleton: all that sets individuals of a species apart."""
-    vertices = []
+    return torch.cat([points for *_, points in _sides(blueprint)]).float(), _skeleton(blueprint)
+
+
+def _sides(blueprint: Blueprint) -> Iterator[tuple[Loft, Swept, bool, Float[Tensor, "V 3"]]]:
+    """Every piece in order: its loft, the loft's surface, whether it is the mirror image of that, and its vertices."""
     for loft in blueprint.lofts:
-        points = torch.from_numpy(sweep(loft).vertices)
-        vertices.append(points)
-        if loft.name.startswith("left"):
-            vertices.append(points * torch.tensor([-1.0, 1.0, 1.0]))
-    return torch.cat(vertices).float(), _skeleton(blueprint)
+        swept = sweep(loft)
+        for mirrored in (False, True) if loft.name.startswith("left") else (False,):
+            yield loft, swept, mirrored, torch.from_numpy(swept.vertices * (-1.0 if mirrored else 1.0, 1.0, 1.0))
 
 
 def _skeleton(blueprint: Blueprint) -> Skeleton:

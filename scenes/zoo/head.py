@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from .blueprint import Bone, Point
-from .loft import Loft
+from .loft import Loft, round_stations
 
 Place = tuple[float, float, float]
 """(f, up, out) in head lengths."""
@@ -115,7 +115,7 @@ def head_lofts(head: HeadShape, joint: Point, course: float) -> list[Loft]:
     ball = (head.at((f - 0.02 * radius, up, out), joint), head.at((f + 0.02 * radius, up, out), joint))
     r = size * radius
     lofts.append(
-        Loft("left_eye", ball, ("head",), ("left_eye",), ((0.0, r, r, r), (1.0, r, r, r)), (1.0, 1.0), 2.0, 12, 14)
+        Loft("left_eye", ball, ("head",), ("left_eye",), round_stations(((0.0, r), (1.0, r))), (1.0, 1.0), 2.0, 12, 14)
     )
     if head.ear is not None:
         lofts.append(_ear(head, head.ear, joint))
@@ -154,7 +154,7 @@ def _horn(head: HeadShape, horn: HornShape, joint: Point) -> Loft:
     path = tuple(head.at(place, joint) for place in horn.points)
     n = len(path) - 1
     r0, r1 = (head.length * r for r in horn.radius)
-    rows = ((-0.1, r0, r0, r0), (0.5 * n, 0.5 * (r0 + r1), 0.5 * (r0 + r1), 0.5 * (r0 + r1)), (float(n), r1, r1, r1))
+    rows = round_stations(((-0.1, r0), (0.5 * n, 0.5 * (r0 + r1)), (float(n), r1)))
     return Loft(
         f"left_{horn.name}", path, ("head",) * n, ("left_horn",) * n, rows, caps=(0.5, 1.0), exponent=2.0,
         rings=10 + 6 * n, spokes=12,
@@ -164,8 +164,8 @@ def _horn(head: HeadShape, horn: HornShape, joint: Point) -> Loft:
 def _proboscis(head: HeadShape, proboscis: ProboscisShape, joint: Point) -> Loft:
     path = tuple(head.at(place, joint) for place in proboscis.points)
     r0, r1 = (head.length * r for r in proboscis.radius)
-    rows = tuple((u, *(3 * (r1 + (r0 - r1) * (1 - u / 4) ** 1.5,))) for u in (0.0, 1.0, 2.0, 3.0, 4.0))
-    rows = ((-0.25, *rows[0][1:]), *rows)
+    tapered = [(u, r1 + (r0 - r1) * (1 - u / 4) ** 1.5) for u in (0.0, 1.0, 2.0, 3.0, 4.0)]
+    rows = round_stations([(-0.25, tapered[0][1]), *tapered])
     return Loft(
         "proboscis", path, tuple(f"proboscis_{k}" for k in (1, 2, 3, 4)), ("proboscis",) * 4, rows, caps=(0.5, 0.4),
         exponent=2.0, rings=36, spokes=18,

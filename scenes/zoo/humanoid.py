@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from .blueprint import Blueprint, Bone, Point
-from .loft import Loft
+from .loft import Loft, round_stations
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def _torso(shape: HumanoidShape, path: tuple[Point, ...]) -> Loft:
 
 def _neck(shape: HumanoidShape, base: Point, top: Point) -> Loft:
     r = min(0.034 * shape.girth, 0.55 * shape.head)
-    rows = ((-0.4, 1.2 * r, 1.2 * r, 1.2 * r), (0.3, r, r, r), (1.3, r, r, r))
+    rows = round_stations(((-0.4, 1.2 * r), (0.3, r), (1.3, r)))
     return Loft("neck", (base, top), ("neck",), ("neck",), rows, caps=(0.5, 0.5), exponent=2.0, rings=16, spokes=18)
 
 
@@ -185,7 +185,7 @@ def _bunch(shape: HumanoidShape, top: Point) -> Loft:
         (0.85 * r, top[1] + 2.0 * r, top[2] - 0.35 * r), (1.55 * r, top[1] + 1.7 * r, top[2] - 0.5 * r),
         (1.8 * r, top[1] + 0.8 * r, top[2] - 0.45 * r), (1.75 * r, top[1] - 0.2 * r, top[2] - 0.4 * r),
     )  # fmt: skip
-    rows = tuple((u, k * t, k * t, k * t) for u, k in ((-0.1, 0.6), (0.6, 0.8), (1.4, 1.0), (2.3, 0.9), (3.0, 0.3)))
+    rows = round_stations((u, k * t) for u, k in ((-0.1, 0.6), (0.6, 0.8), (1.4, 1.0), (2.3, 0.9), (3.0, 0.3)))
     return Loft(
         "left_bunch", path, ("head",) * 3, ("head",) * 3, rows, caps=(0.5, 1.0), rings=26, spokes=16, host="head"
     )
@@ -209,7 +209,7 @@ def _thumb(shape: HumanoidShape, wrist: Point, tip: Point) -> Loft:
         x, y, z = (p + t * (q - p) for p, q in zip(wrist, tip, strict=True))
         return (x, y, z + forward * g)
 
-    rows = tuple((u, r * g, r * g, r * g) for u, r in ((0.0, 0.014), (1.0, 0.0135)))
+    rows = round_stations(((0.0, 0.014 * g), (1.0, 0.0135 * g)))
     return Loft(
         "left_thumb",
         (along(0.2, 0.018), along(0.6, 0.046)),

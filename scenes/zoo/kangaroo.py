@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from .blueprint import Blueprint, Bone, Point
 from .head import EarShape, HeadShape, head_bones, head_lofts, head_marks
-from .loft import Loft
-from .quadruped import LANDMARKS
+from .loft import Loft, round_stations
+from .quadruped import LANDMARKS, LegKind, Row, leg_bones, leg_chain, tail_bones
 
 _HEAD = (
     (0.0, 0.18, 0.18, 0.19), (0.15, 0.22, 0.22, 0.22), (0.32, 0.2, 0.24, 0.21), (0.52, 0.15, 0.2, 0.155),
@@ -80,24 +80,16 @@ def kangaroo(shape: KangarooShape) -> Blueprint:
         Bone("chest", "spine", "trunk_front", chest, base),
         Bone("neck", "chest", "neck", base, top),
         *head_bones(shape.head, top),
+        *tail_bones(tail),
+        *leg_bones("front", fore),
+        *leg_bones("hind", hind),
     ]
-    for k in range(3):
-        bones.append(Bone(f"tail_{k + 1}", f"tail_{k}" if k else "hips", f"tail_{k + 1}", tail[k], tail[k + 1]))
-    for names, parent, kind, points in (
-        (("shoulder", "elbow", "wrist", "front_paw"), "chest", "front", fore),
-        (("hip", "knee", "hock", "back_paw"), "hips", "hind", hind),
-    ):
-        for k, (name, part) in enumerate(zip(names, ("upper", "lower", "cannon", "foot"), strict=True)):
-            above = f"left_{names[k - 1]}" if k else parent
-            bones.append(Bone(f"left_{name}", above, f"left_{kind}_{part}", points[k], points[k + 1]))
     g = shape.girth
     trunk = tuple((u, g * a, g * b0, g * b1) for u, a, b0, b1 in (
         (-0.75, 0.1, 0.14, 0.14), (-0.3, 0.21, 0.26, 0.22), (0.2, 0.235, 0.29, 0.22), (0.9, 0.205, 0.26, 0.19),
         (1.6, 0.17, 0.21, 0.16), (2.3, 0.15, 0.17, 0.14), (3.0, 0.1, 0.12, 0.11)))  # fmt: skip
     neck = ((-0.3, 0.1, 0.12, 0.12), (0.2, 0.1, 0.12, 0.115), (0.7, 0.08, 0.095, 0.095), (1.1, 0.075, 0.085, 0.085))
-    tail_rows = tuple(
-        (u, r, r, r) for u, r in ((-0.5, 0.17 * g), (0.0, 0.16 * g), (1.0, 0.1), (2.0, 0.062), (3.0, 0.032))
-    )
+    tail_rows = round_stations(((-0.5, 0.17 * g), (0.0, 0.16 * g), (1.0, 0.1), (2.0, 0.062), (3.0, 0.032)))
     lofts = [
         Loft("trunk", (hip, spine, chest, base), ("hips", "spine", "chest"), ("trunk_rear", "trunk_middle",
             "trunk_front"),
@@ -107,17 +99,14 @@ def kangaroo(shape: KangarooShape) -> Blueprint:
         Loft("tail", tuple(tail), ("tail_1", "tail_2", "tail_3"), ("tail_1", "tail_2", "tail_3"), tail_rows,
              caps=(0.5, 1.0), rings=28, spokes=18, course=(-0.2, -1.0)),
     ]  # fmt: skip
-    for kind, points, rows, names in (
-        ("front", fore, _FORE, ("shoulder", "elbow", "wrist", "front_paw")),
-        ("hind", hind, _HIND, ("hip", "knee", "hock", "back_paw")),
-    ):
+    legs: tuple[tuple[LegKind, list[Point], tuple[Row, ...]], ...] = (("front", fore, _FORE), ("hind", hind, _HIND))
+    for kind, points, rows in legs:
         thick = tuple((u, *(shape.legs * r for r in radii)) for u, *radii in rows)
         lofts.append(
             Loft(
                 f"left_{kind}_leg",
                 tuple(points),
-                tuple(f"left_{name}" for name in names),
-                tuple(f"left_{kind}_{part}" for part in ("upper", "lower", "cannon", "foot")),
+                *leg_chain(kind),
                 thick,
                 caps=(0.7, 0.8),
                 rings=40,

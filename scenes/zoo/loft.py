@@ -12,6 +12,7 @@ ends close as ellipsoids. Each vertex knows its chart address and which bones ca
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +62,11 @@ class Loft:
     host: str | None = None
     """Where a piece has no part of its own: the part on whose bone it sits (its first joint's); it then takes that
     part's addresses."""
+
+
+def round_stations(pairs: Iterable[tuple[float, float]]) -> tuple[tuple[float, float, float, float], ...]:
+    """Stations of circular sections from (u, radius)."""
+    return tuple((u, radius, radius, radius) for u, radius in pairs)
 
 
 @dataclass(frozen=True, eq=False)

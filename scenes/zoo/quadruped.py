@@ -8,15 +8,17 @@ the trunk pitched up.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
 from .blueprint import Blueprint, Bone, Point
 from .head import HeadShape, head_bones, head_lofts, head_marks
-from .loft import Loft
+from .loft import Loft, round_stations
 
 Row = tuple[float, float, float, float]
+LegKind = Literal["front", "hind"]
 
 _HOOF_FORE: tuple[Row, ...] = (
     (-0.35, 0.05, 0.09, 0.08), (0.2, 0.085, 0.14, 0.13), (0.75, 0.075, 0.11, 0.10), (1.0, 0.064, 0.085, 0.078),
@@ -47,6 +49,8 @@ _COLUMN: tuple[Row, ...] = (
 )  # fmt: skip
 
 _FEET = {"hoof": (_HOOF_FORE, _HOOF_HIND), "paw": (_PAW_FORE, _PAW_HIND), "column": (_COLUMN, _COLUMN)}
+_TOES = {"hoof": 0.12, "paw": 0.4, "column": 0.12}
+"""Height of the toe's end, in foot heights: hooves and columns stand on it, paws lie."""
 _SOLE = 0.12
 """What is left of the height below the ground: soles are flat."""
 
@@ -74,15 +78,15 @@ class LegShape:
         drops = (n * math.cos(math.radians(a)) for n, a in zip(self.bones, self.angles_deg, strict=True))
         return sum(drops) + self.foot[0]
 
-    def points(self, top_z: float) -> tuple[Point, ...]:
-        """Joints from the top to the ground and the toe's end."""
+    def points(self, top_z: float, toe: float) -> tuple[Point, ...]:
+        """Joints from the top to the ground and the toe's end, which is at the height `toe`, in foot heights."""
         y, z = self.height, top_z
         places = [(y, z)]
         for length, angle in zip(self.bones, self.angles_deg, strict=True):
             y -= length * math.cos(math.radians(angle))
             z += length * math.sin(math.radians(angle))
             places.append((y, z))
-        places.append((0.12 * self.foot[0] if self.foot[1] < self.foot[0] else 0.4 * self.foot[0], z + self.foot[1]))
+        places.append((toe * self.foot[0], z + self.foot[1]))
         top, ground = self.apart
         # Legs stand slightly inward below the elbow or knee.
         shares = (0.0, 0.45, 0.9, 1.0, 1.0)
@@ -154,8 +158,6 @@ class CrestShape:
     height: float
     """Above the neck, in trunk lengths."""
     width: float = 0.024
-    droop: float = 0.0
-    """How far it hangs over sideways, in trunk lengths; lofts are symmetric, so it widens to both sides."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,8 @@ class QuadrupedShape:
 
 def quadruped(shape: QuadrupedShape) -> Blueprint:
     """The body of a four-footed animal, standing; feet at y = 0, hips behind the origin."""
-    fore, hind, trunk = shape.fore.points(0.5), shape.hind.points(-0.5), _trunk(shape)
+    toe = _TOES[shape.feet]
+    fore, hind, trunk = shape.fore.points(0.5, toe), shape.hind.points(-0.5, toe), _trunk(shape)
     base, top = _neck_ends(shape)
     bones = [
         Bone("hips", None, "trunk_rear", trunk.path[0], trunk.path[1]),
@@ -188,15 +191,7 @@ def quadruped(shape: QuadrupedShape) -> Blueprint:
         *head_bones(shape.head, top),
     ]
     tail = _tail_path(shape)
-    for k in range(3):
-        bones.append(Bone(f"tail_{k + 1}", f"tail_{k}" if k else "hips", f"tail_{k + 1}", tail[k], tail[k + 1]))
-    for names, parent, kind, points in (
-        (("shoulder", "elbow", "wrist", "front_paw"), "chest", "front", fore),
-        (("hip", "knee", "hock", "back_paw"), "hips", "hind", hind),
-    ):
-        for k, (name, part) in enumerate(zip(names, ("upper", "lower", "cannon", "foot"), strict=True)):
-            above = f"left_{names[k - 1]}" if k else parent
-            bones.append(Bone(f"left_{name}", above, f"left_{kind}_{part}", points[k], points[k + 1]))
+    bones += [*tail_bones(tail), *leg_bones("front", fore), *leg_bones("hind", hind)]
     lofts = [
         trunk,
         _neck(shape, base, top),
@@ -210,6 +205,29 @@ def quadruped(shape: QuadrupedShape) -> Blueprint:
         lofts.append(_crest(shape, shape.crest, base, top))
     marks = head_marks(shape.head, top)
     return Blueprint("quadruped", tuple(bones), tuple(lofts), LANDMARKS, marks)
+
+
+_LEG_JOINTS = {"front": ("shoulder", "elbow", "wrist", "front_paw"), "hind": ("hip", "knee", "hock", "back_paw")}
+_LEG_PARTS = ("upper", "lower", "cannon", "foot")
+
+
+def tail_bones(points: Sequence[Point]) -> list[Bone]:
+    """The three bones of a tail through four points; it hangs on the hips."""
+    return [
+        Bone(f"tail_{k + 1}", f"tail_{k}" if k else "hips", f"tail_{k + 1}", points[k], points[k + 1]) for k in range(3)
+    ]
+
+
+def leg_bones(kind: LegKind, points: Sequence[Point]) -> list[Bone]:
+    """The four bones of a left leg through five points; front legs hang on the chest, hind legs on the hips."""
+    joints, parts = leg_chain(kind)
+    above = ("chest" if kind == "front" else "hips", *joints)
+    return [Bone(joints[k], above[k], parts[k], points[k], points[k + 1]) for k in range(4)]
+
+
+def leg_chain(kind: LegKind) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Joints of a left leg from the top down, and the part of each one's bone."""
+    return tuple(f"left_{name}" for name in _LEG_JOINTS[kind]), tuple(f"left_{kind}_{part}" for part in _LEG_PARTS)
 
 
 LANDMARKS = {
@@ -304,13 +322,7 @@ def _tail_path(shape: QuadrupedShape) -> tuple[Point, ...]:
 def _tail(shape: QuadrupedShape, path: tuple[Point, ...]) -> list[Loft]:
     joints = ("tail_1", "tail_2", "tail_3")
     r0, r1, r2 = shape.tail.radius
-    rows = (
-        (-0.3, r0, r0, r0),
-        (0.3, r0, r0, r0),
-        (1.5, r1, r1, r1),
-        (2.6, r2, r2, r2),
-        (3.0, 0.8 * r2, 0.8 * r2, 0.8 * r2),
-    )
+    rows = round_stations(((-0.3, r0), (0.3, r0), (1.5, r1), (2.6, r2), (3.0, 0.8 * r2)))
     lofts = [Loft("tail", path, joints, joints, rows, caps=(0.5, 1.0), rings=24, spokes=14, course=(-0.2, -1.3))]
     radius, length = shape.tail.tuft
     if radius:
@@ -318,11 +330,7 @@ def _tail(shape: QuadrupedShape, path: tuple[Point, ...]) -> list[Loft]:
         way = math.dist(end, before)
         back = (0.0, (end[1] - before[1]) / way, (end[2] - before[2]) / way)
         start, tip = _beyond(end, back, -0.35 * length), _beyond(end, back, length)
-        rows = (
-            (0.0, 0.5 * radius, 0.5 * radius, 0.5 * radius),
-            (0.4, radius, radius, radius),
-            (1.0, 0.4 * radius, 0.4 * radius, 0.4 * radius),
-        )
+        rows = round_stations(((0.0, 0.5 * radius), (0.4, radius), (1.0, 0.4 * radius)))
         lofts.append(
             Loft(
                 "tuft",
@@ -339,17 +347,15 @@ def _tail(shape: QuadrupedShape, path: tuple[Point, ...]) -> list[Loft]:
     return lofts
 
 
-def _leg(kind: str, points: tuple[Point, ...], leg: LegShape, rows: tuple[Row, ...]) -> Loft:
-    names = ("shoulder", "elbow", "wrist", "front_paw") if kind == "front" else ("hip", "knee", "hock", "back_paw")
+def _leg(kind: LegKind, points: tuple[Point, ...], leg: LegShape, rows: tuple[Row, ...]) -> Loft:
     stations = []
     for u, *radii in rows:
         upper = min(max(1.2 - u, 0.0), 1.0)
         factor = leg.girth * (1 + upper * (leg.muscle - 1))
         stations.append((u, *(factor * r for r in radii)))
     return Loft(
-        f"left_{kind}_leg", points, tuple(f"left_{name}" for name in names),
-        tuple(f"left_{kind}_{part}" for part in ("upper", "lower", "cannon", "foot")),
-        tuple(stations), caps=(0.7, 0.55), rings=40, spokes=18, blend=0.22, floor=(0.0, _SOLE),
+        f"left_{kind}_leg", points, *leg_chain(kind), tuple(stations), caps=(0.7, 0.55), rings=40, spokes=18,
+        blend=0.22, floor=(0.0, _SOLE),
         course=(1.0 if kind == "front" else 0.0, -1.7), trunk_course=0.5,
     )  # fmt: skip
 

@@ -57,7 +57,7 @@ def sit(species: str, count: int, generator: torch.Generator, config: Photograph
     with torch.no_grad():
         body = make_body(mean, draw(vary(kind.shape, random)))
         sitter = dress(kind, mean, body, random)
-        rotations, shifts, names = _moments(kind, mean, body, count, generator)
+        rotations, shifts, names = _moments(kind, body, count, generator)
         transforms = forward_kinematics(body.skeleton, rotations)
         transforms[..., 3] += shifts[:, None]
         on_ground = _posed(body, sitter, transforms, names)
@@ -99,7 +99,7 @@ def _clips(species: str) -> tuple[Clip, ...]:
 
 
 def _moments(
-    kind: Species, mean: Archetype, body: Body, count: int, generator: torch.Generator
+    kind: Species, body: Body, count: int, generator: torch.Generator
 ) -> tuple[Float[Tensor, "B J 4"], Float[Tensor, "B 3"], tuple[str, ...]]:
     """Rotations with the root's own turn, its shifts, and what it is doing."""
     moments = draw_moments(_clips(kind.name), count, generator, list(kind.motions.values()))

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from ...representations.chart import VERSION
 from ..atomic import atomic_write
@@ -61,7 +59,7 @@ def write_zoo(
         return
     sitting = sit(subject, photo_count, generator, config)
     write_collection(folder, sitting.sitter, sitting.poses, sitting.shots, {**about, "subject": subject})
-    _write_joints(folder / "truth" / "joints.json", sitting, sitting.joints)
+    _write_joints(folder / "truth" / "joints.json", sitting)
 
 
 def is_zoo(folder: Path) -> bool:
@@ -81,8 +79,9 @@ def _clear(folder: Path, overwrite: bool) -> None:
     shutil.rmtree(folder)
 
 
-def _write_joints(path: Path, sitting: Sitting, joints: Float[Tensor, "B J 3"]) -> None:
-    places = {f"{k:03d}": [[round(x, 6) for x in joint] for joint in pose] for k, pose in enumerate(joints.tolist())}
+def _write_joints(path: Path, sitting: Sitting) -> None:
+    poses = enumerate(sitting.joints.tolist())
+    places = {f"{k:03d}": [[round(x, 6) for x in joint] for joint in pose] for k, pose in poses}
     content = {"names": sitting.skeleton.names, "parents": sitting.skeleton.parents, "photos": places}
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
