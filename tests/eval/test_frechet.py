@@ -1,7 +1,6 @@
 import pytest
 import torch
 from scipy.linalg import sqrtm
-from torchmetrics.image.fid import FrechetInceptionDistance
 
 from zoetrope.eval.frechet import FeatureStatistics, frechet_distance
 
@@ -33,6 +32,9 @@ def test_known_gaussians():
 
 
 def test_it_is_the_textbook_formula_and_torchmetrics():
+    # Imported here, since it takes seconds, and each worker imports what stands above.
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
     a, b = FeatureStatistics.of(features(1)), FeatureStatistics.of(features(2))
     root = sqrtm((a.covariance @ b.covariance).numpy()).real
     textbook = (a.mean - b.mean).square().sum() + (a.covariance + b.covariance).trace() - 2 * root.trace()
