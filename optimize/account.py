@@ -11,6 +11,7 @@ from ..scenes.placement import Accounts, Placement
 from .appearance import Sample, settle
 from .hypothesis import best, circle, neighbours, responsibilities, rivals
 from .observe import View
+from .view_prior import first_azimuths
 from .world_hypothesis import (
     best_worlds,
     circle_of_worlds,
@@ -21,11 +22,21 @@ from .world_hypothesis import (
 )
 
 
-def propose(accounts: Accounts, mesh: SkinnedMesh, view: View, count: int) -> Accounts:
-    """`count` accounts of each photo from all round the circle, whatever `accounts` believed."""
+def propose(
+    accounts: Accounts,
+    mesh: SkinnedMesh,
+    view: View,
+    count: int,
+    views: Float[Tensor, "N A E"] | None = None,
+) -> Accounts:
+    """`count` accounts of each photo from all round the circle, whatever `accounts` believed.
+
+    `views`: what a prior says of each photo's azimuth x elevation; a world of known cameras takes no notice of it.
+    """
     if isinstance(accounts, KnownPlacement):
         return circle_of_worlds(mesh, accounts, view.intrinsics, view.boxes, count)
-    return circle(mesh, accounts.pose.shape[1], view.intrinsics, view.boxes, count)
+    azimuth_deg = None if views is None else first_azimuths(views, count)
+    return circle(mesh, accounts.pose.shape[1], view.intrinsics, view.boxes, count, azimuth_deg)
 
 
 def confront(accounts: Accounts, mirror: Int[Tensor, " J"]) -> Accounts:

@@ -26,6 +26,8 @@ from ..scenes.placement import Accounts, Placement
 from ..scenes.scene import Scene
 from .account import believe, beside, confront, propose, survivors, witness
 from .appearance import Sample, folded, others, sample
+from .canonical_loss import canonical_loss
+from .clue import Clues, Matches, choose_clues, match
 from .hypothesis import least_by_photo
 from .observe import Observations, View
 from .silhouette_loss import camera_prior, pose_prior
@@ -102,6 +104,11 @@ class Descent:
         """Builds of the template that have been tried: loss, scores, and the scene as it stood."""
         self.optimizer: torch.optim.Adam | None = None
         self._topology: Topology | None = None
+        maps = observations.canonical
+        self._clues: Clues | None = None
+        if maps is not None:
+            self._clues = choose_clues(maps, observations.at(maps.foreground.shape[1]).mask)
+        self._matches: Matches | None = None
 
     @property
     def stage(self) -> Stage:
@@ -141,7 +148,9 @@ class Descent:
                 raise ValueError(f"stage {stage.name!r} proposes views, which needs parts that are not yet united")
             scene.surface.set_level(stage.level)
             view = self.observations.at(stage.size)
-            scene.placement = propose(placement, scene.surface.shared(), view, stage.hypotheses)
+            maps = self.observations.canonical
+            views = None if maps is None else maps.view
+            scene.placement = propose(placement, scene.surface.shared(), view, stage.hypotheses, views)
         else:
             if self.scores is None:
                 self.score()
@@ -187,7 +196,9 @@ class Descent:
         if isinstance(scene.surface, PartSurfaces):
             scene.surface.set_level(stage.level)
             self._set_cutoff()
-        self._topology = Topology.of(scene.surface.shared().faces)
+        mesh = scene.surface.shared()
+        self._topology = Topology.of(mesh.faces)
+        self._matches = None if self._clues is None else match(self._clues, mesh)
         self.optimizer = torch.optim.Adam(parameter_groups(scene, stage.free, stage.rates), betas=(0.9, 0.99))
 
     def score(self) -> Float[Tensor, " B"]:
@@ -293,6 +304,17 @@ class Descent:
         if weights.texture > 0 and self.paint is not None:
             expected, colors = self.paint.index_select(0, photo), view.opponent.index_select(0, photo)
             terms["texture"] = weights.texture * texture_loss(clip, mesh.faces, self._topology, expected, colors, mask)
+        if weights.canonical > 0 and self._clues is not None:
+            assert self._matches is not None
+            terms["canonical"] = weights.canonical * canonical_loss(
+                self._clues,
+                self._matches,
+                mesh,
+                scene.transforms(),
+                placement,
+                view.intrinsics,
+                weights.canonical_reach,
+            )
         sight = Sight(mesh, vertices, clip, seen, view, placement)
         for term in self.terms:
             terms[term.name] = term.weight * term(sight)

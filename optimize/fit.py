@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 
 from ..eval.run_score import score_run
+from ..priors.canonical import CanonicalMaps
 from ..representations.camera import OrbitCamera
 from ..representations.part_surface import PartSurfaces
 from ..representations.template import template
@@ -34,6 +36,10 @@ CHECKPOINT_INTERVAL = 25
 """Steps between checkpoints; a stage's last step has one as well."""
 
 
+Canonicalize = Callable[[Observations], CanonicalMaps]
+"""Canonical maps of a collection's square crops, on the device of the observations."""
+
+
 @dataclass(frozen=True)
 class RunResult:
     """What a fit leaves behind."""
@@ -44,9 +50,10 @@ class RunResult:
     """What scores.json says: mask overlap, thickness, whether the mesh is closed."""
 
 
-def fit(config: FitConfig) -> RunResult:
+def fit(config: FitConfig, canonicalize: Canonicalize | None = None) -> RunResult:
     """Fits one subject to the photos of `config` and writes its run folder.
 
+    `canonicalize` stands in for the canonical network; without it a fit has no semantic prior yet.
     Raises InputError where photos or options cannot be used; nothing has been written then but `config.json`.
     Raises FloatingPointError, naming the step and the term, if a loss is no longer finite.
     """
@@ -54,6 +61,8 @@ def fit(config: FitConfig) -> RunResult:
     device = choose_device(config.device)
     collection = load_collection(config.photos, config.masks, config.cameras, show_progress=True)  # type: ignore[arg-type]
     observations = Observations(collection, device)
+    if canonicalize is not None:
+        observations.canonical = canonicalize(observations)
     stages = schedule(config)
     scene = first_scene(config, observations)
     with open_run(config) as run:

@@ -26,15 +26,19 @@ def circle(
     intrinsics: Intrinsics,
     boxes: Float[Tensor, "N 4"],
     count: int,
+    azimuth_deg: Float[Tensor, "N {count}"] | None = None,
 ) -> Placement:
-    """`count` evenly spaced azimuths for each of N photos, at the usual elevation, unposed.
+    """`count` azimuths for each of N photos, evenly spaced unless given, at the usual elevation, unposed.
 
     Distance and offset are such that the projected mesh fills the mask's box (left, top, right, bottom in crop pixels)
     as well as a pinhole camera can: same centre, same geometric mean of width and height.
     """
     photo_count = boxes.shape[0]
     photo = torch.arange(photo_count, device=boxes.device).repeat_interleave(count)
-    azimuth = (torch.arange(count, device=boxes.device) * (360 / count)).repeat(photo_count)
+    if azimuth_deg is None:
+        azimuth = (torch.arange(count, device=boxes.device) * (360 / count)).repeat(photo_count)
+    else:
+        azimuth = azimuth_deg.reshape(-1)
     lens = intrinsics.select(photo)
     box = boxes[photo]
     size = torch.stack([box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]], dim=1)

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..priors.canonical import CanonicalMaps
 from ..representations.camera import Intrinsics
 from ..representations.rendering.silhouette import distance_maps
 from ..scenes.collection import Collection
@@ -73,6 +74,8 @@ class Observations:
         self.crops: tuple[Crop, ...] = tuple(crop_for_photo(photo, CROP_MARGIN) for photo in self.photos)
         self.focal_px: tuple[float, ...] = tuple(_focal(photo) for photo in self.photos)
         self.device = device
+        self.canonical: CanonicalMaps | None = None
+        """What a canonical network says of the crops, whose sides its maps span; None where there is no such prior."""
         # Few sizes occur in a fit; photos and crops never change.
         self.at = lru_cache(maxsize=None)(self._at)
 

@@ -22,6 +22,10 @@ class Weights:
     it decides between the accounts of a photo."""
     texture: float = 0.0
     """Squared difference of rendered colours, put there by the other photos, and the photo's own."""
+    canonical: float = 0.02
+    """Distance of pixels from where the points that canonical maps name are seen; only where there is such a prior."""
+    canonical_reach: float = 0.06
+    """Distance, in parts of the picture's side, at which such a pixel counts half."""
     pose: float = 0.016
     """Squared rotation of each joint away from the shared rest pose, in standard deviations of its range."""
     pose_limit: float = 1.0
