@@ -7,7 +7,7 @@ import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -22,16 +22,16 @@ from ..representations.rendering.topology import Topology
 from ..representations.unite import unite
 from ..representations.united_surface import UnitedSurface
 from ..scenes.known_placement import KnownPlacement
-from ..scenes.placement import Accounts, Placement
+from ..scenes.placement import Placement
 from ..scenes.scene import Scene
 from .account import believe, beside, confront, propose, survivors, witness
 from .appearance import Sample, folded, others, sample
-from .canonical_loss import canonical_loss
-from .clue import Clues, Matches, choose_clues, match
 from .hypothesis import least_by_photo
-from .observe import Observations, View
+from .observe import Observations
+from .prior_terms import PriorTerms
 from .silhouette_loss import camera_prior, pose_prior
 from .stage import Free, Rates, Stage
+from .term import Sight, Term
 from .texture_loss import texture_loss
 
 _UNITING_LEVEL = 3
@@ -43,29 +43,6 @@ _PAINTING_INTERVAL = 10
 _WARM_UP = 15
 """Steps over which learning rates grow to their full size: Adam's first steps go full length into every direction, the
 useless ones too, before it has seen which gradients are noise."""
-
-
-@dataclass(frozen=True)
-class Sight:
-    """What one step has rendered: all that a loss term may look at."""
-
-    mesh: SkinnedMesh
-    vertices: Float[Tensor, "B V 3"]
-    """Posed, in the world."""
-    clip: Float[Tensor, "B V 4"]
-    coverage: Float[Tensor, "B S S"]
-    view: View
-    placement: Accounts
-
-
-@runtime_checkable
-class Term(Protocol):
-    """An additional loss, such as a semantic one: a name, and a value for every entry."""
-
-    name: str
-    weight: float
-
-    def __call__(self, sight: Sight) -> Float[Tensor, " B"]: ...
 
 
 @dataclass
@@ -104,11 +81,7 @@ class Descent:
         """Builds of the template that have been tried: loss, scores, and the scene as it stood."""
         self.optimizer: torch.optim.Adam | None = None
         self._topology: Topology | None = None
-        maps = observations.canonical
-        self._clues: Clues | None = None
-        if maps is not None:
-            self._clues = choose_clues(maps, observations.at(maps.foreground.shape[1]).mask)
-        self._matches: Matches | None = None
+        self._priors = PriorTerms(observations)
 
     @property
     def stage(self) -> Stage:
@@ -165,12 +138,14 @@ class Descent:
         if stage.united and isinstance(scene.surface, PartSurfaces):
             scene.surface = united(scene.surface)
         self.scores = self.credit = self.paint = None
+        self._priors.leave()
         self.attach()
 
     def _begin(self, build: str) -> None:
         """Puts away what has come of the build before, and starts with the next one."""
         if self.progress.step:
             self._put_away()
+            self._priors.leave(forget=True)
         self.scene.begin(build)
         with torch.no_grad():
             self.scene.rest_pose.zero_()
@@ -188,6 +163,7 @@ class Descent:
         chosen = min(self.contenders, key=lambda contender: contender["loss"])
         self.scene.restore(chosen["scene"])
         self.scores, self.contenders = chosen["scores"], []
+        self._priors.leave(forget=True)
         self.attach()
 
     def attach(self) -> None:
@@ -198,7 +174,7 @@ class Descent:
             self._set_cutoff()
         mesh = scene.surface.shared()
         self._topology = Topology.of(mesh.faces)
-        self._matches = None if self._clues is None else match(self._clues, mesh)
+        self._priors.attach(mesh)
         self.optimizer = torch.optim.Adam(parameter_groups(scene, stage.free, stage.rates), betas=(0.9, 0.99))
 
     def score(self) -> Float[Tensor, " B"]:
@@ -267,6 +243,9 @@ class Descent:
         if stage.weights.texture > 0 and iteration % _PAINTING_INTERVAL == 0 and len(self.observations) > 1:
             self._repaint()
         assert self.credit is not None
+        if iteration % _PAINTING_INTERVAL == 0:
+            scene, view = self.scene, self.observations.at(stage.size)
+            self._priors.renew(scene, view, self.credit, stage.weights, own_shape=self._own_shapes)
         self.optimizer.zero_grad(set_to_none=True)
         entries, shared, logged = self._losses(stage)
         # The shared shape listens to the accounts by how well they explain their photo. The floor leaves every account
@@ -304,17 +283,7 @@ class Descent:
         if weights.texture > 0 and self.paint is not None:
             expected, colors = self.paint.index_select(0, photo), view.opponent.index_select(0, photo)
             terms["texture"] = weights.texture * texture_loss(clip, mesh.faces, self._topology, expected, colors, mask)
-        if weights.canonical > 0 and self._clues is not None:
-            assert self._matches is not None
-            terms["canonical"] = weights.canonical * canonical_loss(
-                self._clues,
-                self._matches,
-                mesh,
-                scene.transforms(),
-                placement,
-                view.intrinsics,
-                weights.canonical_reach,
-            )
+        terms |= self._priors.losses(scene, mesh, vertices, view, weights)
         sight = Sight(mesh, vertices, clip, seen, view, placement)
         for term in self.terms:
             terms[term.name] = term.weight * term(sight)
@@ -350,6 +319,7 @@ class Descent:
             "credit": self.credit,
             "paint": self.paint,
             "contenders": self.contenders,
+            "priors": self._priors.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -361,6 +331,7 @@ class Descent:
         self.optimizer.load_state_dict(state["optimizer"])
         self.scores, self.credit, self.paint = state["scores"], state["credit"], state["paint"]
         self.contenders = state["contenders"]
+        self._priors.restore(state["priors"])
 
 
 def united(parts: PartSurfaces) -> UnitedSurface:

@@ -76,6 +76,8 @@ class Observations:
         self.device = device
         self.canonical: CanonicalMaps | None = None
         """What a canonical network says of the crops, whose sides its maps span; None where there is no such prior."""
+        self.features: Float[Tensor, "N C h h"] | None = None
+        """Feature maps of the crops, of any network; None where there are none."""
         # Few sizes occur in a fit; photos and crops never change.
         self.at = lru_cache(maxsize=None)(self._at)
 
