@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,9 +110,7 @@ class Oracle:
         return found
 
     def _views(self, observations: Observations, flipped: Tensor) -> Tensor:
-        truth = json.loads((self.folder / "truth" / "transforms.json").read_text())
-        azimuths = {photo["stem"]: photo["azimuth"] for photo in truth["photos"]}
-        azimuth = torch.tensor([azimuths[stem] for stem in observations.stems])
+        azimuth = true_azimuths(self.folder, observations.stems)
         azimuth = torch.where(flipped, -azimuth, azimuth)[:, None]
         centre = (torch.arange(36) + 0.5) * 10
 
@@ -121,3 +120,10 @@ class Oracle:
 
         share = self.flaws.mirrored_view
         return ((1 - share) * bump(azimuth) + share * bump(180 - azimuth))[..., None]
+
+
+def true_azimuths(folder: Path, stems: Sequence[str]) -> Tensor:
+    """Azimuths of the photos' cameras in degrees."""
+    truth = json.loads((folder / "truth" / "transforms.json").read_text())
+    azimuths = {photo["stem"]: photo["azimuth"] for photo in truth["photos"]}
+    return torch.tensor([azimuths[stem] for stem in stems])

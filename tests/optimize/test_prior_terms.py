@@ -1,0 +1,107 @@
+"""A fit with semantic priors: their terms are there, any step goes on to the bit, and without them nothing is changed."""
+
+import importlib.util
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from zoetrope.optimize import fit as fitting
+from zoetrope.optimize.checkpoint import Place, load_checkpoint, save_checkpoint
+from zoetrope.optimize.config import FitConfig
+from zoetrope.optimize.descent import Descent
+from zoetrope.optimize.fit import first_scene, fit
+from zoetrope.optimize.journal import read_metrics
+from zoetrope.optimize.observe import Observations
+from zoetrope.optimize.stage import Stage, Weights
+from zoetrope.scenes.collection import load_collection
+
+BODY = frozenset({"camera", "pose", "rest_pose", "length", "girth", "attachment"})
+STAGES = (
+    Stage("camera", 3, 32, frozenset({"camera"}), hypotheses=6, propose="circle", build="standard", level=1),
+    Stage("pose", 2, 32, BODY, hypotheses=2, build="standard", level=1),
+    Stage("camera compact", 2, 32, frozenset({"camera"}), hypotheses=3, propose="circle", build="compact", level=1),
+    Stage("body", 2, 32, BODY, level=1),
+    Stage("shape", 2, 32, BODY | {"deformation"}, level=2, cutoff=(1.0, 4.0)),
+)
+
+
+def _load_oracle() -> Any:
+    path = Path(__file__).with_name("oracle.py")
+    spec = importlib.util.spec_from_file_location("zoetrope_test_oracle", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses look their module up by name.
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+oracle = _load_oracle()
+
+
+@pytest.fixture(scope="module")
+def observations(good_photos: Path) -> Observations:
+    seen = Observations(load_collection(good_photos))
+    seen.canonical = oracle.Oracle(good_photos, size=48)(seen)
+    seen.features = seen.canonical.descriptor
+    return seen
+
+
+def _begun(observations: Observations, stages: tuple[Stage, ...] = STAGES) -> Descent:
+    config = FitConfig(photos=Path("photos"), out=Path("out"))
+    return Descent(first_scene(config, observations), observations, stages)
+
+
+def test_any_step_goes_on_to_the_bit(observations: Observations, tmp_path: Path) -> None:
+    whole, losses = _begun(observations), []
+    for place in whole.steps():
+        losses.append(dict(place.losses))
+        save_checkpoint(
+            tmp_path, whole.state(), Place(whole.stage.name, place.iteration, place.step), name=str(place.step)
+        )
+    assert all("canonical" in step and step["canonical"] > 0 for step in losses)
+    assert all("semantic" in step for step in losses)
+    for step in (2, 4, 6, 8, 10):
+        checkpoint = load_checkpoint(tmp_path, name=str(step))
+        assert checkpoint is not None
+        again = _begun(observations)
+        again.restore(checkpoint.state)
+        assert [dict(place.losses) for place in again.steps()] == losses[step:], f"differs when resumed after {step}"
+        for (name, ours), theirs in zip(
+            whole.scene.state_dict().items(), again.scene.state_dict().values(), strict=True
+        ):
+            assert torch.equal(ours, theirs), f"{name} differs when resumed after step {step}"
+
+
+def test_priors_of_no_weight_change_no_bit(observations: Observations, good_photos: Path) -> None:
+    silent = tuple(replace(stage, weights=Weights(canonical=0.0, semantic=0.0)) for stage in STAGES)
+    bare = Observations(load_collection(good_photos))
+    told = [dict(place.losses) for place in _begun(bare).steps()]
+    # Views come from the maps whatever their weight.
+    unseen = Observations(load_collection(good_photos))
+    unseen.features = observations.features
+    assert [dict(place.losses) for place in _begun(unseen, silent).steps()] == told
+    assert not {"canonical", "semantic"} & set(told[0])
+
+
+def test_views_start_where_the_maps_say(observations: Observations, good_photos: Path) -> None:
+    descent = _begun(observations)
+    descent.prepare()
+    azimuth = descent.scene.placement.camera().orbit().azimuth_deg.detach().reshape(4, 6)
+    true = oracle.true_azimuths(good_photos, observations.stems)
+    assert float(((azimuth[:, 0] - true + 180) % 360 - 180).abs().max()) < 6
+
+
+def test_a_fit_takes_maps_for_its_crops(good_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "write_outputs", lambda *_: {})
+    monkeypatch.setattr(fitting, "score_run", lambda *_: {})
+    flaws = oracle.Flaws(noise=0.05, flipped_photos=0.25, garbage=0.15, mirrored_view=0.4)
+    config = FitConfig(photos=good_photos, out=tmp_path / "out", effort=0.02, device="cpu")
+    fit(config, oracle.Oracle(good_photos, flaws, size=48))
+    lines = read_metrics(tmp_path / "out" / "metrics.jsonl")
+    assert all(0 < line["canonical"] < 0.02 for line in lines)
