@@ -76,7 +76,8 @@ def _rest_points(matches: Matches, mesh: SkinnedMesh) -> tuple[Float[Tensor, "N 
     """The matched points of the resting mesh, and the unit normals there."""
     corner = mesh.vertices.index_select(0, matches.corner.reshape(-1)).reshape(*matches.corner.shape, 3)
     a, b, c = corner.unbind(2)
-    normal = torch.nn.functional.normalize(torch.linalg.cross(b - a, c - a), dim=-1)
+    with torch.no_grad():
+        normal = torch.nn.functional.normalize(torch.linalg.cross(b - a, c - a), dim=-1)
     return (corner * matches.share[..., None]).sum(2), normal
 
 
@@ -88,16 +89,27 @@ def _look(
     placement: Accounts,
     intrinsics: Intrinsics,
 ) -> tuple[Float[Tensor, "B Q 2"], Float[Tensor, "B Q"]]:
-    """Where the posed points are seen, in parts of the crop's side, and the cosine by which they face the camera."""
+    """Where the posed points are seen, in parts of the crop's side, and the cosine by which they face the camera.
+
+    The cosine carries no gradient: a body that turns a place out of sight should not do so to be rid of its pixel.
+    """
     photo, camera = placement.photo, placement.camera()
     batch, joints = transforms.shape[:2]
     blended = matches.skin.index_select(0, photo) @ transforms.reshape(batch, joints, 12)
     blended = blended.reshape(batch, -1, 3, 4)
-    turn, shift = blended[..., :3], blended[..., 3]
-    posed = (turn * place.index_select(0, photo)[:, :, None]).sum(-1) + shift
-    outward = torch.nn.functional.normalize((turn * normal.index_select(0, photo)[:, :, None]).sum(-1), dim=-1)
-    centre = -(camera.rotation().transpose(1, 2) @ camera.translation()[..., None])[..., 0]
-    towards = torch.nn.functional.normalize(centre[:, None] - posed, dim=-1)
+    posed = _turned(blended, place.index_select(0, photo)) + blended[..., 3]
+    with torch.no_grad():
+        outward = _turned(blended, normal.index_select(0, photo))
+        centre = -(camera.rotation().transpose(1, 2) @ camera.translation()[..., None])[..., 0]
+        towards = centre[:, None] - posed
+        length = outward.norm(dim=-1) * towards.norm(dim=-1)
+        facing = (outward * towards).sum(-1) / length.clamp_min(1e-12)
     lens = intrinsics.select(photo)
     pixels = to_pixels(project(posed, camera, lens), lens.width, lens.height)
-    return pixels / lens.width, (outward * towards).sum(-1)
+    return pixels / lens.width, facing
+
+
+def _turned(maps: Float[Tensor, "B Q 3 4"], vectors: Float[Tensor, "B Q 3"]) -> Float[Tensor, "B Q 3"]:
+    """The linear parts of `maps` on `vectors`; column by column, which is several times as fast as a sum over three."""
+    x, y, z = vectors.unbind(-1)
+    return maps[..., 0] * x[..., None] + maps[..., 1] * y[..., None] + maps[..., 2] * z[..., None]

@@ -63,7 +63,7 @@ class Matches:
     """Those of the clues, less where the mesh has no such place: a horn on a hornless template says nothing."""
 
 
-def choose_clues(maps: CanonicalMaps, mask: Float[Tensor, "N H W"], count: int = 96) -> Clues:
+def choose_clues(maps: CanonicalMaps, mask: Float[Tensor, "N H W"], count: int = 64) -> Clues:
     """`count` pixels of each photo under its mask, always the same ones.
 
     Parts get pixels by the square root of their area, or feet and ears would have none. A photo whose maps and mask

@@ -153,7 +153,7 @@ def test_it_draws_camera_and_joints_home() -> None:
             placement.pose.grad.zero_()
         optimizer.step()
     after = losses(clues, placement).detach()
-    assert bool((after < 0.5 * before.detach()).all()), (before, after)
+    assert bool((after < 0.7 * before.detach()).all()), (before, after)
     assert float((torch.rad2deg(placement.azimuth.detach()) - 60).abs().max()) < 3
     assert abs(float(placement.pose[3, elbow, 0].detach())) < 0.4
 

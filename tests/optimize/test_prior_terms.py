@@ -1,4 +1,4 @@
-"""A fit with semantic priors: their terms are there, any step goes on to the bit, and without them nothing is changed."""
+"""A fit with semantic priors: their terms are there, any step goes on to the bit, and without them nothing changes."""
 
 import importlib.util
 import sys
