@@ -48,7 +48,7 @@ class FitConfig:
     cameras: str = "auto"
     """auto keeps the cameras of a transforms.json beside the photos, estimate ignores it, a FILE names another."""
     semantic: str = "auto"
-    """Prior that tells body parts: auto, embedded or timm:NAME; auto is none until an embedded one exists."""
+    """Prior that tells body parts: auto, none, embedded or timm:NAME; auto is none until an embedded one exists."""
     diffusion: str = "auto"
     """Prior that judges novel views: auto, none, embedded, a model id or a local folder; auto is none for now."""
     device: str = "auto"
@@ -129,7 +129,7 @@ def check_supported(config: FitConfig) -> None:
         ("representation", config.representation, ("parts",)),
         ("init", None if config.init is None else str(config.init), (None,)),
         ("masks", config.masks, ("auto", "alpha", "folder")),
-        ("semantic", config.semantic, ("auto",)),
+        ("semantic", config.semantic, ("auto", "none")),
         ("diffusion", config.diffusion, ("auto", "none")),
     ):
         if value not in ready:

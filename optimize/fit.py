@@ -61,7 +61,7 @@ def fit(config: FitConfig, canonicalize: Canonicalize | None = None) -> RunResul
     device = choose_device(config.device)
     collection = load_collection(config.photos, config.masks, config.cameras, show_progress=True)  # type: ignore[arg-type]
     observations = Observations(collection, device)
-    if canonicalize is not None:
+    if canonicalize is not None and config.semantic != "none":
         observations.canonical = canonicalize(observations)
     stages = schedule(config)
     scene = first_scene(config, observations)

@@ -28,9 +28,9 @@ from .appearance import sample
 from .observe import View
 
 _COMPONENTS = 16
-_POINTS = 128
+_POINTS = 64
 """On the left half; the right half has as many."""
-_PIXELS = 96
+_PIXELS = 64
 _NEAR = 0.25
 """Distance in parts of the crop's side that counts as much as the usual difference between two features."""
 _REVERSE = 0.1
@@ -153,10 +153,12 @@ def semantic_loss(
     unlike = torch.cdist(pixels.feature, surface.feature.expand(len(pixels.feature), -1, -1)).square()
     unlike = unlike.repeat(1, 1, 2).index_select(0, photo)
     with torch.no_grad():
-        apart = torch.cdist(position, seen, compute_mode="donot_use_mm_for_euclid_dist").square() / _NEAR**2
-        both = apart + unlike
-        point = both.masked_fill(~visible[:, None], torch.inf).argmin(2)
-        pixel = both.masked_fill(weight[..., None] == 0, torch.inf).argmin(1)
+        both = unlike.clone()
+        for axis in range(2):
+            both += (position[:, :, None, axis] - seen[:, None, :, axis]).square() / _NEAR**2
+        # What is hidden or no pixel of the subject is nobody's nearest.
+        point = (both + (~visible[:, None]) * 1e6).argmin(2)
+        pixel = both.add_((weight[..., None] == 0) * 1e6).argmin(1)
     found = seen.gather(1, point[..., None].expand(-1, -1, 2))
     forward = (position - found).square().sum(-1) / _NEAR**2 + unlike.gather(2, point[..., None])[..., 0]
     target = position.gather(1, pixel[..., None].expand(-1, -1, 2))
