@@ -22,7 +22,7 @@ class Weights:
     it decides between the accounts of a photo."""
     texture: float = 0.0
     """Squared difference of rendered colours, put there by the other photos, and the photo's own."""
-    canonical: float = 0.02
+    canonical: float = 0.05
     """Distance of pixels from where the points that canonical maps name are seen; only where there is such a prior."""
     canonical_reach: float = 0.06
     """Distance, in parts of the picture's side, at which such a pixel counts half."""
