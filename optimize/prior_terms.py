@@ -19,6 +19,7 @@ from .clue import Matches, choose_clues, match
 from .observe import Observations, View
 from .semantic_loss import SurfaceFeatures, feature_pixels, semantic_loss
 from .stage import Weights
+from .view_prior import view_loss
 
 
 class PriorTerms:
@@ -26,7 +27,7 @@ class PriorTerms:
 
     def __init__(self, observations: Observations) -> None:
         maps, features = observations.canonical, observations.features
-        self._clues = None
+        self._clues, self._views = None, None if maps is None else maps.view
         if maps is not None:
             self._clues = choose_clues(maps, observations.at(maps.foreground.shape[1]).mask)
         self._pixels = None
@@ -69,6 +70,9 @@ class PriorTerms:
                 view.intrinsics,
                 weights.canonical_reach,
             )
+        if self._views is not None and weights.view > 0:
+            azimuth_deg = scene.placement.camera().orbit().azimuth_deg
+            terms["view"] = weights.view * view_loss(self._views, scene.placement.photo, azimuth_deg)
         if self._pixels is not None and self._surface is not None and self._visible is not None:
             semantic = semantic_loss(self._pixels, self._surface, self._visible, mesh, posed, scene.placement, view)
             terms["semantic"] = weights.semantic * semantic

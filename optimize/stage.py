@@ -26,6 +26,8 @@ class Weights:
     """Distance of pixels from where the points that canonical maps name are seen; only where there is such a prior."""
     canonical_reach: float = 0.06
     """Distance, in parts of the picture's side, at which such a pixel counts half."""
+    view: float = 0.005
+    """What an azimuth costs that the canonical network rules out."""
     semantic: float = 0.02
     """Distance in position and feature between pixels and surface; only where there are feature maps."""
     pose: float = 0.016

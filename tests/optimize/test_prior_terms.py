@@ -104,4 +104,4 @@ def test_a_fit_takes_maps_for_its_crops(good_photos: Path, tmp_path: Path, monke
     config = FitConfig(photos=good_photos, out=tmp_path / "out", effort=0.02, device="cpu")
     fit(config, oracle.Oracle(good_photos, flaws, size=48))
     lines = read_metrics(tmp_path / "out" / "metrics.jsonl")
-    assert all(0 < line["canonical"] < 0.02 for line in lines)
+    assert all(0 < line["canonical"] < 0.05 for line in lines)

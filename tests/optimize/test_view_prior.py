@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from zoetrope.optimize.view_prior import first_azimuths
+from zoetrope.optimize.view_prior import first_azimuths, view_loss
 
 
 def _bumps(*bumps: tuple[float, float], bins: int = 36) -> Tensor:
@@ -45,3 +45,21 @@ def test_a_distribution_that_knows_nothing_gives_views_all_round() -> None:
 def test_photos_do_not_mix() -> None:
     both = first_azimuths(torch.cat([_bumps((10.0, 1.0)), _bumps((200.0, 1.0))]), 8)
     assert torch.equal(both[1], first_azimuths(_bumps((200.0, 1.0)), 8)[0])
+
+
+def test_an_azimuth_costs_what_the_network_says_against_it() -> None:
+    view = torch.cat([_bumps((75.0, 0.7), (105.0, 0.3)), torch.full((1, 36, 2), 1 / 72)])
+    azimuth = torch.tensor([75.0, 105.0, 255.0, -105.0, 615.0, 75.0, 255.0], requires_grad=True)
+    cost = view_loss(view, torch.tensor([0, 0, 0, 0, 0, 1, 1]), azimuth)
+    assert float(cost[0].detach()) < 0.05 < float(cost[1].detach()) < 0.5 * float(cost[2].detach())
+    # Angles are angles, however often round.
+    torch.testing.assert_close(cost[2:5].detach(), cost[2].detach().expand(3))
+    assert float(cost.detach().max()) <= 1
+    # One that knows nothing says nothing.
+    torch.testing.assert_close(cost[5:].detach(), torch.zeros(2))
+    slope = view_loss(
+        view[:1], torch.zeros(2, dtype=torch.int64), beside := torch.tensor([60.0, 122.0]).requires_grad_()
+    )
+    slope.sum().backward()
+    assert beside.grad is not None
+    assert float(beside.grad[0]) < 0 < float(beside.grad[1])
