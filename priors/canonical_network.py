@@ -44,17 +44,20 @@ class CanonicalLayout:
 
 
 class CanonicalOutput(NamedTuple):
-    """What comes out for B pictures of (H, W), before any meaning is given to it; logits where not said otherwise."""
+    """What comes out for B pictures, before any meaning is given to it; logits where not said otherwise.
 
-    foreground: Float[Tensor, "B H/2 W/2"]
-    amodal: Float[Tensor, "B H/2 W/2"]
-    part: Float[Tensor, "B K H/4 W/4"]
-    left: Float[Tensor, "B H/4 W/4"]
-    place: Float[Tensor, "B 3 H/4 W/4"]
+    M, N are half the sides of the pictures, h, w a quarter.
+    """
+
+    foreground: Float[Tensor, "B M N"]
+    amodal: Float[Tensor, "B M N"]
+    part: Float[Tensor, "B K h w"]
+    left: Float[Tensor, "B h w"]
+    place: Float[Tensor, "B 3 h w"]
     """On the reference body, with the distance from its plane of symmetry first."""
-    log_spread: Float[Tensor, "B H/4 W/4"]
+    log_spread: Float[Tensor, "B h w"]
     """Logarithm of the Laplace scale of `place`."""
-    descriptor: Float[Tensor, "B D H/4 W/4"]
+    descriptor: Float[Tensor, "B D h w"]
     """Unit vectors."""
     view: Float[Tensor, "B A E"]
     plan: Float[Tensor, "B P"]
@@ -178,7 +181,7 @@ def _convolution(before: int, after: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(convolution, nn.BatchNorm2d(after), nn.ReLU(inplace=True))
 
 
-def _places(height: int, width: int, channels: int, device: torch.device) -> Float[Tensor, "h*w C"]:
+def _places(height: int, width: int, channels: int, device: torch.device) -> Float[Tensor, "N C"]:
     """Sines of where in the picture a token lies, from its middle out, so that any size can be read."""
     rows = torch.linspace(-1, 1, height, device=device)[:, None].expand(height, width)
     columns = torch.linspace(-1, 1, width, device=device).expand(height, width)

@@ -23,7 +23,7 @@ from .pool import PLACE_STEPS, Pool
 class AugmentConfig:
     """How far photos are changed."""
 
-    zoom: tuple[float, float] = (0.75, 1.35)
+    zoom: tuple[float, float] = (0.6, 1.2)
     """Photo pixels for one of the batch, over their ratio of sizes; above 1 the subject shrinks."""
     turn_deg: float = 10.0
     """Standard deviation of turns in the picture plane."""
@@ -96,8 +96,10 @@ def draw_batch(
     kinds = torch.stack([pool.part[index], pool.side[index]], dim=1).float()
     kinds = torch.where(kinds == NONE, 0.0, kinds + 1)
     hard = torch.cat([kinds, pool.place[index].permute(0, 3, 1, 2).float() / PLACE_STEPS, soft[:, :1]], dim=1)
-    part, side, x, y, z, seen = sampled(hard, size // 4, "nearest").unbind(1)
-    known = (part > 0) & (seen > 0.5)
+    hard = sampled(hard, size // 2, "nearest")
+    hard[:, 0] *= hard[:, -1] > 0.5
+    part, side, x, y, z, _ = _thinned(hard, generator).unbind(1)
+    known = part > 0
     side = side - 1
     left = torch.where(side == LEFT, 1.0, torch.where(side == RIGHT, 0.0, 0.5))
     left = torch.where(mirrored[:, None, None], 1 - left, left)
@@ -126,6 +128,14 @@ def draw_batch(
         view=view,
         species=pool.species[index],
     )
+
+
+def _thinned(labels: Float[Tensor, "B C h w"], generator: torch.Generator) -> Float[Tensor, "B C h/2 w/2"]:
+    """One of each four pixels, any that is labelled (channel 0): what is thin is not lost between the others."""
+    four = torch.stack([labels[..., row::2, column::2] for row in (0, 1) for column in (0, 1)])
+    chance = torch.rand(4, *four.shape[-2:], generator=generator).to(labels.device)
+    chosen = ((four[:, :, 0] > 0) + chance[:, None]).argmax(0)
+    return four.gather(0, chosen[None, :, None].expand(1, *four.shape[1:]))[0]
 
 
 def _chance(count: int, share: float, generator: torch.Generator, device: torch.device) -> Tensor:

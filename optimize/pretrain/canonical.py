@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from ...scenes.zoo.stream import StreamConfig
 from ..device import choose_device
 from .augment import AugmentConfig, draw_batch
 from .canonical_objective import Objective
+from .card import write_card
 from .pool import fill_pool, read_pool
 from .reference_key import reference_keys
 
@@ -34,6 +36,7 @@ AZIMUTH_COUNT = 36
 ELEVATION_EDGES_DEG = (-30.0, -10.0, 10.0, 30.0, 50.0, 70.0, 90.0)
 _SAVE_MINUTES = 3.0
 _LOG_STEPS = 50
+_JOURNAL = "metrics.jsonl"
 
 
 @dataclass(frozen=True)
@@ -67,10 +70,10 @@ class PretrainCanonicalConfig:
             raise InputError(f"--sizes {self.sizes} and --shares {self.shares}: one share for each size, together 1")
         if any(size % STRIDE or size < 2 * STRIDE for size in self.sizes):
             raise InputError(f"--sizes {self.sizes}: each must be a multiple of {STRIDE}, {2 * STRIDE} or more")
-        if self.batch < 2 or self.photo_count < self.batch or not self.minutes > 0:
+        if self.batch < 2 or self.photo_count < self.batch or not self.minutes >= 0:
             raise InputError(
                 f"--batch {self.batch}, --photo-count {self.photo_count}, --minutes {self.minutes}: "
-                "two photos a step, as many in the pool, and some time are the least"
+                "two photos a step, as many in the pool, and no time are the least"
             )
 
 
@@ -97,24 +100,35 @@ def layout(of: CanonicalMeaning) -> CanonicalLayout:
     )
 
 
-def pretrain_canonical(config: PretrainCanonicalConfig) -> Path:
-    """Trains for one piece and returns the file of weights, written every few minutes."""
-    device = choose_device(config.device)
-    made = time.monotonic()
+def pretrain_canonical(config: PretrainCanonicalConfig, collections: Sequence[Path] = ()) -> Path:
+    """Trains for one piece, scores what came out on the zoo's test split and on `collections`, and returns its card.
 
-    def report(done: int) -> None:
-        if done % 1600 < config.stream.photo_count:
-            print(f"{done} photos after {(time.monotonic() - made) / 60:.1f} min", flush=True)
-
-    fill_pool(config.pool, config.stream, config.photo_count, report)
-    pool = read_pool(config.pool, config.photo_count).to(device)
+    The weights lie beside it, written every few minutes.
+    """
     config.out.mkdir(parents=True, exist_ok=True)
-    weights, journal = config.out / "canonical.safetensors", config.out / "metrics.jsonl"
-    says = meaning()
+    weights = config.out / "canonical.safetensors"
+    if config.minutes > 0:
+        made = time.monotonic()
+
+        def report(done: int) -> None:
+            if done % 1600 < config.stream.photo_count:
+                print(f"{done} photos after {(time.monotonic() - made) / 60:.1f} min", flush=True)
+
+        fill_pool(config.pool, config.stream, config.photo_count, report)
+        _train(config, weights, choose_device(config.device))
+    elif not weights.is_file():
+        raise InputError(f"{weights} is not there; train first, with --minutes above 0")
+    prior, card = CanonicalPrior.load(weights, VERSION), config.out / "canonical.md"
+    seen = _pictures_seen(config.out / _JOURNAL)
+    write_card(prior, card, config.out / "test", collections, pictures=seen, photos=config.photo_count, say=print)
+    return card
+
+
+def _train(config: PretrainCanonicalConfig, weights: Path, device: torch.device) -> None:
+    pool = read_pool(config.pool, config.photo_count).to(device)
+    journal, says = config.out / _JOURNAL, meaning()
     if weights.is_file():
-        network = CanonicalPrior.load(weights, VERSION).network.requires_grad_(True)
-        lines = journal.read_text(encoding="utf-8").splitlines() if journal.is_file() else []
-        seen = json.loads(lines[-1])["pictures"] if lines else 0
+        network, seen = CanonicalPrior.load(weights, VERSION).network.requires_grad_(True), _pictures_seen(journal)
     else:
         torch.manual_seed(config.seed)
         network, seen = CanonicalNetwork(layout(says)), 0
@@ -125,17 +139,13 @@ def pretrain_canonical(config: PretrainCanonicalConfig) -> Path:
         torch.tensor(ELEVATION_EDGES_DEG, device=device),
         torch.tensor([says.plans.index(kind.plan) for kind in SPECIES.values()], device=device),
     )
-    optimizer = torch.optim.AdamW(_groups(network, config), lr=config.learning_rate, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(_groups(network, config), betas=(0.9, 0.98))
     generator = torch.Generator().manual_seed(config.seed + seen)
     fresh, step, start = seen == 0, 0, time.monotonic()
-    saved, held, logged = start, {}, start
-    budget = 60 * config.minutes
-    while (spent := time.monotonic() - start) < budget:
-        done = spent / budget
-        rate = config.learning_rate * min(1.0, (step + 1) / config.warm_up)
-        rate *= 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done))
+    saved, logged, held = start, start, dict[str, torch.Tensor]()
+    while (done := (time.monotonic() - start) / (60 * config.minutes)) < 1:
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = _rate(step, done, config)
         size = _size_at(done, config)
         index = torch.randint(len(pool), (config.batch,), generator=generator)
         batch = draw_batch(pool, index, size, config.augment, generator)
@@ -144,31 +154,37 @@ def pretrain_canonical(config: PretrainCanonicalConfig) -> Path:
             out = network(picture, batch.mask, batch.given)
         terms = objective(out, network.keys, batch, learns_spread=not fresh or done > 0.1, generator=generator)
         loss = torch.stack(list(terms.values())).sum()
-        if not torch.isfinite(loss):
-            odd = {name: float(value) for name, value in terms.items() if not torch.isfinite(value)}
-            raise FloatingPointError(f"step {step} of this piece: the loss is not finite in {odd}")
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0, error_if_nonfinite=True)
         optimizer.step()
         averaged.update_parameters(network)
         step, seen = step + 1, seen + config.batch
-        for name, value in terms.items():
-            held[name] = held.get(name, 0.0) + float(value.detach()) / _LOG_STEPS
+        held = {name: held.get(name, 0) + value.detach() / _LOG_STEPS for name, value in terms.items()}
         if step % _LOG_STEPS == 0:
-            now = time.monotonic()
-            pace = _LOG_STEPS * config.batch / (now - logged)
-            line = {"pictures": seen, "size": size, "rate": round(rate, 6), "per_second": round(pace, 1)}
+            now, means = time.monotonic(), {name: round(float(value), 5) for name, value in held.items()}
+            pace = round(_LOG_STEPS * config.batch / (now - logged), 1)
+            line = {"pictures": seen, "size": size, "rate": round(_rate(step, done, config), 6), "per_second": pace}
             with journal.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({**line, **{k: round(v, 5) for k, v in held.items()}}) + "\n")
-            said = ", ".join(f"{name} {value:.3f}" for name, value in held.items())
+                file.write(json.dumps({**line, **means}) + "\n")
+            said = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
             print(f"{100 * done:.0f} %, {seen} pictures, {pace:.0f}/s at {size}: {said}", flush=True)
             held, logged = {}, now
         if time.monotonic() - saved > 60 * _SAVE_MINUTES:
             _save(averaged, says, weights)
             saved = time.monotonic()
     _save(averaged, says, weights)
-    return weights
+
+
+def _pictures_seen(journal: Path) -> int:
+    lines = journal.read_text(encoding="utf-8").splitlines() if journal.is_file() else []
+    return json.loads(lines[-1])["pictures"] if lines else 0
+
+
+def _rate(step: int, done: float, config: PretrainCanonicalConfig) -> float:
+    """The learning rate: a short warm-up, since the optimiser knows nothing yet, and a cosine over the piece's time."""
+    warm = min(1.0, (step + 1) / config.warm_up)
+    return config.learning_rate * warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
 class _Averaging:

@@ -37,7 +37,7 @@ class Objective:
 
     key_places: Float[Tensor, "M 3"]
     """On the reference body, of the network's keys."""
-    elevation_edges_deg: Float[Tensor, " E+1"]
+    elevation_edges_deg: Float[Tensor, " F"]
     plan_of_species: Int[Tensor, " S"]
 
     def __call__(
