@@ -7,7 +7,8 @@ joints would shorten a pair in mid-stride, here
     length = mean of the twins' lengths,   direction = their mean direction
 
 of every bone that was seen. Depth comes from thickness: the template's ratio of lateral to vertical radius, and legs as
-far apart as the trunk they carry. A ground that slopes through the feet is turned level; the pairs' feet then meet it.
+far apart as the trunk they carry. A ground that slopes through the feet is sheared level, as a view from above and not
+quite from the side has it.
 """
 
 from __future__ import annotations
@@ -78,11 +79,17 @@ def _symmetric(flat: dict[str, Found], sketch: Sketch) -> dict[str, Found]:
 
 
 def _levelled(flat: dict[str, Found]) -> dict[str, Found]:
-    """Turned in the plane until front and hind feet are at one height; the tips of feet don't sink below it."""
+    """Sheared until front and hind feet are at one height.
+
+    From above and not quite from the side the ground rises across the picture, and so does all that stands on it; legs
+    stay upright.
+    """
     front, hind = (flat[f"left_{kind}"].points[-2:].mean(0) for kind in ("front", "hind"))
-    angle = -math.atan2(front[1] - hind[1], max(front[0] - hind[0], 1e-9))
-    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    return {name: Found(line.points @ turn.T, line.radius) for name, line in flat.items()}
+    slope = (front[1] - hind[1]) / max(front[0] - hind[0], 1e-9)
+    return {
+        name: Found(line.points - np.stack([0 * line.points[:, 0], slope * line.points[:, 0]], axis=1), line.radius)
+        for name, line in flat.items()
+    }
 
 
 def _placed(

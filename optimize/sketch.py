@@ -3,9 +3,10 @@
 Of a leg that stands behind its twin or behind grass some joints are seen, or none. What is missing takes the twin's
 shape, hung on what is there:
 
-    joint_k = joint_l + (twin_k - twin_l),   l the nearest joint of the leg that was seen,
+    joint_k = joint_l + (twin_k - twin_l),   l the nearest joint of the limb that was seen,
 
-and a leg of which nothing was seen coincides with its twin.
+except for its first joint, which lies inside the body and is where its twin's is in a view from the side, whatever the
+legs do; and a leg of which nothing was seen coincides with its twin.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ def _filled(line: Found, twin: Found) -> Found:
     both = np.flatnonzero(line.seen & twin.seen)
     points, radius = line.points.copy(), np.where(line.seen, line.radius, twin.radius)
     for k in np.flatnonzero(~line.seen):
-        if len(both) == 0:
+        if len(both) == 0 or k == 0:
             points[k] = twin.points[k]
             continue
         anchor = both[np.argmin(np.abs(both - k))]
