@@ -49,30 +49,32 @@ def discover(evidence: Evidence, most: int = 8) -> Discovery:
     ranking = rank_photos(evidence)
     best = ranking[0].score if ranking else 0.0
     tried: list[tuple[int, str]] = []
-    for one in ranking[:most]:
-        if one.score <= _LEAST_SCORE * best:
-            break
-        try:
-            sketch = sketch_photo(evidence, one.photo)
-        except NotFoundError as fault:
-            tried.append((one.photo, str(fault)))
-            continue
-        azimuth = None if evidence.azimuth_deg is None else float(evidence.azimuth_deg[one.photo])
-        body = lift(sketch, azimuth)
-        fault = fault_in(body, sketch, evidence.subject(one.photo))
-        if not fault:
-            return Discovery(body, one.photo, sketch, tuple(ranking), tuple(tried), "")
-        tried.append((one.photo, fault))
+    # A tail that some photo shows is read there; only then may it hide.
+    for tail_may_hide in (False, True) if evidence.part is not None else (False,):
+        for one in ranking[:most]:
+            if one.score <= _LEAST_SCORE * best:
+                break
+            try:
+                sketch = sketch_photo(evidence, one.photo, tail_may_hide)
+            except NotFoundError as fault:
+                tried.append((one.photo, str(fault)))
+                continue
+            azimuth = None if evidence.azimuth_deg is None else float(evidence.azimuth_deg[one.photo])
+            body = lift(sketch, azimuth)
+            fault = fault_in(body, sketch, evidence.subject(one.photo))
+            if not fault:
+                return Discovery(body, one.photo, sketch, tuple(ranking), tuple(tried), "")
+            tried.append((one.photo, fault))
     return Discovery(template("quadruped"), None, None, tuple(ranking), tuple(tried), _why(tried, len(evidence)))
 
 
-def sketch_photo(evidence: Evidence, photo: int) -> Sketch:
+def sketch_photo(evidence: Evidence, photo: int, tail_may_hide: bool = False) -> Sketch:
     """The joints in one photo, from part labels where given, else from silhouette and features.
 
-    Raises `NotFoundError` with what the photo does not show.
+    With labels a tail may hide (see `labelled_sketch`). Raises `NotFoundError` with what the photo does not show.
     """
     if evidence.part is not None:
-        return labelled_sketch(evidence.labels(photo))
+        return labelled_sketch(evidence.labels(photo), tail_may_hide)
     return medial_sketch(evidence, photo)
 
 
@@ -81,6 +83,6 @@ def _why(tried: list[tuple[int, str]], count: int) -> str:
         return f"no skeleton was found in {count} photos, none shows a subject from the side; the template stands in"
     photo, fault = tried[0]
     return (
-        f"no skeleton was found in the {len(tried)} best of {count} photos (photo {photo}: {fault}); "
+        f"no skeleton was found in the {len(dict(tried))} best of {count} photos (photo {photo}: {fault}); "
         "the quadruped template stands in"
     )

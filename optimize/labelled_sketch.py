@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 from scipy import ndimage
 
+from ..representations.template import template
 from ..scenes.photography.label import PART_KINDS
 from .sketch import Extra, Found, NotFoundError, Sketch, complete
 
@@ -66,9 +67,12 @@ def label_map(
     return LabelMap(np.where(mask, part.argmax(0), -1).astype(np.int64), left > 0.5)
 
 
-def labelled_sketch(labels: LabelMap) -> Sketch:
-    """The sketch of one photo. Raises `NotFoundError` with what it does not show."""
-    trunk, head, tail = _trunk_and_ends(labels)
+def labelled_sketch(labels: LabelMap, tail_may_hide: bool = False) -> Sketch:
+    """The sketch of one photo. Raises `NotFoundError` with what it does not show.
+
+    With `tail_may_hide` a tail that is nowhere to be seen hangs down the rump, as long as the template's.
+    """
+    trunk, head, tail, tail_seen = _trunk_and_ends(labels, tail_may_hide)
     facing: Literal[-1, 1] = 1 if head.points[0, 0] >= tail.points[0, 0] else -1
     found = {"trunk": trunk, "head": head, "tail": tail}
     for side in ("left", "right"):
@@ -91,15 +95,13 @@ def labelled_sketch(labels: LabelMap) -> Sketch:
     if len(horns) == 1:
         other = "right_horn" if horns[0].name == "left_horn" else "left_horn"
         extras.append(Extra(other, "head", other))
-    return complete(found, facing, tuple(extras))
+    return complete(found, facing, tuple(extras), tail_seen)
 
 
-def _trunk_and_ends(labels: LabelMap) -> tuple[Found, Found, Found]:
-    rear, middle, front, neck, head, muzzle = (
-        _needed(labels, kind) for kind in (*_TRUNK, "neck", "head", "muzzle")
-    )
+def _trunk_and_ends(labels: LabelMap, tail_may_hide: bool) -> tuple[Found, Found, Found, bool]:
+    rear, middle, front, neck, head, muzzle = (_needed(labels, kind) for kind in (*_TRUNK, "neck", "head", "muzzle"))
     tail = [labels.region((kind,)) for kind in ("tail_1", "tail_2", "tail_3")]
-    if tail[0] is None:
+    if tail[0] is None and not tail_may_hide:
         raise NotFoundError("no tail is to be seen")
     reach = _WIDEST_GAP * labels.size
     spine, chest = _meeting(rear, middle, reach), _meeting(middle, front, reach)
@@ -107,8 +109,15 @@ def _trunk_and_ends(labels: LabelMap) -> tuple[Found, Found, Found]:
     if throat is None:
         throat = _meeting(labels.region(("trunk_front", "front_girdle")), neck, 2 * reach)
     poll, stop = _meeting(neck, head, reach), _meeting(head, muzzle, reach)
-    dock = _meeting(rear, tail[0], 2 * reach)
-    for name, place in (("spine", spine), ("chest", chest), ("neck", throat), ("head", poll), ("muzzle", stop), ("tail", dock)):
+    dock = _hidden_dock(rear, middle) if tail[0] is None else _meeting(rear, tail[0], 2 * reach)
+    for name, place in (
+        ("spine", spine),
+        ("chest", chest),
+        ("neck", throat),
+        ("head", poll),
+        ("muzzle", stop),
+        ("tail", dock),
+    ):
         if place is None:
             raise NotFoundError(f"the joint of the {name} is hidden")
     assert spine is not None and chest is not None and throat is not None and dock is not None
@@ -119,7 +128,28 @@ def _trunk_and_ends(labels: LabelMap) -> tuple[Found, Found, Found]:
     trunk = Found(points, _radii(labels.region((*_TRUNK, "front_girdle", "front_upper", "hind_upper")), points))
     points = np.stack([throat, poll, stop, _farthest(muzzle, stop)])
     skull = Found(points, _radii(labels.region(("neck", "head", "muzzle")), points))
-    return trunk, skull, _tail(labels, tail, dock)
+    if tail[0] is None:
+        return trunk, skull, _hanging_tail(dock, float(np.linalg.norm(throat - hips))), False
+    return trunk, skull, _tail(labels, tail, dock), True
+
+
+def _hidden_dock(rear: np.ndarray, middle: np.ndarray) -> Float64[np.ndarray, " 2"]:
+    """Where the tail is likely to leave the trunk: a quarter of the rump's height below its top, at its rear edge."""
+    pixels = np.argwhere(rear)[:, ::-1] + 0.5
+    back = np.sign(pixels[:, 0].mean() - np.argwhere(middle)[:, 1].mean())
+    row = np.quantile(pixels[:, 1], 0.25)
+    level = pixels[np.abs(pixels[:, 1] - row) <= 1.5]
+    return level[np.argmax(back * level[:, 0])]
+
+
+def _hanging_tail(dock: np.ndarray, trunk_length: float) -> Found:
+    body = template("quadruped")
+    skeleton = body.skeleton
+    bones = [skeleton.index(name) for name in ("tail_1", "tail_2", "tail_3")]
+    lengths = (skeleton.tips - skeleton.joints)[bones].norm(dim=1).double().numpy()
+    scale = trunk_length / float((skeleton.joints[skeleton.index("neck")] - skeleton.joints[0]).norm())
+    down = np.concatenate([[0.0], np.cumsum(lengths)]) * scale
+    return Found(dock + np.stack([np.zeros(4), down], axis=1), np.full(4, np.nan))
 
 
 def _tail(labels: LabelMap, tail: list[np.ndarray | None], dock: np.ndarray) -> Found:

@@ -45,16 +45,15 @@ class LimbFeatures:
         return float(self._similarity[one, two])
 
     def head_over(self, one: int, two: int) -> float:
-        """How much more limb `one` looks like a head's end than `two`: it lies higher and is thicker, in most photos.
-
-        Height counts in tenths of the subject's, thickness in hundredths of its longest side.
+        """How much more limb `one` looks like a head's end than `two`, in [-1, 1]: in most photos its like lies higher
+        (by 0.2 of the subject's height for certainty) and is thicker (by 0.05 of its longest side).
         """
         both = np.isfinite(self._height[one]) & np.isfinite(self._height[two])
         if not both.any():
             return 0.0
         height = float(np.median(self._height[one, both] - self._height[two, both]))
         depth = float(np.median(self._depth[one, both] - self._depth[two, both]))
-        return height / 0.1 + depth / 0.01
+        return min(max(height / 0.2 + depth / 0.05, -1.0), 1.0)
 
     def _measure(self, photo: int, label: Int64[np.ndarray, " M"], subject: Bool[np.ndarray, "h w"]) -> None:
         """Mean height (0 at the feet, 1 at the top) and depth (in longest sides) of each cluster in a photo."""

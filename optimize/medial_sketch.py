@@ -1,7 +1,8 @@
 """A sketch from silhouette and features alone: limbs are the branches of the medial axis, told apart by where they lie.
 
-The spine runs along the axis between the two free ends that lie farthest apart across the picture; thin branches that
-end low are legs. Which end is the head, all photos vote on by features (`LimbFeatures`). Legs are paired by where they
+The spine runs along the axis between the two free ends that lie farthest apart across the picture; branches that end
+low are legs. The head is where ears stand, and higher than the tail, here and, by features, in all photos
+(`LimbFeatures`). Legs are paired by where they
 leave the spine and by features. Joints divide each limb as the template's do, but for the bends: the two middle joints
 of a leg, and the poll of a head without ears, are put where straight bones follow the axis best.
 """
@@ -57,7 +58,7 @@ def medial_sketch(evidence: Evidence, photo: int) -> Sketch:
         raise NotFoundError("the mask is empty")
     graph = medial_graph(subject)
     box = np.argwhere(subject)
-    top, bottom, height = float(box[:, 0].min()), float(box[:, 0].max() + 1), float(np.ptp(box[:, 0]) + 1)
+    bottom, height = float(box[:, 0].max() + 1), float(np.ptp(box[:, 0]) + 1)
     side = max(height, float(np.ptp(box[:, 1]) + 1))
     low = _feet(graph, bottom, height)
     free = [end for end in graph.ends if end not in low]
@@ -73,19 +74,18 @@ def medial_sketch(evidence: Evidence, photo: int) -> Sketch:
     looks = [_around(subject, graph, end) for end in (first, last, *(leg.end for leg in legs))]
     features = LimbFeatures(evidence, photo, looks)
     pairs = _paired(legs, features, spine.length)
-    votes = features.head_over(0, 1)
-    # Ears and horns: ends beside the outer one, on the high side of the spine.
-    half = spine.length / 2
-    votes += 0.5 * (sum(o.at < half for o in others) - sum(o.at >= half for o in others))
+    votes = features.head_over(0, 1) + _ears_at_start(spine, others)
     height_of = [(bottom - graph.tip(end)[1]) / height for end in (first, last)]
-    votes += (height_of[0] - height_of[1]) / 0.2
+    votes += min(max((height_of[0] - height_of[1]) / 0.3, -1.0), 1.0)
     if votes > 0:  # from the tail to the head from here on
         first, last, spine = last, first, spine.reversed()
         length = spine.length
         legs = [_Limb(leg.end, leg.way, length - leg.at, leg.tip) for leg in legs]
         others = [_Limb(o.end, o.way, length - o.at, o.tip) for o in others]
-    hind, front = sorted(([legs[k] for k in pair] for pair in pairs), key=lambda pair: np.mean([leg.at for leg in pair]))
-    return _drawn(graph, spine, (first, last), hind, front, others, top, side)
+    hind, front = sorted(
+        ([legs[k] for k in pair] for pair in pairs), key=lambda pair: np.mean([leg.at for leg in pair])
+    )
+    return _drawn(graph, spine, (first, last), hind, front, others, side)
 
 
 def _drawn(
@@ -95,7 +95,6 @@ def _drawn(
     hind: list[_Limb],
     front: list[_Limb],
     others: list[_Limb],
-    top: float,
     side: float,
 ) -> Sketch:
     facing: Literal[-1, 1] = 1 if graph.nodes[ends[1], 0] >= graph.nodes[ends[0], 0] else -1
@@ -131,12 +130,14 @@ def _drawn(
     extras = []
     for limb in others:
         reach = limb.way.length + graph.radius[limb.end] - limb.way.radius[0]
-        if limb in ears or reach < _UNNAMED * side:
+        at = along.before + limb.at
+        # What hangs between the legs is a leg that another one crosses.
+        hanging = t_hind <= at <= t_neck and limb.tip[1] > limb.way.points[0, 1]
+        if limb in ears or hanging or reach < _UNNAMED * side:
             continue
         name = f"extra_{len(extras) + 1}"
         walk = _Walk(limb.way, limb.way.points[0], limb.tip)
         found[name] = walk.at(np.array([0.0, walk.length]))
-        at = along.before + limb.at
         parent = "hips" if at < t_hind + (t_neck - t_hind) / 3 else "chest" if at < t_neck else "head"
         # The chart's free appendage: nobody knows what it is.
         extras.append(Extra(name, parent, "proboscis"))
@@ -163,6 +164,19 @@ class _Walk:
         return Found(np.stack(columns[:2], axis=1), columns[2])
 
 
+def _ears_at_start(spine: Branch, others: list[_Limb]) -> float:
+    """2 where ears stand at the spine's start, -2 where at its end, in [-2, 2]; 0 for none, or as many at both.
+
+    Ears and horns are free ends above the axis within a third of it from an end. No tail has them, so they count most.
+    """
+    count = [0, 0]
+    for limb in others:
+        place = limb.at / max(spine.length, 1e-9)
+        if limb.tip[1] < limb.way.points[0, 1] and not 0.34 < place < 0.66:
+            count[int(place > 0.5)] += 1
+    return 2.0 * (count[0] - count[1]) / max(sum(count), 1)
+
+
 def _feet(graph: MedialGraph, bottom: float, height: float) -> list[int]:
     """Ends that may be feet: low, and reached downward; the toes of one foot count once."""
     low = []
@@ -180,9 +194,7 @@ def _feet(graph: MedialGraph, bottom: float, height: float) -> list[int]:
     return kept
 
 
-def _spine_ends(
-    graph: MedialGraph, free: list[int], low: list[int], bottom: float
-) -> tuple[int, int, list[int]]:
+def _spine_ends(graph: MedialGraph, free: list[int], low: list[int], bottom: float) -> tuple[int, int, list[int]]:
     """The ends of the spine, farthest apart across the picture, and the feet that are left.
 
     A tail may hang as low as a foot: where everything else ends on one side, the outermost foot of the other side is

@@ -9,13 +9,15 @@ from __future__ import annotations
 import numpy as np
 import torch
 from jaxtyping import Bool
+from scipy import ndimage
 
 from ..representations.template import Template, template
 from .sketch import CHAINS, Sketch
 from .skeleton_lift import ground_slope_deg
 
-_LENGTH = (0.2, 5.0)
+_LENGTH = (0.1, 5.0)
 """Bone lengths against the template's; both skeletons have longest side 1."""
+_DOCK = 0.3
 _PAIR = 1.8
 """Twins' legs may differ in length by this factor where both were seen."""
 _INSIDE = 0.9
@@ -35,14 +37,16 @@ def fault_in(body: Template, sketch: Sketch, mask: Bool[np.ndarray, "S S"]) -> s
 
 
 def share_inside(sketch: Sketch, mask: Bool[np.ndarray, "S S"]) -> float:
-    """Share of evenly spaced points along all bones that lie in the silhouette."""
-    from scipy import ndimage
-
+    """Share of evenly spaced points along the bones that lie in the silhouette; limbs without a joint in sight do not
+    count."""
     box = np.argwhere(mask)
     side = float((np.ptp(box, axis=0) + 1).max())
     away = np.asarray(ndimage.distance_transform_edt(~mask))
     inside, total = 0, 0
-    for start, tip in sketch.bones().values():
+    unseen = {name for chain, seen in sketch.seen.items() if not seen.any() for name in sketch.joints(chain)}
+    for name, (start, tip) in sketch.bones().items():
+        if name in unseen:
+            continue
         count = max(2, round(float(np.linalg.norm(tip - start))))
         points = start + np.linspace(0, 1, count)[:, None] * (tip - start)
         column, row = np.clip(np.floor(points).astype(int), 0, np.array(mask.shape)[::-1] - 1).T
@@ -67,6 +71,9 @@ def _joints_fault(body: Template) -> str:
         gap = float((skeleton.joints[j] - skeleton.tips[skeleton.parents[j]]).norm())
         if gap > 1e-4:
             return f"{name} lies {gap:.3f} from the bone it hangs on; chains must be connected"
+    dock = float((skeleton.joints[skeleton.index("tail_1")] - skeleton.joints[0]).norm())
+    if dock > _DOCK:
+        return f"the tail begins {dock:.2f} from the hips, of a body of size 1; up to {_DOCK} is believed"
     for j, name in enumerate(usual.names):
         here = float((skeleton.tips - skeleton.joints)[skeleton.index(name)].norm())
         there = float((usual.tips[j] - usual.joints[j]).norm())

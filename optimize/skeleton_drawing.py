@@ -53,7 +53,12 @@ def draw_discovery(
     panels = (
         ("found in this photo", photo, _scaled(sketch.bones(), zoom), seen),
         ("template in the same box", photo, _scaled(usual, zoom), set(usual)),
-        ("at rest", paper, _boxed(rest, (0.08 * _CELL, 0.08 * _CELL, 0.92 * _CELL, 0.92 * _CELL), even=True), set(rest)),
+        (
+            "at rest",
+            paper,
+            _boxed(rest, (0.08 * _CELL, 0.08 * _CELL, 0.92 * _CELL, 0.92 * _CELL), even=True),
+            set(rest),
+        ),
     )
     sheet = Image.new("RGB", (len(panels) * (_CELL + _GAP) + _GAP, _HEADING + _CELL + _GAP), _PAPER)
     draw = ImageDraw.Draw(sheet)

@@ -70,6 +70,6 @@ def _enlarged(maps: Float[Tensor, "K p q"], size: int) -> Float32[np.ndarray, "K
     maps = maps.detach().float().cpu()
     if maps.shape[-2:] == (size, size):
         return maps.numpy()
-    return torch.nn.functional.interpolate(
-        maps[None], size=(size, size), mode="bilinear", align_corners=False
-    )[0].numpy()
+    return torch.nn.functional.interpolate(maps[None], size=(size, size), mode="bilinear", align_corners=False)[
+        0
+    ].numpy()

@@ -115,7 +115,11 @@ def _placed(
             girth[name] = np.concatenate(radii)
             x = [float(skeleton.joints[like, 0]) * scale, float(skeleton.tips[like, 0]) * scale]
             if name in extras and name.startswith(("left", "right")):
-                x = [0.5 * girth[name][0] + 0.5 * float(start[0])] * 2 if name.startswith("left") else [-0.5 * girth[name][0] - 0.5 * float(start[0])] * 2
+                x = (
+                    [0.5 * girth[name][0] + 0.5 * float(start[0])] * 2
+                    if name.startswith("left")
+                    else [-0.5 * girth[name][0] - 0.5 * float(start[0])] * 2
+                )
             rest[name] = np.stack([[side, y, z] for side, (z, y) in zip(x, line.points[k : k + 2], strict=True)])
     _spread(rest, girth, base)
     return rest, girth
@@ -145,7 +149,9 @@ def _normalised(
     names = (*skeleton.names, *(extra.name for extra in extras))
     ends = torch.tensor(np.stack([rest[name] for name in names]), dtype=torch.float32)
     radii = torch.tensor(np.stack([girth[name] for name in names]), dtype=torch.float32)
-    around = torch.cat([ends[:, 0] - radii[:, :1], ends[:, 0] + radii[:, :1], ends[:, 1] - radii[:, 2:3], ends[:, 1] + radii[:, 2:3]])
+    around = torch.cat(
+        [ends[:, 0] - radii[:, :1], ends[:, 0] + radii[:, :1], ends[:, 1] - radii[:, 2:3], ends[:, 1] + radii[:, 2:3]]
+    )
     low, high = around.amin(0), around.amax(0)
     scale = 1 / float((high - low).max())
     # The plane of symmetry stays at x = 0.

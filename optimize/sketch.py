@@ -87,18 +87,20 @@ class Sketch:
 
 
 def complete(
-    found: dict[str, Found], facing: Literal[-1, 1], extras: tuple[Extra, ...] = ()
+    found: dict[str, Found], facing: Literal[-1, 1], extras: tuple[Extra, ...] = (), tail_seen: bool = True
 ) -> Sketch:
     """The sketch of what was found, hidden limbs filled from their twins.
 
     Raises `NotFoundError` where a joint is seen on neither side (ears apart: the template's stand in, scaled with the
-    head), and where trunk, head or tail are incomplete.
+    head), and where trunk, head or tail are incomplete. `tail_seen` is False for a tail that was put there.
     """
     seen = {name: line.seen for name, line in found.items()}
     chains = dict(found)
     for name in ("trunk", "head", "tail"):
         if name not in chains or not seen[name].all():
-            missing = [j for j, s in zip((*CHAINS[name], "its tip"), seen.get(name, np.zeros(9, bool)), strict=False) if not s]
+            missing = [
+                j for j, s in zip((*CHAINS[name], "its tip"), seen.get(name, np.zeros(9, bool)), strict=False) if not s
+            ]
             raise NotFoundError(f"the {name} is not all there ({', '.join(missing)} not found)")
     for kind in ("ear", "front", "hind"):
         pair = [f"{side}_{kind}" for side in ("left", "right")]
@@ -121,6 +123,8 @@ def complete(
         other = mirror_name(extra.name)
         if other in chains and other != extra.name and extra.name not in chains:
             chains[extra.name], seen[extra.name] = chains[other], np.zeros_like(seen[other])
+    if not tail_seen:
+        seen["tail"] = np.zeros_like(seen["tail"])
     return Sketch(chains, seen, facing, extras)
 
 
@@ -141,7 +145,9 @@ def _usual_ear(head: Found, facing: int) -> Found:
     """The template's ear, turned and scaled with the head's bone."""
     body = template("quadruped")
     skeleton, ear, skull = body.skeleton, body.skeleton.index("left_ear"), body.skeleton.index("head")
-    flat = np.stack([(t * t.new_tensor([0.0, -1.0, facing]))[:, [2, 1]].double().numpy() for t in (skeleton.joints, skeleton.tips)])
+    flat = np.stack(
+        [(t * t.new_tensor([0.0, -1.0, facing]))[:, [2, 1]].double().numpy() for t in (skeleton.joints, skeleton.tips)]
+    )
     here = head.points[2] - head.points[1]
     there = flat[1, skull] - flat[0, skull]
     turn = complex(*here) / complex(*there)
