@@ -9,6 +9,7 @@ between back and belly, where its parts meet, and not where a leg happens to lea
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -110,18 +111,15 @@ def _trunk_and_ends(labels: LabelMap, tail_may_hide: bool) -> tuple[Found, Found
         throat = _meeting(labels.region(("trunk_front", "front_girdle")), neck, 2 * reach)
     poll, stop = _meeting(neck, head, reach), _meeting(head, muzzle, reach)
     dock = _hidden_dock(rear, middle) if tail[0] is None else _meeting(rear, tail[0], 2 * reach)
-    for name, place in (
-        ("spine", spine),
-        ("chest", chest),
-        ("neck", throat),
-        ("head", poll),
-        ("muzzle", stop),
-        ("tail", dock),
-    ):
-        if place is None:
-            raise NotFoundError(f"the joint of the {name} is hidden")
-    assert spine is not None and chest is not None and throat is not None and dock is not None
-    assert poll is not None and stop is not None
+    missing = [
+        name
+        for name, place in zip(
+            ("spine", "chest", "neck", "tail", "head", "muzzle"), (spine, chest, throat, dock, poll, stop), strict=True
+        )
+        if place is None
+    ]
+    if spine is None or chest is None or throat is None or dock is None or poll is None or stop is None:
+        raise NotFoundError(f"joints are hidden: {', '.join(missing)}")
     spine, chest = (_between_back_and_belly(labels, place, throat - dock) for place in (spine, chest))
     hips = spine + _HIPS_AT * (_between_back_and_belly(labels, dock, throat - dock, inward=True) - spine)
     points = np.stack([hips, spine, chest, throat])
@@ -155,7 +153,7 @@ def _hanging_tail(dock: np.ndarray, trunk_length: float) -> Found:
 def _tail(labels: LabelMap, tail: list[np.ndarray | None], dock: np.ndarray) -> Found:
     """Three bones along the tail; what is hidden of its end goes on straight."""
     points = [dock]
-    for one, two in zip(tail, tail[1:], strict=False):
+    for one, two in itertools.pairwise(tail):
         meeting = None if one is None or two is None else _meeting(one, two, _WIDEST_GAP * labels.size)
         if meeting is None:
             break
@@ -173,7 +171,7 @@ def _leg(labels: LabelMap, parts: tuple[str, ...], left: bool, facing: int) -> F
     """Joints and tip of one leg, NaN for what is hidden."""
     regions = [labels.region((kind,), left) for kind in parts]
     points, radius = np.full((5, 2), np.nan), np.full(5, np.nan)
-    for k, (one, two) in enumerate(zip(regions, regions[1:], strict=False), start=1):
+    for k, (one, two) in enumerate(itertools.pairwise(regions), start=1):
         meeting = None if one is None or two is None else _meeting(one, two, _WIDEST_GAP * labels.size)
         if meeting is not None:
             points[k] = meeting
@@ -183,10 +181,9 @@ def _leg(labels: LabelMap, parts: tuple[str, ...], left: bool, facing: int) -> F
         # The joint lies inside: half a limb's width from the edge.
         width = float(_depth(upper).max())
         points[0] = top + (points[1] - top) * min(0.5, width / max(float(np.linalg.norm(points[1] - top)), 1e-9))
-    if np.isfinite(points[3, 0]):
-        if foot is not None:
-            ahead = np.argwhere(foot)[:, ::-1] + 0.5
-            points[4] = ahead[np.argmax((ahead - points[3]) @ [facing, 0.5])]
+    if np.isfinite(points[3, 0]) and foot is not None:
+        ahead = np.argwhere(foot)[:, ::-1] + 0.5
+        points[4] = ahead[np.argmax((ahead - points[3]) @ [facing, 0.5])]
     limb = labels.region(parts, left)
     found = np.isfinite(points[:, 0])
     if limb is not None and found.any():
@@ -226,7 +223,7 @@ def _meeting(one: np.ndarray | None, two: np.ndarray | None, reach: float) -> Fl
 
 
 def _farthest(region: np.ndarray, place: np.ndarray) -> Float64[np.ndarray, " 2"]:
-    """The far end of a region: the mean of the tenth of its pixels that lie farthest from `place`, at their distance."""
+    """The far end of a region: towards the mean of its farthest pixels from `place`, as far as the farthest."""
     pixels = np.argwhere(region)[:, ::-1] + 0.5
     distance = np.linalg.norm(pixels - place, axis=1)
     far = distance >= np.quantile(distance, 0.93)

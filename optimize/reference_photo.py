@@ -78,7 +78,9 @@ def _limbs(evidence: Evidence, photo: int) -> float:
 def _whole(evidence: Evidence, photo: int) -> float:
     """1 where the silhouette keeps clear of the crop's border and of what lies beyond the photo's frame."""
     subject = evidence.subject(photo)
-    known = np.ones_like(subject) if evidence.valid is None else evidence.valid[photo].cpu().numpy() > 0.5
+    known: np.ndarray = np.ones_like(subject)
+    if evidence.valid is not None:
+        known = np.asarray(evidence.valid[photo].cpu()) > 0.5
     outline = subject & ~ndimage.binary_erosion(subject)
-    cut = outline & ndimage.binary_dilation(np.pad(~known, 1, constant_values=True))[1:-1, 1:-1]
+    cut = outline & ndimage.binary_dilation(np.pad(np.logical_not(known), 1, constant_values=True))[1:-1, 1:-1]
     return max(0.0, 1 - 4 * float(cut.sum()) / max(float(outline.sum()), 1.0))

@@ -12,8 +12,8 @@ from jaxtyping import Bool
 from scipy import ndimage
 
 from ..representations.template import Template, template
-from .sketch import CHAINS, Sketch
 from .skeleton_lift import ground_slope_deg
+from .sketch import CHAINS, Sketch
 
 _LENGTH = (0.1, 5.0)
 """Bone lengths against the template's; both skeletons have longest side 1."""
@@ -78,7 +78,7 @@ def _joints_fault(body: Template) -> str:
         here = float((skeleton.tips - skeleton.joints)[skeleton.index(name)].norm())
         there = float((usual.tips[j] - usual.joints[j]).norm())
         if not _LENGTH[0] <= here / there <= _LENGTH[1]:
-            return f"{name} is {here / there:.2f} times as long as the template's; {_LENGTH[0]} to {_LENGTH[1]} is believed"
+            return f"{name} is {here / there:.2f} times the template's length; {_LENGTH[0]} to {_LENGTH[1]} is believed"
     for names in (CHAINS["trunk"], CHAINS["head"]):
         first, last = skeleton.index(names[0]), skeleton.index(names[-1])
         if float(skeleton.tips[last, 2] - skeleton.joints[first, 2]) <= 0:
@@ -94,7 +94,8 @@ def _sides_fault(sketch: Sketch) -> str:
             if seen.all():
                 lengths.append(float(np.linalg.norm(np.diff(line.points, axis=0), axis=1).sum()))
         if len(lengths) == 2 and max(lengths) > _PAIR * min(lengths):
-            return f"the {kind} legs differ in length by a factor of {max(lengths) / min(lengths):.1f}; {_PAIR} is believed"
+            ratio = max(lengths) / min(lengths)
+            return f"one of the {kind} legs is {ratio:.1f} times as long as the other; up to {_PAIR} is believed"
     return ""
 
 

@@ -79,7 +79,7 @@ def template_in_box(mask: Bool[np.ndarray, "S S"], facing: Literal[-1, 1]) -> Bo
 
 
 def _side_view(body: Template, facing: int) -> Bones:
-    """Bones in (column, row) of a view from the side, and two points without a name at the corners of the body's box."""
+    """Bones in (column, row) of a view from the side."""
     skeleton = body.skeleton
     ends = [t.double().numpy()[:, [2, 1]] * [facing, -1.0] for t in (skeleton.joints, skeleton.tips)]
     return {name: (ends[0][k], ends[1][k]) for k, name in enumerate(skeleton.names)}

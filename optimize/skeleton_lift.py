@@ -13,6 +13,7 @@ quite from the side has it.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -136,7 +137,7 @@ def _spread(rest: dict[str, np.ndarray], girth: dict[str, np.ndarray], base: Tem
             for end, place, thick in ((0, skeleton.joints, 0), (1, skeleton.tips, 2)):
                 x = max(float(place[j, 0]) * wide, 1.05 * float(girth[name][thick]))
                 rest[name][end, 0], rest[mirror_name(name)][end, 0] = x, -x
-        for one, two in zip(names, names[1:], strict=False):
+        for one, two in itertools.pairwise(names):
             x = max(float(rest[one][1, 0]), float(rest[two][0, 0]))
             for name, end in ((one, 1), (two, 0)):
                 rest[name][end, 0], rest[mirror_name(name)][end, 0] = x, -x
