@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 from scipy import ndimage
+from scipy.spatial import KDTree
 
 from ..representations.template import template
 from ..scenes.photography.label import PART_KINDS
@@ -214,12 +215,12 @@ def _meeting(one: np.ndarray | None, two: np.ndarray | None, reach: float) -> Fl
     """The middle of where two regions meet, None where they are farther apart than `reach` pixels."""
     if one is None or two is None:
         return None
-    to_one, to_two = (np.asarray(ndimage.distance_transform_edt(~region)) for region in (one, two))
-    gap = float(to_two[one].min())
+    pixels = [np.argwhere(region)[:, ::-1] + 0.5 for region in (one, two)]
+    to_two, to_one = (np.asarray(KDTree(b).query(a)[0]) for a, b in (pixels, pixels[::-1]))
+    gap = float(to_two.min())
     if gap > reach:
         return None
-    border = (one & (to_two <= gap + 1.5)) | (two & (to_one <= gap + 1.5))
-    return np.argwhere(border)[:, ::-1].mean(0) + 0.5
+    return np.concatenate([pixels[0][to_two <= gap + 1.5], pixels[1][to_one <= gap + 1.5]]).mean(0)
 
 
 def _farthest(region: np.ndarray, place: np.ndarray) -> Float64[np.ndarray, " 2"]:

