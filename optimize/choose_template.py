@@ -8,6 +8,7 @@ alike, so that N photos count as fewer than N. Each is tempered by an exponent b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor
 from ..representations.skeleton import BodyPlan
 
 PLANS: tuple[BodyPlan, ...] = ("quadruped", "biped", "bird")
-"""Order of the columns."""
+"""Order of the columns unless told otherwise."""
 _INDEPENDENT = 4
 _LEAST = 1e-3
 """No single photo rules a plan out."""
@@ -33,8 +34,8 @@ class Choice(NamedTuple):
     """Says which and how sure, for the log."""
 
 
-def choose_template(plan_probabilities: Float[Tensor, "N P"]) -> Choice:
-    """The plan that all photos together speak for; rows are probabilities in the order of `PLANS`.
+def choose_template(plan_probabilities: Float[Tensor, "N P"], plans: Sequence[BodyPlan] = PLANS) -> Choice:
+    """The plan that all photos together speak for; rows are probabilities in the order of `plans`.
 
     Raises ValueError for another number of columns, no rows, or rows that are no probabilities.
 
@@ -42,8 +43,10 @@ def choose_template(plan_probabilities: Float[Tensor, "N P"]) -> Choice:
     'quadruped'
     """
     count, columns = plan_probabilities.shape
-    if columns != len(PLANS) or count == 0:
-        raise ValueError(f"{count} photos with {columns} plans; give at least 1 photo with {len(PLANS)}: {PLANS}")
+    if columns != len(plans) or count == 0:
+        raise ValueError(
+            f"{count} photos with {columns} plans; give at least 1 photo with {len(plans)}: {', '.join(plans)}"
+        )
     total = plan_probabilities.sum(1)
     if not bool((plan_probabilities >= 0).all()) or not torch.allclose(total, torch.ones_like(total), atol=1e-3):
         raise ValueError(f"rows sum to {float(total.min()):.3f} to {float(total.max()):.3f}; give probabilities")
@@ -52,7 +55,7 @@ def choose_template(plan_probabilities: Float[Tensor, "N P"]) -> Choice:
     best = int(pooled.argmax())
     probability = float(pooled[best])
     agree = int((plan_probabilities.argmax(1) == best).sum())
-    line = f"body plan {PLANS[best]} ({100 * probability:.0f} %, the first guess of {agree} of {count} photos)"
+    line = f"body plan {plans[best]} ({100 * probability:.0f} %, the first guess of {agree} of {count} photos)"
     if probability < _SURE:
         line += "; not sure, give --template to decide"
-    return Choice(PLANS[best], probability, line)
+    return Choice(plans[best], probability, line)

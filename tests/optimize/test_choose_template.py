@@ -28,6 +28,12 @@ def test_one_loud_photo_does_not_overrule_many() -> None:
     assert "6 of 7 photos" in choice.line
 
 
+def test_the_order_of_plans_is_the_networks() -> None:
+    rows = torch.tensor([[0.1, 0.8, 0.1]])
+    assert choose_template(rows, ("quadruped", "bird", "biped")).plan == "bird"
+    assert choose_template(rows).plan == "biped"
+
+
 def test_doubt_is_said_with_the_next_step() -> None:
     assert "--template" in choose_template(torch.tensor([[0.4, 0.35, 0.25]])).line
     assert "--template" not in choose_template(torch.tensor([[0.98, 0.01, 0.01]])).line
