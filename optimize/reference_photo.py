@@ -81,6 +81,6 @@ def _whole(evidence: Evidence, photo: int) -> float:
     known: np.ndarray = np.ones_like(subject)
     if evidence.valid is not None:
         known = np.asarray(evidence.valid[photo].cpu()) > 0.5
-    outline = subject & ~ndimage.binary_erosion(subject)
+    outline = subject & np.logical_not(ndimage.binary_erosion(subject))
     cut = outline & ndimage.binary_dilation(np.pad(np.logical_not(known), 1, constant_values=True))[1:-1, 1:-1]
     return max(0.0, 1 - 4 * float(cut.sum()) / max(float(outline.sum()), 1.0))
