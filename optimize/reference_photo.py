@@ -82,5 +82,6 @@ def _whole(evidence: Evidence, photo: int) -> float:
     if evidence.valid is not None:
         known = np.asarray(evidence.valid[photo].cpu()) > 0.5
     outline = subject & np.logical_not(ndimage.binary_erosion(subject))
-    cut = outline & ndimage.binary_dilation(np.pad(np.logical_not(known), 1, constant_values=True))[1:-1, 1:-1]
+    beyond = np.pad(np.logical_not(known), 1, constant_values=True)
+    cut = np.logical_and(outline, ndimage.binary_dilation(beyond)[1:-1, 1:-1])
     return max(0.0, 1 - 4 * float(cut.sum()) / max(float(outline.sum()), 1.0))
