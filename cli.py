@@ -178,19 +178,13 @@ class Eval:
     """Fetch a network that is not on this machine; otherwise nothing is downloaded."""
 
     def run(self) -> None:
-        from .eval.compare import compare, write_comparison
         from .eval.photo_score import Thorough
         from .eval.picture_score import load_judges
-        from .eval.report import comparison, report, short_names
-        from .eval.run_score import score_run
         from .optimize.run_folder import read_config
-        from .scenes.collection import load_collection
+        from .optimize.score_runs import score_runs
 
         runs = [self.run_folder] if self.against is None else [self.run_folder, self.against]
         configs = [read_config(run) for run in runs]
-        for config in configs:
-            if self.truth is None and not config.photos.is_dir():
-                raise InputError(f"{config.out} was fitted to {config.photos}, which is gone; name it with --truth")
         judges = load_judges(
             clip=self.clip,
             category=self.category or configs[0].category,
@@ -199,18 +193,7 @@ class Eval:
             features=self.features,
             allow_download=self.allow_download,
         )
-        every = []
-        for run, config in zip(runs, configs, strict=True):
-            root = config.photos if self.truth is None else self.truth
-            photos = load_collection(root, config.masks, config.cameras)  # type: ignore[arg-type]
-            every.append(score_run(run, photos, root, Thorough(animodel=self.animodel), judges))
-            print("\n".join([*report(every[-1]), "", *(str(path) for path in _scored(run)), ""]))
-        if self.against is not None:
-            differences = compare(*every)
-            path = self.run_folder / "comparison.json"
-            write_comparison(path, differences, self.against)
-            names = short_names(self.run_folder, self.against)
-            print("\n".join([*comparison(differences, names), "", str(path)]))
+        score_runs(configs, self.truth, Thorough(animodel=self.animodel), judges)
 
 
 @dataclass(frozen=True)
@@ -414,8 +397,3 @@ def _finished(run: RunFolder) -> RunFolder:
             f"{run.root} is no run: it has no config.json; give the folder that `zoetrope fit --out` wrote"
         )
     return run
-
-
-def _scored(run: Path) -> list[Path]:
-    """What `score_run` leaves in a run's folder."""
-    return [path for path in (run / "scores.json", run / "keypoints.png") if path.is_file()]
