@@ -77,10 +77,14 @@ def _write(path: Path, tensors: dict[str, Tensor]) -> None:
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:12]}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, temporary)
-        os.replace(temporary, path)
     except OSError:
         # A machine that lets nothing be kept, such as a read-only home: the features are made anew each time.
+        return
+    try:
+        save_file(tensors, temporary)
+        os.replace(temporary, path)
+    except (OSError, SafetensorError):
+        # As above, or a disk that is full.
         return
     finally:
         temporary.unlink(missing_ok=True)

@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import TypeAlias
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import interpolate
-from typing_extensions import TypeAlias
 
 from .cosegmentation import collection_space, first_guess, middle_weight
 from .feature_cache import cached_maps

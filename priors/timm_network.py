@@ -2,7 +2,7 @@
 
 A network is named in one of three ways:
 
-    timm:NAME                          timm's own weights: vit_small_patch14_dinov2.lvd142m, vit_small_patch8_224.dino, ...
+    timm:NAME                          timm's own weights, as vit_small_patch14_dinov2.lvd142m
     timm:FOLDER                        a folder as timm's hub has it: config.json and model.safetensors
     timm:ARCHITECTURE[,OPTIONS]@FILE   a .safetensors file; OPTIONS are pad_type=same, mean=M, std=S, each one or none
 
@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 _OPTIONS = ("pad_type", "mean", "std")
