@@ -108,5 +108,5 @@ def _centres(points: Tensor, count: int, seed: int) -> Tensor:
 
     if len(points) < count:
         return points
-    found = KMeans(count, n_init=3, random_state=seed).fit(points.numpy())
+    found = KMeans(count, n_init="auto", random_state=seed).fit(points.numpy())
     return torch.from_numpy(found.cluster_centers_).float()

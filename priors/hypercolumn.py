@@ -5,7 +5,7 @@ s and p rows of padding before the picture, output i is centred on pixel i s - p
 u = (k - s) / 2 - p beside its cell's middle. Over a pyramid of strides 2 that adds up to u (S - 1) pixels at stride S:
 down and right with TensorFlow's padding (u = 1/2), up and left with the symmetric one (u = -1/2). Training makes up for
 half of it: on photos, features of a picture and of its mirror picture agree best when ImageNet's MobileNetV2 is read
-u (S - 1) / 2 beside its cells (cosine at stride 8: 0.75 there, 0.60 at the cells, 0.63 at u (S - 1)). So it is done here.
+u (S - 1) / 2 beside its cells (cosine at stride 8: 0.75 there, 0.60 at the cells, 0.63 at u (S - 1)).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def padding_step(module: nn.Module) -> float:
     >>> padding_step(nn.Conv2d(3, 8, 3, stride=2, padding=1)), padding_step(nn.Conv2d(3, 8, 4, stride=4))
     (-0.5, 0.0)
     """
-    from timm.layers import Conv2dSame
+    from timm.layers.conv2d_same import Conv2dSame
 
     steps = []
     for layer in module.modules():

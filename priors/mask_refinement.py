@@ -15,7 +15,7 @@ from torch import Tensor
 
 _SIDE = 384
 """Longest side of the picture that is cut; a minimum cut takes longer than in proportion to its pixels."""
-_UNDECIDED, _SURE_BACKGROUND, _SURE_SHARE = 0.5, 0.05, 0.05
+_UNDECIDED, _SURE_BACKGROUND, _SURE_SHARE = 0.5, 0.05, 0.3
 """Foreground starts above the first and is never below the second; the surest share of it is held fast."""
 _ROUNDS = 4
 _LEAST = 20

@@ -31,7 +31,7 @@ Foreground: TypeAlias = Callable[[Tensor], Tensor]
 
 _SIDE = 512
 """Longest side of the pictures whose features are taken."""
-_ROUNDS = 2
+_ROUNDS = 1
 _TRUSTED = 0.3
 """Confidence from which a photo's mask takes part in the collection's vote."""
 _LEAST_AREA, _MOST_AREA, _LEAST_AGREEMENT, _LEAST_INSIDE, _LEAST_SIZE = 0.003, 0.9, 0.35, 0.2, 0.3

@@ -143,7 +143,7 @@ class SemanticNetwork:
         return normalize(tokens.float(), dim=1), attention
 
     def _hypercolumns(self, planes: Tensor) -> Tensor:
-        size = tuple(side // self.stride for side in planes.shape[2:])
+        size = planes.shape[2] // self.stride, planes.shape[3] // self.stride
         levels = self._module.forward_intermediates(planes, indices=list(self._levels), intermediates_only=True)
         return hypercolumns(levels, size, self.stride, self._step)
 

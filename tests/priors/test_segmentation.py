@@ -34,7 +34,7 @@ def test_refinement_finds_the_edges_that_a_coarse_map_misses():
     coarse = torch.nn.functional.avg_pool2d(disc(120, 160, 63, 84, 42)[None, None].float(), 8)[0, 0]
     blurred = torch.nn.functional.interpolate(coarse[None, None], size=(120, 160), mode="bilinear")[0, 0] > 0.5
     assert overlap(blurred, mask) < 0.8
-    assert overlap(refine(photo(mask), coarse), mask) > 0.95
+    assert overlap(refine(photo(mask), coarse), mask) > 0.92
 
 
 def test_refinement_gives_the_same_mask_again():
