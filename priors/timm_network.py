@@ -136,7 +136,7 @@ def _built(name: str, architecture: str, file: Path, options: dict[str, Any], ar
     try:
         stored = load_file(file)
     except (OSError, SafetensorError) as fault:
-        raise OSError(f"{file} cannot be read as safetensors") from fault
+        raise OSError(f"{file} is no {bare} in timm's layout: it cannot be read as safetensors") from fault
     module.load_state_dict(_fitting(file, bare, stored, module.state_dict()))
     default: dict[str, Any] = module.pretrained_cfg  # type: ignore[assignment]
     mean, std = (tuple(options.get(key, default[key])) for key in ("mean", "std"))
