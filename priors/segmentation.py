@@ -3,7 +3,7 @@
 The foreground comes from the features of the whole collection (co-segmentation) or from a network that gives it
 directly; either way it is refined along the photo's edges. A mask's confidence is the product of four shares in [0, 1]:
 
-    agreement   2 A - 1, A the chance that a place inside the mask is surer foreground than one outside it
+    agreement   intersection over union of the mask and the foreground above a threshold, the best threshold for it
     one piece   share of the refined mask that its one kept piece holds
     inside      1 - twice the share of the photo's border that the mask touches (0 from one half on)
     size        1 while the area is within a factor of 3 of the collection's median, falling as 3 / factor beyond
@@ -18,7 +18,6 @@ from typing import TypeAlias
 
 import torch
 from jaxtyping import Bool, Float
-from scipy.stats import rankdata
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -135,14 +134,15 @@ def _judge(foreground: Tensor, raw: Tensor, mask: Tensor, area: float, usual: fl
 
 
 def _agreement(foreground: Tensor, mask: Tensor) -> float:
-    """The rank statistic of Mann and Whitney over the places of the foreground map, ties counted half; at least 0."""
-    inside = _on_grid(mask, foreground[None]).cpu().numpy().ravel()
-    ranks = rankdata(foreground.detach().cpu().numpy().ravel())
-    one, other = int(inside.sum()), int((~inside).sum())
-    if not one or not other:
-        return 0.0
-    chance = (ranks[inside].sum() - one * (one + 1) / 2) / (one * other)
-    return max(0.0, float(2 * chance - 1))
+    """The best intersection over union that cutting the foreground map at one value reaches with the mask."""
+    values, order = foreground.detach().cpu().flatten().sort(descending=True)
+    inside = _on_grid(mask, foreground[None]).cpu().flatten()[order].double()
+    kept = torch.arange(1, len(values) + 1)
+    common = inside.cumsum(0)
+    overlap = common / (kept + inside.sum() - common).clamp_min(1)
+    # A threshold cannot part places of one value.
+    ends = torch.cat([values[:-1] != values[1:], torch.ones(1, dtype=torch.bool)])
+    return float(overlap[ends].max())
 
 
 def _maps(network: SemanticNetwork, picture: Tensor) -> FeatureMaps:
