@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _LATER = {
     "animate": "an animated GLB and a film of a motion; subject.glb already carries clips",
     "transfer": "texture, pose or shape from one subject to another",
-    "pretrain": "training of the embedded priors",
     "models": "listing and pulling of the large priors",
     "report": "a page about a run",
     "view": "a scene in the browser",
@@ -296,6 +295,43 @@ class Bench:
         print(run_bench(config, say=lambda line: print(line, file=sys.stderr)).read_text(encoding="utf-8"), end="")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pretrain:
+    """The priors that the package carries, trained anew on photos of its zoo; goes on from what --out holds."""
+
+    prior: Positional[Literal["canonical"]]
+    """Which one: canonical, from photos to the reference body."""
+    out: Path = Path("runs/pretrain/canonical")
+    """Folder for the weights, their card and the log."""
+    pool: Path = Path("runs/pretrain/pool")
+    """Folder of the zoo photos to learn from; those that are missing are made first."""
+    photos: int = 24000
+    """How many."""
+    minutes: float = 60.0
+    """How long to train, the making of photos apart; 0 writes the card alone."""
+    sizes: tuple[int, ...] = (96, 128, 160)
+    """Sides of the pictures, one after another; multiples of 32."""
+    shares: tuple[float, ...] = (0.3, 0.5, 0.2)
+    """Of the time, one for each size."""
+    learning_rate: float = 1e-3
+    """The highest there is."""
+    validate: tuple[Path, ...] = ()
+    """Folders of photos to score besides the zoo's test split."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+    seed: int = 0
+    """Of the weights and of what is drawn."""
+
+    def run(self) -> None:
+        from .optimize.pretrain.canonical import PretrainCanonicalConfig, pretrain_canonical
+
+        config = PretrainCanonicalConfig(
+            out=self.out, pool=self.pool, photo_count=self.photos, minutes=self.minutes, sizes=self.sizes,
+            shares=self.shares, learning_rate=self.learning_rate, device=self.device, seed=self.seed,
+        )  # fmt: skip
+        print(pretrain_canonical(config, self.validate))
+
+
 @dataclass(frozen=True)
 class Speed:
     """Speed, as ratios measured in one run."""
@@ -332,6 +368,7 @@ _Command = (
     | Annotated[Dataset, tyro.conf.subcommand("dataset")]
     | Annotated[Zoo, tyro.conf.subcommand("zoo")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
+    | Annotated[Pretrain, tyro.conf.subcommand("pretrain")]
     | Annotated[Speed, tyro.conf.subcommand("speed")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
 )

@@ -28,7 +28,7 @@ count as wrong, not as absent. A pair without a shared keypoint is in no mean; n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -120,6 +120,17 @@ def transfer_keypoints(photos: Mapping[str, TransferPhoto]) -> Transfers:
 
     Raises ValueError where photos name different keypoints.
     """
+    vertices = {stem: _nearest_vertices(photo) for stem, photo in photos.items()}
+    return collect_transfers(photos, lambda s, t: _arrivals(photos[s], photos[t], vertices[s]))
+
+
+def collect_transfers(
+    photos: Mapping[str, TransferPhoto], carry: Callable[[str, str], Float64[np.ndarray, "K 2"]]
+) -> Transfers:
+    """The same for any way to `carry` all keypoints of one stem's photo to another's; not finite where it cannot.
+
+    Raises ValueError where photos name different keypoints.
+    """
     stems = tuple(sorted(photos))
     parts = tuple(photos[stem] for stem in stems)
     names = parts[0].keypoints.names if parts else ()
@@ -129,11 +140,10 @@ def transfer_keypoints(photos: Mapping[str, TransferPhoto]) -> Transfers:
     rows: list[tuple[int, int, int]] = []
     places: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     for s, source in enumerate(parts):
-        vertex = _nearest_vertices(source)
         for t, target in enumerate(parts):
             if s == t:
                 continue
-            arrived = _arrivals(source, target, vertex)
+            arrived = carry(stems[s], stems[t])
             for k in np.flatnonzero(source.visible & target.visible):
                 rows.append((s, t, int(k)))
                 places.append((arrived[k], target.keypoints.positions[k], source.keypoints.positions[k]))

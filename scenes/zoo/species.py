@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Literal
 
 from . import bird_coats, humanoid_coats, quadruped_coats
 from . import quadruped_species as mean
@@ -31,6 +32,13 @@ class Species:
     """What it is photographed doing, with shares (see `representations.motion.library`)."""
     fur: tuple[float, float] = field(default=(0.05, 0.3))
     """Least and most that strands of hair show (see `photography.photograph.PhotographyConfig`)."""
+
+    @property
+    def plan(self) -> Literal["quadruped", "biped", "bird"]:
+        """Of the body, as templates are named; a kangaroo has the joints of a quadruped."""
+        if isinstance(self.shape, (QuadrupedShape, KangarooShape)):
+            return "quadruped"
+        return "bird" if isinstance(self.shape, BirdShape) else "biped"
 
 
 _GRAZER = {"walk": 3.0, "trot": 1.0, "canter": 0.5, "idle": 2.0, "graze": 1.5, "look_around": 1.5}

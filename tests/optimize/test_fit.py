@@ -3,9 +3,15 @@
 import contextlib
 import io
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +23,7 @@ from pygltflib import GLTF2
 from safetensors.torch import load_file
 
 from zoetrope.cli import main
-from zoetrope.optimize import fit as fitting
-from zoetrope.optimize.config import FitConfig
-from zoetrope.optimize.fit import fit
+from zoetrope.optimize.checkpoint import load_checkpoint, read_stages
 from zoetrope.optimize.journal import read_metrics
 from zoetrope.representations.camera import Intrinsics, OrbitCamera, project
 from zoetrope.representations.rendering.coverage import coverage
@@ -32,6 +36,8 @@ from zoetrope.scenes.turntable import TurntableConfig
 STEMS = [f"{k:03d}" for k in range(4)]
 BAD = ("broken.jpg", "notes.jpg", "shot.cr2", "twin.jpg", "unmasked_size.png")
 """Files of the shared collection that no fit can use."""
+PATIENCE_SECONDS = 900
+"""Far beyond what is needed, for busy machines."""
 
 
 @dataclass(frozen=True)
@@ -180,26 +186,65 @@ def test_every_step_is_logged_and_finite(tiny_run: Finished) -> None:
     assert journal[-1]["step"] == len(lines)
 
 
-def test_neither_truth_nor_keypoints_nor_bad_files_nor_the_place_decide_the_result(
-    tiny_run: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The same photos without all that: the same losses and the same last checkpoint, bit for bit."""
-    photos = tmp_path / "elsewhere"
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
+def test_killed_elsewhere_and_without_truth_it_is_bit_equal(tiny_run: Finished, tmp_path: Path) -> None:
+    """The same photos without truth, keypoints and bad files, at another place, killed twice on the way."""
+    photos, out = tmp_path / "elsewhere", tmp_path / "out"
     shutil.copytree(tiny_run.photos, photos, ignore=shutil.ignore_patterns("truth", "keypoints.json", *BAD))
     assert sorted(path.name for path in photos.iterdir()) == [*(f"{stem}.jpg" for stem in STEMS), "masks"]
-    # Files are written from the last state alone; what they cost is spared here.
-    monkeypatch.setattr(fitting, "write_outputs", lambda *_: {})
-    monkeypatch.setattr(fitting, "score_run", lambda *_: {})
-    fit(FitConfig(photos=photos, out=tmp_path / "out", effort=0.02, device="cpu"))
-
-    def lines(out: Path) -> list[dict[str, object]]:
-        return [{k: v for k, v in line.items() if k != "time"} for line in read_metrics(out / "metrics.jsonl")]
-
-    assert lines(tmp_path / "out") == lines(tiny_run.out)
-    ours, theirs = (load_file(out / "checkpoints" / "last.safetensors") for out in (tmp_path / "out", tiny_run.out))
+    expected = _without_times(tiny_run.out)
+    steps = len(expected)
+    # In the middle of competing hypotheses, inside the last stage, and once the last checkpoint is there, which is what
+    # all files of a run are made from.
+    resume: tuple[str, ...] = ()
+    for step in (7, steps - 1):
+        _kill_when(partial(_has_logged, step, out), photos, out, *resume)
+        resume = ("--resume",)
+        written = _without_times(out)
+        assert written == expected[: len(written)]
+        checkpoint = load_checkpoint(out / "checkpoints")
+        assert checkpoint is not None
+        assert 0 < checkpoint.place.step < steps, "nothing to resume from, or nothing left to do"
+    _kill_when(partial(_has_saved, steps, out), photos, out, "--resume")
+    assert _without_times(out) == expected
+    ours, theirs = (load_file(run / "checkpoints" / "last.safetensors") for run in (out, tiny_run.out))
     assert sorted(ours) == sorted(theirs)
     for name, value in ours.items():
         assert torch.equal(value, theirs[name]), name
+
+
+def _kill_when(reached: Callable[[], bool], photos: Path, out: Path, *more: str) -> None:
+    """Starts the command in a process of its own and kills it with SIGKILL as soon as `reached` says so."""
+    start = (
+        "import sys; from zoetrope.cli import main; import zoetrope.optimize.fit; "
+        "sys.modules['zoetrope.optimize.fit'].CHECKPOINT_INTERVAL = 1; sys.exit(main())"
+    )
+    options = ["--out", str(out), "--effort", "0.02", "--device", "cpu", *more]
+    command = [sys.executable, "-c", start, "fit", str(photos), *options]
+    with (out.parent / "said.txt").open("w+") as said, subprocess.Popen(command, stdout=said, stderr=said) as process:
+        try:
+            give_up = time.monotonic() + PATIENCE_SECONDS
+            while not reached():
+                assert process.poll() is None, f"ended too early: {(out.parent / 'said.txt').read_text()}"
+                assert time.monotonic() < give_up, "what the fit was to be killed at did not come in time"
+                time.sleep(0.02)
+        finally:
+            process.send_signal(signal.SIGKILL)
+
+
+def _has_logged(step: int, out: Path) -> bool:
+    lines = read_metrics(out / "metrics.jsonl")
+    return bool(lines) and lines[-1]["step"] >= step
+
+
+def _has_saved(step: int, out: Path) -> bool:
+    stages = read_stages(out / "checkpoints")
+    return bool(stages) and stages[-1].step >= step
+
+
+def _without_times(out: Path) -> list[dict[str, Any]]:
+    lines = read_metrics(out / "metrics.jsonl")
+    return [{name: value for name, value in line.items() if name != "time"} for line in lines]
 
 
 def test_photos_are_left_as_they_were(tiny_run: Finished, good_photos: Path) -> None:

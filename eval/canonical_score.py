@@ -1,0 +1,158 @@
+"""How good canonical maps of a collection are, before any fit.
+
+Each photo is cut as a fit cuts it (with masks: a square round the subject; without: the whole photo in a square), and
+the maps are held against what is known: masks, keypoints, cameras and, of collections of the zoo, maps of parts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..priors.canonical import CanonicalMaps, CanonicalMeaning, CanonicalPrior
+from ..scenes.collection import Collection
+from ..scenes.crop import Crop, crop_for_photo, cut
+from ..scenes.photo import Photo
+from ..scenes.photography.label import LEFT, NONE, RIGHT, Labels
+from .keypoint_transfer import TransferPhoto, collect_transfers, score_transfers
+from .map_transfer import carry_by_maps
+from .silhouette import mask_iou
+from .truth import Truth
+
+_MARGIN = 0.2
+_SIDE = 256
+
+
+@dataclass(frozen=True)
+class CanonicalScore:
+    """Means over photos or pixels; None where the collection does not tell."""
+
+    foreground_iou: float | None
+    """Of the visible foreground with the mask, at the maps' resolution."""
+    part_accuracy: float | None
+    """Share of the subject's visible pixels with the right kind of part."""
+    side_accuracy: float | None
+    """Share of those with a side on which the odds are right."""
+    place_error: float | None
+    """Median distance on the reference body, a trunk being 1 long, with the side given."""
+    azimuth_error_deg: float | None
+    """Median of the best guess."""
+    azimuth_within_30: float | None
+    keypoint_transfer: float | None
+    """PCK@0.1 of the tight box through the maps alone."""
+    identity: float | None
+    """The same for copied positions."""
+
+
+def score_canonical(
+    prior: CanonicalPrior, photos: Collection, truth: Truth, labels: dict[str, Labels], with_masks: bool
+) -> CanonicalScore:
+    """Scores of one collection; `labels` of zoo photos by stem, or none. Photos without a mask are left out."""
+    chosen = [photo for photo in photos.photos if photo.mask is not None]
+    crops = [crop_for_photo(photo, _MARGIN) if with_masks else whole_photo(photo) for photo in chosen]
+    cuts = [cut(photo, crop, _SIDE) for photo, crop in zip(chosen, crops, strict=True)]
+    pixels, masks = (torch.from_numpy(np.stack([one[k] for one in cuts])) for k in (0, 1))
+    maps = prior(pixels, masks if with_masks else None)
+    side = maps.foreground.shape[1]
+    subject = torch.nn.functional.interpolate(masks[:, None], (side, side), mode="area")[:, 0]
+    overlap = mask_iou(maps.foreground.numpy() > 0.5, subject.numpy() > 0.5)
+    known = subject if with_masks else maps.foreground
+    parts, sides, places = _label_scores(maps, chosen, crops, labels, side)
+    errors = _azimuth_errors(maps, prior.meaning, chosen, truth)
+    transferred = _transfers(maps, known, chosen, crops, truth)
+    return CanonicalScore(
+        foreground_iou=float(np.mean(overlap)),
+        part_accuracy=parts,
+        side_accuracy=sides,
+        place_error=places,
+        azimuth_error_deg=None if errors is None else float(np.median(errors)),
+        azimuth_within_30=None if errors is None else float(np.mean(errors <= 30)),
+        keypoint_transfer=transferred[0],
+        identity=transferred[1],
+    )
+
+
+def whole_photo(photo: Photo) -> Crop:
+    """The square that a whole photo fills in one direction, its middle in the middle."""
+    side = float(max(photo.width, photo.height))
+    return Crop((photo.width - side) / 2, (photo.height - side) / 2, side)
+
+
+def best_azimuth_deg(maps: CanonicalMaps) -> Float[Tensor, " B"]:
+    """The most probable azimuth, to a fraction of a bin: the mean direction of the best bin and its neighbours."""
+    odds = maps.view.sum(2)
+    count = odds.shape[1]
+    best = odds.argmax(1)
+    near = (best[:, None] + torch.arange(-2, 3)) % count
+    angle = torch.deg2rad((near + 0.5) * (360 / count))
+    weight = odds.gather(1, near)
+    return torch.rad2deg(torch.atan2((weight * angle.sin()).sum(1), (weight * angle.cos()).sum(1))) % 360
+
+
+def _azimuth_errors(
+    maps: CanonicalMaps, meaning: CanonicalMeaning, chosen: list[Photo], truth: Truth
+) -> np.ndarray | None:
+    if maps.view.shape[1] != meaning.azimuth_count or not truth.cameras:
+        return None
+    guesses = best_azimuth_deg(maps).numpy()
+    errors = []
+    for photo, guess in zip(chosen, guesses, strict=True):
+        if photo.stem in truth.cameras:
+            towards = truth.cameras[photo.stem].camera_to_world[:3, 2]
+            azimuth = np.degrees(np.arctan2(towards[0], towards[2]))
+            errors.append(abs((guess - azimuth + 180) % 360 - 180))
+    return np.array(errors) if errors else None
+
+
+def _label_scores(
+    maps: CanonicalMaps, chosen: list[Photo], crops: list[Crop], labels: dict[str, Labels], side: int
+) -> tuple[float | None, float | None, float | None]:
+    parts, sides, places = [], [], []
+    ticks = (np.stack(np.meshgrid(np.arange(side), np.arange(side)), -1) + 0.5).reshape(-1, 2)
+    for k, (photo, crop) in enumerate(zip(chosen, crops, strict=True)):
+        one = labels.get(photo.stem)
+        if one is None or one.part is None or one.side is None or one.reference is None or photo.mask is None:
+            continue
+        height, width = photo.mask.shape
+        at = np.floor(crop.to_original(ticks, side) * np.array(photo.scale)).astype(int)
+        inside = ((at >= 0) & (at < [width, height])).all(axis=1)
+        column, row = at[inside].T
+        seen = (photo.mask[row, column] > 127) & (one.part[row, column] != NONE)
+        column, row = column[seen], row[seen]
+        pixel = np.flatnonzero(inside)[seen]
+        parts.append(maps.part[k].flatten(1).argmax(0).numpy()[pixel] == one.part[row, column])
+        left = maps.left[k].flatten().numpy()[pixel] > 0.5
+        true = one.side[row, column]
+        sides.append((left == (true == LEFT))[(true == LEFT) | (true == RIGHT)])
+        reference = one.reference[row, column].astype(np.float32)
+        reference[:, 0] = np.abs(reference[:, 0])
+        places.append(np.linalg.norm(maps.place[k].flatten(0, 1).numpy()[pixel] - reference, axis=1))
+    if not parts:
+        return None, None, None
+    return (
+        float(np.concatenate(parts).mean()),
+        float(np.concatenate(sides).mean()),
+        float(np.median(np.concatenate(places))),
+    )
+
+
+def _transfers(
+    maps: CanonicalMaps, subjects: Float[Tensor, "B H W"], chosen: list[Photo], crops: list[Crop], truth: Truth
+) -> tuple[float | None, float | None]:
+    index = {photo.stem: k for k, photo in enumerate(chosen) if photo.stem in truth.keypoints}
+    if len(index) < 2:
+        return None, None
+    photos = {stem: TransferPhoto(truth.keypoints[stem], truth.box(stem), None) for stem in index}
+
+    def carry(source: str, target: str) -> np.ndarray:
+        s, t = index[source], index[target]
+        positions = photos[source].keypoints.positions / np.array(chosen[s].scale)
+        arrived = carry_by_maps(maps, subjects, s, t, crops[s].to_crop(positions, 1))
+        return crops[t].to_original(arrived, 1) * np.array(chosen[t].scale)
+
+    score = score_transfers(collect_transfers(photos, carry))
+    return score.pooled, score.identity_pooled

@@ -1,0 +1,1 @@
+"""Training of the priors that the package carries, on nothing but its own zoo."""

@@ -1,0 +1,222 @@
+"""Training of the canonical prior on a pool of zoo photos: in pieces, each going on from the averaged weights.
+
+The optimiser's state is not kept: a piece warms up for a few hundred steps, then its learning rate falls along a cosine
+to a twentieth over the minutes it has been given. Pictures grow from piece to piece or within one. What is saved is
+the moving average of the weights (Polyak averaging), in half precision, which is what everybody loads.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch.optim.swa_utils import AveragedModel
+
+from ...priors.canonical import CanonicalMeaning, CanonicalPrior, save_canonical
+from ...priors.canonical_network import STRIDE, CanonicalLayout, CanonicalNetwork
+from ...representations.chart import VERSION
+from ...scenes.atomic import atomic_write
+from ...scenes.error import InputError
+from ...scenes.photography.label import PART_KINDS
+from ...scenes.zoo.species import SPECIES
+from ...scenes.zoo.stream import StreamConfig
+from ..device import choose_device
+from .augment import AugmentConfig, draw_batch
+from .canonical_objective import Objective
+from .card import write_card
+from .pool import fill_pool, read_pool
+from .reference_key import reference_keys
+
+AZIMUTH_COUNT = 36
+ELEVATION_EDGES_DEG = (-30.0, -10.0, 10.0, 30.0, 50.0, 70.0, 90.0)
+_SAVE_MINUTES = 3.0
+_LOG_STEPS = 50
+_JOURNAL = "metrics.jsonl"
+
+
+@dataclass(frozen=True)
+class PretrainCanonicalConfig:
+    """One piece of training."""
+
+    out: Path = Path("runs/pretrain/canonical")
+    """Folder for canonical.safetensors and metrics.jsonl; what is there is gone on from."""
+    pool: Path = Path("runs/pretrain/pool")
+    """Folder of the zoo photos to learn from; those that are missing are made first."""
+    photo_count: int = 24000
+    """Photos in the pool."""
+    minutes: float = 60.0
+    """How long this piece trains, photos apart."""
+    sizes: tuple[int, ...] = (96, 128, 160)
+    """Sides of the pictures, each for its share of the time."""
+    shares: tuple[float, ...] = (0.3, 0.5, 0.2)
+    batch: int = 32
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    warm_up: int = 300
+    """Steps until the learning rate is there."""
+    averaging: float = 0.999
+    device: str = "auto"
+    seed: int = 0
+    stream: StreamConfig = field(default_factory=StreamConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+    def __post_init__(self) -> None:
+        if len(self.sizes) != len(self.shares) or not math.isclose(sum(self.shares), 1, abs_tol=1e-6):
+            raise InputError(f"--sizes {self.sizes} and --shares {self.shares}: one share for each size, together 1")
+        if any(size % STRIDE or size < 2 * STRIDE for size in self.sizes):
+            raise InputError(f"--sizes {self.sizes}: each must be a multiple of {STRIDE}, {2 * STRIDE} or more")
+        if self.batch < 2 or self.photo_count < self.batch or not self.minutes >= 0:
+            raise InputError(
+                f"--batch {self.batch}, --photo-count {self.photo_count}, --minutes {self.minutes}: "
+                "two photos a step, as many in the pool, and no time are the least"
+            )
+
+
+def meaning() -> CanonicalMeaning:
+    """What networks trained here say."""
+    return CanonicalMeaning(
+        chart_version=VERSION,
+        parts=PART_KINDS,
+        plans=tuple(dict.fromkeys(kind.plan for kind in SPECIES.values())),
+        species=tuple(SPECIES),
+        azimuth_count=AZIMUTH_COUNT,
+        elevation_edges_deg=ELEVATION_EDGES_DEG,
+    )
+
+
+def layout(of: CanonicalMeaning) -> CanonicalLayout:
+    """The network that has an output for everything it is to say."""
+    return CanonicalLayout(
+        part_count=len(of.parts),
+        azimuth_count=of.azimuth_count,
+        elevation_count=len(of.elevation_edges_deg) - 1,
+        plan_count=len(of.plans),
+        species_count=len(of.species),
+    )
+
+
+def pretrain_canonical(config: PretrainCanonicalConfig, collections: Sequence[Path] = ()) -> Path:
+    """Trains for one piece, scores what came out on the zoo's test split and on `collections`, and returns its card.
+
+    The weights lie beside it, written every few minutes.
+    """
+    config.out.mkdir(parents=True, exist_ok=True)
+    weights = config.out / "canonical.safetensors"
+    if config.minutes > 0:
+        made = time.monotonic()
+
+        def report(done: int) -> None:
+            if done % 1600 < config.stream.photo_count:
+                print(f"{done} photos after {(time.monotonic() - made) / 60:.1f} min", flush=True)
+
+        fill_pool(config.pool, config.stream, config.photo_count, report)
+        _train(config, weights, choose_device(config.device))
+    elif not weights.is_file():
+        raise InputError(f"{weights} is not there; train first, with --minutes above 0")
+    prior, card = CanonicalPrior.load(weights, VERSION), config.out / "canonical.md"
+    seen = _pictures_seen(config.out / _JOURNAL)
+    write_card(prior, card, config.out / "test", collections, pictures=seen, photos=config.photo_count, say=print)
+    return card
+
+
+def _train(config: PretrainCanonicalConfig, weights: Path, device: torch.device) -> None:
+    pool = read_pool(config.pool, config.photo_count).to(device)
+    journal, says = config.out / _JOURNAL, meaning()
+    if weights.is_file():
+        network, seen = CanonicalPrior.load(weights, VERSION).network.requires_grad_(True), _pictures_seen(journal)
+    else:
+        torch.manual_seed(config.seed)
+        network, seen = CanonicalNetwork(layout(says)), 0
+    network = network.to(device).to(memory_format=torch.channels_last).train()
+    averaged = AveragedModel(network, avg_fn=_Averaging(config.averaging), use_buffers=True)
+    objective = Objective(
+        reference_keys(network.layout.key_count).to(device),
+        torch.tensor(ELEVATION_EDGES_DEG, device=device),
+        torch.tensor([says.plans.index(kind.plan) for kind in SPECIES.values()], device=device),
+    )
+    optimizer = torch.optim.AdamW(_groups(network, config), betas=(0.9, 0.98))
+    generator = torch.Generator().manual_seed(config.seed + seen)
+    fresh, step, start = seen == 0, 0, time.monotonic()
+    saved, logged, held = start, start, dict[str, torch.Tensor]()
+    while (done := (time.monotonic() - start) / (60 * config.minutes)) < 1:
+        for group in optimizer.param_groups:
+            group["lr"] = _rate(step, done, config)
+        size = _size_at(done, config)
+        index = torch.randint(len(pool), (config.batch,), generator=generator)
+        batch = draw_batch(pool, index, size, config.augment, generator)
+        picture = batch.picture.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16):
+            out = network(picture, batch.mask, batch.given)
+        terms = objective(out, network.keys, batch, learns_spread=not fresh or done > 0.1, generator=generator)
+        loss = torch.stack(list(terms.values())).sum()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0, error_if_nonfinite=True)
+        optimizer.step()
+        averaged.update_parameters(network)
+        step, seen = step + 1, seen + config.batch
+        held = {name: held.get(name, 0) + value.detach() / _LOG_STEPS for name, value in terms.items()}
+        if step % _LOG_STEPS == 0:
+            now, means = time.monotonic(), {name: round(float(value), 5) for name, value in held.items()}
+            pace = round(_LOG_STEPS * config.batch / (now - logged), 1)
+            line = {"pictures": seen, "size": size, "rate": round(_rate(step, done, config), 6), "per_second": pace}
+            with journal.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({**line, **means}) + "\n")
+            said = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
+            print(f"{100 * done:.0f} %, {seen} pictures, {pace:.0f}/s at {size}: {said}", flush=True)
+            held, logged = {}, now
+        if time.monotonic() - saved > 60 * _SAVE_MINUTES:
+            _save(averaged, says, weights)
+            saved = time.monotonic()
+    _save(averaged, says, weights)
+
+
+def _pictures_seen(journal: Path) -> int:
+    lines = journal.read_text(encoding="utf-8").splitlines() if journal.is_file() else []
+    return json.loads(lines[-1])["pictures"] if lines else 0
+
+
+def _rate(step: int, done: float, config: PretrainCanonicalConfig) -> float:
+    """The learning rate: a short warm-up, since the optimiser knows nothing yet, and a cosine over the piece's time."""
+    warm = min(1.0, (step + 1) / config.warm_up)
+    return config.learning_rate * warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+class _Averaging:
+    """A moving average that forgets its beginning: until it is as long as it shall be, a mean of all so far."""
+
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
+
+    def __call__(self, held: torch.Tensor, new: torch.Tensor, count: torch.Tensor | int) -> torch.Tensor:
+        decay = min(self.decay, (1 + float(count)) / (10 + float(count)))
+        return held * decay + new * (1 - decay)
+
+
+def _groups(network: CanonicalNetwork, config: PretrainCanonicalConfig) -> list[dict]:
+    """Biases, norms and lone vectors are not decayed."""
+    plain = [p for p in network.parameters() if p.ndim < 2]
+    return [
+        {"params": [p for p in network.parameters() if p.ndim >= 2], "weight_decay": config.weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+
+
+def _size_at(done: float, config: PretrainCanonicalConfig) -> int:
+    for size, share in zip(config.sizes, config.shares, strict=True):
+        if done < share:
+            return size
+        done -= share
+    return config.sizes[-1]
+
+
+def _save(averaged: AveragedModel, says: CanonicalMeaning, path: Path) -> None:
+    network = averaged.module
+    assert isinstance(network, CanonicalNetwork)
+    with atomic_write(path) as temporary:
+        save_canonical(network, says, temporary)

@@ -1,0 +1,123 @@
+"""What the canonical network is trained to say.
+
+    L = BCE(foreground) + 0.5 Dice(foreground) + 0.5 BCE(amodal) + 0.5 CE(part) + 0.5 BCE(left)
+      + Laplace(place) + 0.3 CE(descriptor) + 0.3 CE(view) + 0.1 CE(plan) + 0.05 CE(species)
+
+Means over pixels weigh each by one over the root of its part's share, so that ears and feet count. The side is a class
+of its own: the best coordinate to say where left and right cannot be told apart would be the plane of symmetry, where
+nothing is. Descriptors are compared with those of points all over the reference body, softly by their distance (as
+"Continuous surface embeddings", Neverova et al., NeurIPS 2020); the view is a distribution, as in "Orient Anything"
+(Wang et al. 2024).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+from ...priors.canonical_network import CanonicalOutput
+from ...scenes.photography.label import NONE
+from .augment import Batch
+
+_LEAST_SPREAD = 0.01
+_KEY_PIXELS = 192
+_KEY_REACH = 0.05
+_KEY_TEMPERATURE = 0.07
+_AZIMUTH_SIGMA_DEG, _ELEVATION_SIGMA_DEG = 10.0, 7.0
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """The objective and what it needs to know."""
+
+    key_places: Float[Tensor, "M 3"]
+    """On the reference body, of the network's keys."""
+    elevation_edges_deg: Float[Tensor, " F"]
+    plan_of_species: Int[Tensor, " S"]
+
+    def __call__(
+        self,
+        out: CanonicalOutput,
+        keys: Float[Tensor, "M D"],
+        batch: Batch,
+        learns_spread: bool,
+        generator: torch.Generator,
+    ) -> dict[str, Float[Tensor, ""]]:
+        """The weighted terms, to be added up. Before the spread is learned it counts as 0.1."""
+        known = batch.part != NONE
+        weight = _part_weights(batch.part, known)
+        sided = weight * (batch.left != 0.5)
+        part = functional.cross_entropy(
+            out.part, torch.where(known, batch.part, 0), reduction="none", label_smoothing=0.05
+        )
+        left = functional.binary_cross_entropy_with_logits(out.left, 0.02 + 0.96 * batch.left, reduction="none")
+        error = (out.place - batch.place).abs().mean(1)
+        log_spread = out.log_spread.clamp(math.log(_LEAST_SPREAD), 1.0)
+        laplace = error * (-log_spread).exp() + log_spread if learns_spread else 10 * error
+        foreground = functional.binary_cross_entropy_with_logits(out.foreground, batch.visible)
+        amodal = functional.binary_cross_entropy_with_logits(out.amodal, batch.amodal, reduction="none")
+        return {
+            "foreground": foreground,
+            "dice": 0.5 * _dice(out.foreground.sigmoid(), batch.visible),
+            "amodal": 0.5 * (amodal * batch.inside).sum() / batch.inside.sum(),
+            "part": 0.5 * _mean(part, weight),
+            "left": 0.5 * _mean(left, sided),
+            "place": _mean(laplace, weight),
+            "descriptor": 0.3 * self._descriptor(out, keys, batch, known, generator),
+            "view": 0.3 * functional.cross_entropy(out.view.flatten(1), self.view_target(batch.view, out).flatten(1)),
+            "plan": 0.1 * functional.cross_entropy(out.plan, self.plan_of_species[batch.species]),
+            "species": 0.05 * functional.cross_entropy(out.species, batch.species, label_smoothing=0.05),
+        }
+
+    def view_target(self, view_deg: Float[Tensor, "B 2"], out: CanonicalOutput) -> Float[Tensor, "B A E"]:
+        """The bins round a view: a bell over the circle of azimuths times one over elevations."""
+        azimuth_count = out.view.shape[1]
+        centre = (torch.arange(azimuth_count, device=view_deg.device) + 0.5) * (360 / azimuth_count)
+        gap = (view_deg[:, :1] - centre + 180) % 360 - 180
+        azimuth = (-0.5 * (gap / _AZIMUTH_SIGMA_DEG) ** 2).softmax(1)
+        edges = self.elevation_edges_deg
+        middle = (edges[1:] + edges[:-1]) / 2
+        elevation = view_deg[:, 1:].clamp(float(middle[0]), float(middle[-1]))
+        return azimuth[:, :, None] * (-0.5 * ((elevation - middle) / _ELEVATION_SIGMA_DEG) ** 2).softmax(1)[:, None]
+
+    def _descriptor(
+        self, out: CanonicalOutput, keys: Tensor, batch: Batch, known: Tensor, generator: torch.Generator
+    ) -> Float[Tensor, ""]:
+        chance = torch.rand(known.flatten(1).shape, generator=generator).to(known.device) + known.flatten(1)
+        chosen = chance.topk(min(_KEY_PIXELS, chance.shape[1]), dim=1).indices
+        counts = known.flatten(1).gather(1, chosen).float()
+
+        def picked(maps: Float[Tensor, "B C q q"]) -> Float[Tensor, "B n C"]:
+            flat = maps.flatten(2).transpose(1, 2)
+            return flat.gather(1, chosen[..., None].expand(-1, -1, flat.shape[2]))
+
+        place, left = picked(batch.place), picked(batch.left[:, None])
+        sign = torch.where(left[..., 0] < 0.5, -1.0, 1.0)
+        place = torch.cat([place[..., :1] * sign[..., None], place[..., 1:]], dim=-1)
+        target = (-torch.cdist(place, self.key_places[None]) / _KEY_REACH).softmax(-1)
+        alike = picked(out.descriptor) @ functional.normalize(keys.float(), dim=1).T / _KEY_TEMPERATURE
+        loss = -(target * alike.log_softmax(-1)).sum(-1)
+        return (loss * counts).sum() / counts.sum().clamp_min(1)
+
+
+def _part_weights(part: Int[Tensor, "B q q"], known: Tensor) -> Float[Tensor, "B q q"]:
+    """One over the root of how many pixels of the same picture show the same part; 0 beside the subject."""
+    count = len(part)
+    index = torch.where(known, part, 0).flatten(1)
+    kinds = int(index.max()) + 1 if index.numel() else 1
+    sizes = torch.zeros(count, kinds, device=part.device).scatter_add_(1, index, known.flatten(1).float())
+    return (sizes.gather(1, index).clamp_min(1).rsqrt() * known.flatten(1)).view(part.shape)
+
+
+def _mean(values: Tensor, weight: Tensor) -> Float[Tensor, ""]:
+    return (values * weight).sum() / weight.sum().clamp_min(1e-6)
+
+
+def _dice(share: Float[Tensor, "B h w"], target: Float[Tensor, "B h w"]) -> Float[Tensor, ""]:
+    common, both = (share * target).sum((1, 2)), (share + target).sum((1, 2))
+    return (1 - (2 * common + 1) / (both + 1)).mean()

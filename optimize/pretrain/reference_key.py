@@ -1,0 +1,24 @@
+"""Points spread over the reference body, the vocabulary in which descriptors are learned."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ...representations.chart import PARTS, reference_point
+
+
+def reference_keys(count: int) -> Float[Tensor, "{count} 3"]:
+    """`count` points of the reference body, each as far from those before it as can be; always the same ones."""
+    s, theta = torch.meshgrid(torch.linspace(0, 1, 21), torch.arange(24) * (2 * math.pi / 24), indexing="ij")
+    part = torch.arange(len(PARTS)).repeat_interleave(s.numel())
+    points = reference_point(part, s.reshape(-1).repeat(len(PARTS)), theta.reshape(-1).repeat(len(PARTS)))
+    chosen = torch.zeros(count, dtype=torch.long)
+    distance = torch.full((len(points),), math.inf)
+    for k in range(1, count):
+        distance = distance.minimum((points - points[chosen[k - 1]]).square().sum(1))
+        chosen[k] = distance.argmax()
+    return points[chosen]

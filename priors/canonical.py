@@ -1,0 +1,209 @@
+"""The embedded canonical prior: from a photo to where on the reference body each of its pixels lies.
+
+A pixel of a giraffe's knee and one of a cat's knee get the same coordinates, so photos of different poses, individuals
+and species are matched through the body instead of through their colours. Left or right is told apart from the rest:
+where a picture does not decide it, the place is right up to a mirror image, and the odds say so.
+
+Maps come with their own doubt, `spread`; the network looks at each picture and at its mirror image, and where the two
+looks disagree the doubt grows by half of what they differ.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional
+
+from .canonical_network import STRIDE, CanonicalLayout, CanonicalNetwork, CanonicalOutput
+
+FORMAT_VERSION = 1
+"""Of weight files."""
+SIZE = 160
+"""Side of the square pictures that the network looks at."""
+_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class CanonicalMeaning:
+    """What the network's outputs stand for; travels with the weights."""
+
+    chart_version: int
+    """Of the reference body; see `representations.chart`."""
+    parts: tuple[str, ...]
+    """Kinds of parts, without their side."""
+    plans: tuple[str, ...]
+    species: tuple[str, ...]
+    azimuth_count: int
+    """Bins of 360 / azimuth_count degrees; bin 0 begins at the subject's front, and its left is at 90 degrees."""
+    elevation_edges_deg: tuple[float, ...]
+    """Borders of the bins of elevation, rising; cameras beyond count as in the outermost ones."""
+
+
+@dataclass(frozen=True, eq=False)
+class CanonicalMaps:
+    """What the canonical network says of B pictures; maps have the pictures' aspect at a lower resolution."""
+
+    foreground: Float[Tensor, "B H W"]
+    """Probability that a pixel shows the subject."""
+    amodal: Float[Tensor, "B H W"]
+    """Probability that the subject is there, in view or behind something."""
+    part: Float[Tensor, "B K H W"]
+    """Probabilities of kinds of parts, without their side, where the subject is in view."""
+    left: Float[Tensor, "B H W"]
+    """Probability that a pixel shows the subject's left half."""
+    place: Float[Tensor, "B H W 3"]
+    """On the reference body; x is the distance from the plane of symmetry, so never negative."""
+    spread: Float[Tensor, "B H W"]
+    """Laplace scale of the error of `place`, in its units."""
+    descriptor: Float[Tensor, "B D H W"]
+    """Unit vectors."""
+    view: Float[Tensor, "B A E"]
+    """Probabilities of the camera's azimuth and elevation; see `CanonicalMeaning` for the bins."""
+    plan: Float[Tensor, "B P"]
+    """Probabilities of body plans."""
+    species: Float[Tensor, "B S"]
+
+
+class CanonicalPrior:
+    """A trained network and what it means."""
+
+    def __init__(self, network: CanonicalNetwork, meaning: CanonicalMeaning) -> None:
+        self.network = network.eval().requires_grad_(False)
+        self.meaning = meaning
+
+    @classmethod
+    def load(cls, path: Path, chart_version: int, device: torch.device | str = "cpu") -> CanonicalPrior:
+        """Reads a file that `save_canonical` wrote.
+
+        Raises ValueError, in one line, for anything else and for weights that were trained on another chart.
+        """
+        try:
+            with safe_open(path, "pt") as file:
+                header = file.metadata() or {}
+                weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError) as fault:
+            raise ValueError(f"{path} cannot be read as safetensors ({fault})") from fault
+        if header.get("format_version") != str(FORMAT_VERSION):
+            found = header.get("format_version", "none")
+            raise ValueError(f"{path} has format version {found}; expected the canonical prior's {FORMAT_VERSION}")
+        meaning = CanonicalMeaning(**_options(header["meaning"]))
+        if meaning.chart_version != chart_version:
+            raise ValueError(
+                f"{path} was trained on chart version {meaning.chart_version}, and this is {chart_version}; "
+                "train it again (zoetrope pretrain canonical)"
+            )
+        network = CanonicalNetwork(CanonicalLayout(**_options(header["layout"])))
+        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
+        return cls(network.to(device), meaning)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        pictures: Float[Tensor, "B H W 3"],
+        masks: Float[Tensor, "B H W"] | None = None,
+        size: int = SIZE,
+        mirror: bool = True,
+    ) -> CanonicalMaps:
+        """Maps of square pictures (sRGB-encoded, [0, 1]), with or without the masks of their subjects.
+
+        The network looks at them at `size` pixels, a multiple of 32, and the maps have half of that; `mirror` has it
+        look at their mirror images as well. Raises ValueError for pictures that are not square.
+        """
+        if pictures.shape[1] != pictures.shape[2]:
+            raise ValueError(f"pictures are {pictures.shape[2]}x{pictures.shape[1]}; the network looks at square crops")
+        if size % STRIDE:
+            raise ValueError(f"size is {size}; it must be a multiple of {STRIDE}")
+        device = self.network.whole.device
+        batches = []
+        for start in range(0, len(pictures), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
+            batches.append(self._look(pictures[some].to(device), None if masks is None else masks[some], size, mirror))
+        return CanonicalMaps(*(torch.cat(one) for one in zip(*(vars(b).values() for b in batches), strict=True)))
+
+    def _look(self, pictures: Tensor, masks: Tensor | None, size: int, mirror: bool) -> CanonicalMaps:
+        shape = (size, size)
+        seen = functional.interpolate(pictures.permute(0, 3, 1, 2), shape, mode="bilinear", antialias=True)
+        given = torch.full((len(seen),), float(masks is not None), device=seen.device)
+        if masks is None:
+            mask = torch.zeros_like(seen[:, 0])
+        else:
+            enlarged = masks[:, None].to(seen)
+            mask = functional.interpolate(enlarged, shape, mode="bilinear", antialias=True)[:, 0]
+        seen = seen.contiguous(memory_format=torch.channels_last)
+        looks = [self._maps(self.network(seen, mask, given))]
+        if mirror:
+            looks.append(_mirrored(self._maps(self.network(seen.flip(3), mask.flip(2), given))))
+        return looks[0] if not mirror else _together(*looks)
+
+    def _maps(self, out: CanonicalOutput) -> CanonicalMaps:
+        def finer(maps: Tensor) -> Tensor:
+            return functional.interpolate(maps, scale_factor=2, mode="bilinear")
+
+        place = out.place.clone()
+        place[:, 0] = place[:, 0].clamp_min(0)
+        return CanonicalMaps(
+            foreground=out.foreground.sigmoid(),
+            amodal=out.amodal.sigmoid(),
+            part=finer(out.part).softmax(1),
+            left=finer(out.left[:, None])[:, 0].sigmoid(),
+            # Between parts that touch in the picture and lie far apart on the body there is no middle.
+            place=functional.interpolate(place, scale_factor=2, mode="nearest").permute(0, 2, 3, 1),
+            spread=functional.interpolate(out.log_spread[:, None].exp(), scale_factor=2, mode="nearest")[:, 0],
+            descriptor=functional.normalize(finer(out.descriptor), dim=1),
+            view=out.view.flatten(1).softmax(1).view_as(out.view),
+            plan=out.plan.softmax(1),
+            species=out.species.softmax(1),
+        )
+
+
+def _options(text: str) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(text).items()}
+
+
+def _mirrored(maps: CanonicalMaps) -> CanonicalMaps:
+    """What was said of mirror images, said of the pictures."""
+    return CanonicalMaps(
+        foreground=maps.foreground.flip(2),
+        amodal=maps.amodal.flip(2),
+        part=maps.part.flip(3),
+        left=1 - maps.left.flip(2),
+        place=maps.place.flip(2),
+        spread=maps.spread.flip(2),
+        descriptor=maps.descriptor.flip(3),
+        # Bin a spans [a, a + 1) * 360 / A, its mirror image [A - 1 - a, A - a) * 360 / A.
+        view=maps.view.flip(1),
+        plan=maps.plan,
+        species=maps.species,
+    )
+
+
+def _together(one: CanonicalMaps, other: CanonicalMaps) -> CanonicalMaps:
+    """Two looks at the same pictures as one. Descriptors are the first look's: they tell left from right."""
+    mean = {k: (a + b) / 2 for (k, a), b in zip(vars(one).items(), vars(other).values(), strict=True)}
+    mean["descriptor"] = one.descriptor
+    mean["spread"] = mean["spread"] + (one.place - other.place).abs().mean(-1) / 2
+    return CanonicalMaps(**mean)
+
+
+def save_canonical(network: CanonicalNetwork, meaning: CanonicalMeaning, path: Path) -> None:
+    """Writes weights in half precision, with the layout and the meaning."""
+    header = {
+        "format_version": str(FORMAT_VERSION),
+        "layout": json.dumps(asdict(network.layout)),
+        "meaning": json.dumps(asdict(meaning)),
+    }
+    # A variance may be below what half precision can tell from zero.
+    whole = ("running_var", "running_mean")
+    weights = {
+        name: value.half() if value.is_floating_point() and not name.endswith(whole) else value
+        for name, value in network.state_dict().items()
+    }
+    save_file({name: value.contiguous().cpu() for name, value in weights.items()}, path, header)

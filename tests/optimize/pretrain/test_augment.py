@@ -1,0 +1,92 @@
+"""Batches: labels stay on what they label, mirrored pictures swap sides, covers hide, and the network learns."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from zoetrope.optimize.pretrain.augment import AugmentConfig, draw_batch
+from zoetrope.optimize.pretrain.pool import PLACE_STEPS, Pool
+from zoetrope.scenes.photography.label import LEFT, NONE
+
+STILL = AugmentConfig(zoom=(1.0, 1.0), turn_deg=0.0, shift=0.0, strength=0.0, mask_share=1.0)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_unchanged_photos_keep_their_labels_and_mirrored_ones_swap_sides(pool: Pool) -> None:
+    index = torch.arange(8)
+    batch = draw_batch(pool, index, 64, STILL, generator())
+    mirrored = (batch.view[:, 0] - pool.view[:, 0]).abs() > 1e-3
+    assert 0 < int(mirrored.sum()) < 8, "some of each"
+    torch.testing.assert_close(batch.view[mirrored, 0], (-pool.view[mirrored, 0]) % 360, atol=1e-3, rtol=0)
+    for k in range(8):
+        photo, visible, side = pool.photo[k].float() / 255, pool.visible[k].float() / 255, pool.side[k]
+        part, place = pool.part[k].long(), pool.place[k].float() / PLACE_STEPS
+        if mirrored[k]:
+            photo, visible, side, part, place = (some.flip(1) for some in (photo, visible, side, part, place))
+        torch.testing.assert_close(batch.picture[k].permute(1, 2, 0), photo, atol=1e-4, rtol=0)
+        torch.testing.assert_close(batch.visible[k], visible, atol=1e-4, rtol=0)
+        # Each label is that of one of the four pixels it stands for, and a labelled one if there is any.
+        cells = part.reshape(16, 2, 16, 2).permute(0, 2, 1, 3).flatten(2)
+        seen = (visible > 0.5).reshape(16, 2, 16, 2).permute(0, 2, 1, 3).flatten(2) & (cells != NONE)
+        known = batch.part[k] != NONE
+        assert torch.equal(known, seen.any(2))
+        assert ((cells == batch.part[k][..., None]) & seen).any(2)[known].all()
+        left = (side == LEFT).reshape(16, 2, 16, 2).permute(0, 2, 1, 3).flatten(2)
+        sided = known & (batch.left[k] != 0.5)
+        says_left = batch.left[k] > 0.5 if not mirrored[k] else batch.left[k] < 0.5
+        assert (left == says_left[..., None]).any(2)[sided].all()
+        assert float(batch.place[k, 0].min()) >= 0
+        depth = place[..., 2].reshape(16, 2, 16, 2).permute(0, 2, 1, 3).flatten(2)
+        gap = (depth - batch.place[k, 2][..., None]).abs().amin(2)
+        assert float(gap[known].max()) < 1e-4
+    assert (batch.inside == 1).all()
+
+
+def test_moved_photos_move_their_labels(pool: Pool) -> None:
+    """A turned and shrunk photo's mask, part labels and picture still lie on each other."""
+    config = replace(STILL, zoom=(1.3, 1.3), turn_deg=25.0, shift=0.05)
+    batch = draw_batch(pool, torch.arange(8), 64, config, generator(1))
+    assert float(batch.inside.mean()) < 0.75, "what lies beyond the frame is known to be unknown"
+    around = torch.nn.functional.max_pool2d(batch.inside[:, None], 3, 1, 1)
+    beyond = torch.nn.functional.interpolate(around, 64)[:, 0] == 0
+    assert (batch.picture.mean(1)[beyond] == 0).all()
+    known = batch.part != NONE
+    coarse = torch.nn.functional.max_pool2d(batch.visible[:, None], 2)[:, 0]
+    assert float((coarse > 0.3)[known].float().mean()) > 0.95
+    assert float(known[coarse > 0.8].float().mean()) > 0.95
+
+
+def test_covers_hide_what_they_cover(pool: Pool) -> None:
+    shown, hidden = [], []
+    for seed in range(6):
+        plain = draw_batch(pool, torch.arange(8), 64, STILL, generator(seed))
+        covered = draw_batch(pool, torch.arange(8), 64, replace(STILL, strength=1.0), generator(seed))
+        # The same cut of the same photo, and the whole subject is still said to be there.
+        torch.testing.assert_close(covered.amodal, plain.amodal)
+        assert (covered.visible <= plain.visible + 1e-6).all()
+        gone = (plain.part != NONE) & (covered.part == NONE)
+        changed = torch.nn.functional.avg_pool2d((covered.picture - plain.picture).abs().mean(1, keepdim=True), 4)[:, 0]
+        hidden.append(changed[gone])
+        shown.append(changed[(plain.part != NONE) & ~gone])
+    assert len(torch.cat(hidden)) > 20
+    assert torch.cat(hidden).mean() > 1.3 * torch.cat(shown).mean()
+
+
+def test_masks_are_given_to_some(pool: Pool) -> None:
+    batch = draw_batch(pool, torch.arange(8).repeat(8), 64, replace(STILL, mask_share=0.5), generator())
+    assert 0.25 < float(batch.given.mean()) < 0.75
+    assert (batch.mask[batch.given == 0] == 0).all()
+    overlap = (batch.mask > 0.5) & (torch.nn.functional.interpolate(batch.visible[:, None], 64)[:, 0] > 0.5)
+    assert (overlap[batch.given == 1].sum((1, 2)) > 0).all()
+
+
+@pytest.mark.parametrize("strength", [0.0, 1.0])
+def test_the_same_generator_draws_the_same(pool: Pool, strength: float) -> None:
+    config = AugmentConfig(strength=strength)
+    one, other = (draw_batch(pool, torch.arange(8), 64, config, generator(4)) for _ in range(2))
+    for name, value in vars(one).items():
+        assert torch.equal(value, getattr(other, name)), name

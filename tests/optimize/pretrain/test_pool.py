@@ -1,0 +1,55 @@
+"""Pools hold what the photographer saw, grow where they were left, and never take a test's seed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zoetrope.optimize.pretrain.pool import PLACE_STEPS, Pool, fill_pool, read_pool
+from zoetrope.scenes.error import InputError
+from zoetrope.scenes.photography.label import NONE
+from zoetrope.scenes.zoo.species import SPECIES
+from zoetrope.scenes.zoo.split import FIRST_TEST_SEED
+from zoetrope.scenes.zoo.stream import StreamConfig, training_sitting
+
+
+def test_a_pool_holds_what_the_photographer_saw(pool: Pool, recipe: StreamConfig) -> None:
+    assert len(pool) == 8
+    for k, shot in enumerate(training_sitting(1, recipe).shots, start=4):
+        assert np.array_equal(pool.photo[k].numpy(), shot.photo)
+        # A pixel of the masks is the mean of four of the photo, to the nearest step.
+        mean = shot.visible.reshape(32, 2, 32, 2).astype(float).mean((1, 3))
+        assert np.abs(pool.visible[k].numpy() - mean).max() <= 0.5
+        assert shot.labels.part is not None
+        assert shot.labels.reference is not None
+        assert np.array_equal(pool.part[k].numpy(), shot.labels.part[1::2, 1::2])
+        place = pool.place[k].numpy() / PLACE_STEPS
+        assert np.abs(place - shot.labels.reference[1::2, 1::2].astype(float)).max() <= 0.51 / PLACE_STEPS
+        assert pool.view[k].tolist() == pytest.approx([shot.azimuth_deg, shot.elevation_deg], abs=1e-4)
+    names = {list(SPECIES)[k] for k in pool.species.tolist()}
+    assert names <= {"fox", "zebra"}
+    assert (pool.part != NONE).float().mean() > 0.05
+
+
+def test_a_pool_grows_where_it_was_left(pool_folder: Path, recipe: StreamConfig) -> None:
+    before = {path: path.stat().st_mtime_ns for path in pool_folder.glob("*.safetensors")}
+    said: list[int] = []
+    fill_pool(pool_folder, recipe, 9, said.append, process_count=1)
+    assert said == [8, 12]
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert len(read_pool(pool_folder, 100)) == 12
+    assert len(read_pool(pool_folder, 8)) == 8
+
+
+def test_another_recipe_is_another_pool(pool_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="made by another recipe"):
+        fill_pool(pool_folder, StreamConfig(size=96), 8, lambda _: None)
+    with pytest.raises(InputError, match="holds no photos to train on"):
+        read_pool(tmp_path, 4)
+
+
+def test_seeds_of_tests_are_refused(recipe: StreamConfig) -> None:
+    with pytest.raises(ValueError, match="is not for training"):
+        training_sitting(FIRST_TEST_SEED, recipe)
+    with pytest.raises(ValueError, match="expected some of"):
+        StreamConfig(species=("unicorn",))

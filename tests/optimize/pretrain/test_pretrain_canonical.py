@@ -1,0 +1,68 @@
+"""Training goes down, goes on where it was left, and what it saves is what everybody loads."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from zoetrope.optimize.pretrain.canonical import PretrainCanonicalConfig, pretrain_canonical
+from zoetrope.optimize.pretrain.pool import Pool
+from zoetrope.priors.canonical import CanonicalPrior
+from zoetrope.representations.chart import VERSION
+from zoetrope.scenes.error import InputError
+from zoetrope.scenes.zoo.species import SPECIES
+from zoetrope.scenes.zoo.stream import StreamConfig
+
+
+@pytest.fixture
+def config(pool_folder: Path, recipe: StreamConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("zoetrope.optimize.pretrain.canonical._LOG_STEPS", 5)
+    # Scoring twelve collections is no test's business.
+    monkeypatch.setattr("zoetrope.optimize.pretrain.card.TEST", ("horse",))
+    monkeypatch.setattr("zoetrope.optimize.pretrain.card.BESIDE", ())
+    monkeypatch.setattr("zoetrope.optimize.pretrain.card.TEST_PHOTOS", 3)
+    return PretrainCanonicalConfig(
+        out=tmp_path / "out", pool=pool_folder, photo_count=8, minutes=0.1, sizes=(64,), shares=(1.0,), batch=4,
+        warm_up=5, device="cpu", stream=recipe,
+    )  # fmt: skip
+
+
+def lines(out: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_piece_of_training(config: PretrainCanonicalConfig, pool: Pool) -> None:
+    card = pretrain_canonical(config)
+    first = lines(config.out)
+    terms = ("foreground", "part", "place")
+    assert sum(first[-1][name] for name in terms) < sum(first[0][name] for name in terms)
+    prior = CanonicalPrior.load(config.out / "canonical.safetensors", VERSION)
+    assert prior.meaning.species == tuple(SPECIES)
+    # The weights are an average of many, with the norms' statistics.
+    assert float(prior.network.stem[1].running_var.sub(1).abs().max()) > 1e-3
+    assert torch.isfinite(prior(pool.photo.float() / 255, size=64).foreground).all()
+    text = card.read_text()
+    assert f"{first[-1]['pictures']:,} pictures drawn from\n  8 rendered photos" in text
+    scores = json.loads(card.with_suffix(".json").read_text())
+    for table in scores.values():
+        assert set(table) == {"zoo test split", "zoo horse"}
+        assert 0 <= table["zoo horse"]["part_accuracy"] <= 1
+        assert 0 <= table["zoo horse"]["azimuth_error_deg"] <= 180
+    # The next piece goes on from there.
+    pretrain_canonical(replace(config, minutes=0.03))
+    second = lines(config.out)
+    assert second[: len(first)] == first
+    assert second[len(first)]["pictures"] == first[-1]["pictures"] + 20
+
+
+def test_what_cannot_be_trained(config: PretrainCanonicalConfig) -> None:
+    with pytest.raises(InputError, match="train first, with --minutes above 0"):
+        pretrain_canonical(replace(config, minutes=0))
+    with pytest.raises(InputError, match="one share for each size"):
+        replace(config, sizes=(64, 96))
+    with pytest.raises(InputError, match="each must be a multiple of 32, 64 or more"):
+        replace(config, sizes=(100,))
+    with pytest.raises(InputError, match="two photos a step"):
+        replace(config, photo_count=2)
