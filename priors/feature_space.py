@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -71,7 +72,10 @@ class FeatureSpace:
         generator = torch.Generator().manual_seed(seed)
         subject, background = (_sample(cells.detach().cpu(), generator) for cells in (subject, background))
         analysis = PCA(dimensions, svd_solver="covariance_eigh").fit(subject.double().numpy())
-        mean, axes = torch.from_numpy(analysis.mean_).float(), torch.from_numpy(analysis.components_.T.copy()).float()
+        mean, axes = (
+            torch.from_numpy(analysis.mean_).float(),
+            torch.from_numpy(np.transpose(analysis.components_).copy()).float(),
+        )
         centres = [_centres((cells - mean) @ axes, clusters, seed) for cells in (subject, background)]
         return cls(mean, axes, *centres)
 
