@@ -72,10 +72,8 @@ class FeatureSpace:
         generator = torch.Generator().manual_seed(seed)
         subject, background = (_sample(cells.detach().cpu(), generator) for cells in (subject, background))
         analysis = PCA(dimensions, svd_solver="covariance_eigh").fit(subject.double().numpy())
-        mean, axes = (
-            torch.from_numpy(analysis.mean_).float(),
-            torch.from_numpy(np.transpose(analysis.components_).copy()).float(),
-        )
+        mean = torch.from_numpy(np.asarray(analysis.mean_)).float()
+        axes = torch.from_numpy(np.asarray(analysis.components_)).float().T.contiguous()
         centres = [_centres((cells - mean) @ axes, clusters, seed) for cells in (subject, background)]
         return cls(mean, axes, *centres)
 
