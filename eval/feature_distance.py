@@ -15,12 +15,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from ..priors.timm_network import load_timm
 from ..scenes.error import InputError, one_line
 from .frechet import FeatureStatistics, frechet_distance
 
@@ -76,19 +78,16 @@ def load_mobilenet(weights: Path, *, device: torch.device | str = "cpu") -> Feat
     weights: .safetensors of timm's `mobilenetv2_100`, trained with TensorFlow's padding and pixels in [-1, 1].
     Raises InputError where it is missing or another network's.
     """
-    import timm
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    network = timm.create_model("mobilenetv2_100", pretrained=False, features_only=True, pad_type="same")
-    needed = network.state_dict()
     try:
-        stored = load_file(str(weights))
-        network.load_state_dict({name: stored[name].to(needed[name].dtype) for name in needed})
-    except (OSError, SafetensorError, KeyError, RuntimeError) as fault:
-        raise InputError(f"{weights} is no mobilenetv2_100 in timm's layout ({one_line(fault)})") from fault
-    network = network.to(device).eval().requires_grad_(False)
-    return FeatureNetwork("mobilenetv2_100", lambda pictures: list(network(2 * pictures - 1)))
+        network = load_timm(f"timm:mobilenetv2_100,pad_type=same,mean=0.5,std=0.5@{weights}")
+    except OSError as fault:
+        raise InputError(one_line(fault)) from fault
+    module: Any = network.module.to(device)
+
+    def stages(pictures: Tensor) -> list[Tensor]:
+        return module.forward_intermediates(network.normalized(pictures), intermediates_only=True)
+
+    return FeatureNetwork("mobilenetv2_100", stages)
 
 
 def _planes(pictures: Tensor) -> Tensor:
