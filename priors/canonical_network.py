@@ -2,8 +2,8 @@
 
 Residual stages at strides 4 to 32 (He et al., "Deep residual learning", CVPR 2016) see parts; two transformer layers
 (Vaswani et al., NeurIPS 2017) on the coarsest grid and one extra token agree on what is seen from where; a feature
-pyramid (Lin et al., CVPR 2017) carries both back to stride 4, and a last step with the stem's edges to stride 2.
-Convolutions are dense, since those are the fast ones to train on a CPU in bfloat16.
+pyramid (Lin et al., CVPR 2017) carries both back to stride 8, a sub-pixel convolution (Shi et al., CVPR 2016) to stride
+4, and a last step with the stem's edges to stride 2. Convolutions are dense, since those train fast on a CPU.
 """
 
 from __future__ import annotations
@@ -31,13 +31,15 @@ class CanonicalLayout:
     plan_count: int
     species_count: int
     stem: int = 24
-    widths: tuple[int, int, int, int] = (40, 80, 160, 288)
+    widths: tuple[int, int, int, int] = (32, 80, 160, 288)
     """Channels at strides 4, 8, 16 and 32."""
-    block_count: int = 2
-    """Residual blocks of each stage."""
+    blocks: tuple[int, int, int, int] = (1, 2, 2, 2)
+    """Residual blocks at each of them."""
     token_width: int = 192
     token_layers: int = 2
     pyramid: int = 64
+    fine: int = 48
+    """Channels of what is said at stride 4."""
     descriptor: int = 16
     key_count: int = 512
     """Points of the reference body that have a descriptor of their own."""
@@ -73,13 +75,13 @@ class CanonicalNetwork(nn.Module):
     def __init__(self, layout: CanonicalLayout) -> None:
         super().__init__()
         self.layout = layout
-        widths, pyramid = layout.widths, layout.pyramid
+        widths, pyramid, fine = layout.widths, layout.pyramid, layout.fine
         self.stem = _convolution(5, layout.stem, stride=2)
         self.entry = _convolution(layout.stem, widths[0], stride=2)
         stages, before = [], widths[0]
         for level, width in enumerate(widths):
             blocks = [_Residual(before, width, stride=1 if level == 0 else 2)]
-            blocks += [_Residual(width, width) for _ in range(layout.block_count - 1)]
+            blocks += [_Residual(width, width) for _ in range(layout.blocks[level] - 1)]
             stages.append(nn.Sequential(*blocks))
             before = width
         self.stages = nn.ModuleList(stages)
@@ -93,14 +95,17 @@ class CanonicalNetwork(nn.Module):
             for _ in range(layout.token_layers)
         )  # fmt: skip
         self.settled = nn.LayerNorm(layout.token_width)
-        sources = (*widths[:3], layout.token_width)
+        sources = (*widths[1:3], layout.token_width)
         self.laterals = nn.ModuleList(nn.Conv2d(width, pyramid, 1) for width in sources)
-        self.merges = nn.ModuleList(_convolution(pyramid, pyramid) for _ in range(3))
-        self.detail = _convolution(pyramid, 96)
-        self.maps = nn.Conv2d(96, layout.part_count + 5 + layout.descriptor, 1)
-        self.lift = nn.Conv2d(pyramid, 32, 1)
-        self.edge = _convolution(32 + layout.stem, 32)
-        self.masks = nn.Conv2d(32, 2, 1)
+        self.merges = nn.ModuleList(_convolution(pyramid, pyramid) for _ in range(2))
+        # Four pixels are said at once: a convolution at half the resolution costs a quarter.
+        self.unfold = nn.Sequential(_convolution(pyramid, 96), nn.Conv2d(96, 4 * fine, 1), nn.PixelShuffle(2))
+        self.lateral = nn.Conv2d(widths[0], fine, 1)
+        self.detail = _convolution(fine, fine)
+        self.maps = nn.Conv2d(fine, layout.part_count + 5 + layout.descriptor, 1)
+        self.lift = nn.Conv2d(fine, 16, 1)
+        self.edge = _convolution(16 + layout.stem, 16)
+        self.masks = nn.Conv2d(16, 2, 1)
         self.keys = nn.Parameter(torch.randn(layout.key_count, layout.descriptor))
         views = layout.azimuth_count * layout.elevation_count
         self.about = nn.Linear(layout.token_width, views + layout.plan_count + layout.species_count)
@@ -116,21 +121,22 @@ class CanonicalNetwork(nn.Module):
         if height % STRIDE or width % STRIDE:
             raise ValueError(f"pictures are {width}x{height}; both sides must be multiples of {STRIDE}")
         flags = given[:, None, None, None].expand(-1, 1, height, width)
-        fine = self.stem(torch.cat([4 * pictures - 2, masks[:, None], flags], dim=1))
-        x, levels = self.entry(fine), []
+        entrance = self.stem(torch.cat([4 * pictures - 2, masks[:, None], flags], dim=1))
+        x, levels = self.entry(entrance), []
         for stage in self.stages:
             x = stage(x)
             levels.append(x)
         whole, levels[-1] = self._agree(x)
-        y = self.laterals[3](levels[3])
-        for k in (2, 1, 0):
-            y = self.laterals[k](levels[k]) + functional.interpolate(y, scale_factor=2, mode="nearest")
+        y = self.laterals[2](levels[3])
+        for k in (1, 0):
+            y = self.laterals[k](levels[k + 1]) + functional.interpolate(y, scale_factor=2, mode="nearest")
             y = self.merges[k](y)
+        y = self.detail(functional.relu(self.unfold(y) + self.lateral(levels[0])))
         layout = self.layout
         sizes = (layout.part_count, 1, 3, 1, layout.descriptor)
-        part, left, place, log_spread, descriptor = self.maps(self.detail(y)).float().split(sizes, dim=1)
+        part, left, place, log_spread, descriptor = self.maps(y).float().split(sizes, dim=1)
         y = functional.interpolate(self.lift(y), scale_factor=2, mode="bilinear")
-        foreground, amodal = self.masks(self.edge(torch.cat([y, fine], dim=1))).float().unbind(1)
+        foreground, amodal = self.masks(self.edge(torch.cat([y, entrance], dim=1))).float().unbind(1)
         views = layout.azimuth_count * layout.elevation_count
         view, plan, species = self.about(whole).float().split((views, layout.plan_count, layout.species_count), dim=1)
         return CanonicalOutput(

@@ -8,6 +8,7 @@ meaning cover them. Mirroring swaps left and right in the labels, and only there
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -115,9 +116,12 @@ def draw_batch(
         known &= functional.avg_pool2d(free[:, None], 4)[:, 0] > 0.5
         picture = _degraded(picture, config.strength, generator)
     given = (uniform(0, 1) < config.mask_share).float()
+    rough = torch.zeros_like(full)
+    shown = given.nonzero()[:, 0]
+    rough[shown] = _roughened(full[shown], generator)
     return Batch(
         picture=picture.clamp(0, 1),
-        mask=_roughened(full, generator) * given[:, None, None],
+        mask=rough,
         given=given,
         visible=visible,
         amodal=amodal,
@@ -138,111 +142,137 @@ def _thinned(labels: Float[Tensor, "B C h w"], generator: torch.Generator) -> Fl
     return four.gather(0, chosen[None, :, None].expand(1, *four.shape[1:]))[0]
 
 
-def _chance(count: int, share: float, generator: torch.Generator, device: torch.device) -> Tensor:
-    return (torch.rand(count, generator=generator) < share).to(device)
+def _some(
+    picture: Float[Tensor, "B 3 S S"],
+    share: float,
+    generator: torch.Generator,
+    change: Callable[[Float[Tensor, "n 3 S S"]], Float[Tensor, "n 3 S S"]],
+) -> Float[Tensor, "B 3 S S"]:
+    """The pictures with a `share` of them changed; what is not chosen costs nothing."""
+    chosen = (torch.rand(len(picture), generator=generator) < share).nonzero()[:, 0].to(picture.device)
+    return picture.index_copy(0, chosen, change(picture[chosen])) if len(chosen) else picture
 
 
 def _smooth_noise(
     count: int, channels: int, cells: int, size: int, generator: torch.Generator, device: torch.device
 ) -> Float[Tensor, "B C S S"]:
-    """Uniform noise in [0, 1] on a coarse grid, smoothly in between."""
+    """Uniform noise in [0, 1] on a coarse grid, linear in between."""
     coarse = torch.rand(count, channels, cells, cells, generator=generator).to(device)
-    return functional.interpolate(coarse, (size, size), mode="bicubic").clamp(0, 1)
+    return functional.interpolate(coarse, (size, size), mode="bilinear")
 
 
 def _repainted(
     picture: Float[Tensor, "B 3 S S"], subject: Float[Tensor, "B S S"], strength: float, generator: torch.Generator
 ) -> Float[Tensor, "B 3 S S"]:
     """Some subjects get colours that no animal has: two colours by brightness, with a large pattern of no meaning."""
-    count, size, device = len(picture), picture.shape[2], picture.device
-    chosen = _chance(count, 0.25 * strength, generator, device)[:, None, None, None]
+    both = torch.cat([picture, subject[:, None]], dim=1)
+    chosen = (torch.rand(len(picture), generator=generator) < 0.25 * strength).nonzero()[:, 0].to(picture.device)
+    if len(chosen) == 0:
+        return picture
+    old, where = both[chosen].split((3, 1), dim=1)
+    count, size, device = len(old), old.shape[2], old.device
     dark, bright = torch.rand(2, count, 3, 1, 1, generator=generator).to(device)
-    grey = picture.mean(1, keepdim=True)
     cells = int(torch.randint(3, 12, (1,), generator=generator))
     pattern = _smooth_noise(count, 3, cells, size, generator, device)
     amount = torch.rand(count, 1, 1, 1, generator=generator).to(device)
-    painted = torch.lerp(0.4 * dark, 0.5 + 0.5 * bright, grey)
+    painted = torch.lerp(0.4 * dark, 0.5 + 0.5 * bright, old.mean(1, keepdim=True))
     painted = painted * (1 - amount + amount * (0.4 + 1.2 * pattern))
-    return torch.where(chosen, torch.lerp(picture, painted, subject[:, None]), picture)
+    return picture.index_copy(0, chosen, torch.lerp(old, painted, where))
 
 
 def _covered(
     picture: Float[Tensor, "B 3 S S"], strength: float, generator: torch.Generator
 ) -> tuple[Float[Tensor, "B 3 S S"], Float[Tensor, "B S S"]]:
     """Discs and bars in front of some pictures, filled with noise or with another picture; and where they are not."""
-    count, size, device = len(picture), picture.shape[2], picture.device
+    size, device = picture.shape[2], picture.device
+    free = torch.ones(len(picture), size, size, device=device)
     ticks = (torch.arange(size, device=device) + 0.5) / size
-    free = torch.ones(count, size, size, device=device)
     for _ in range(2):
-        chosen = _chance(count, 0.25 * strength, generator, device)
-        middle, angle, share = (torch.rand(n, count, generator=generator).to(device) for n in (2, 1, 2))
-        angle = math.pi * angle[0]
-        across, along = 0.03 + 0.14 * share[0], 0.05 + 0.5 * share[1] ** 2
-        x, y = ticks[None, None] - middle[0, :, None, None], ticks[None, :, None] - middle[1, :, None, None]
-        cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
-        u, v = (x * cos + y * sin) / along[:, None, None], (y * cos - x * sin) / across[:, None, None]
-        hit = (u.abs().maximum(v.abs()) if torch.rand(1, generator=generator) < 0.5 else (u * u + v * v)) < 1
-        free = torch.where(hit & chosen[:, None, None], 0.0, free)
-    cells = int(torch.randint(1, 24, (1,), generator=generator))
-    noise = _smooth_noise(count, 3, cells, size, generator, device)
-    other = picture.roll(1, 0).flip(2)
-    filling = torch.where(_chance(count, 0.5, generator, device)[:, None, None, None], noise, other)
-    return torch.where(free[:, None] > 0, picture, filling), free
+        chosen = (torch.rand(len(picture), generator=generator) < 0.25 * strength).nonzero()[:, 0].to(device)
+        count = len(chosen)
+        if count == 0:
+            continue
+        column, row, angle, width, length = torch.rand(5, count, 1, 1, generator=generator).to(device)
+        across, along = 0.03 + 0.14 * width, 0.05 + 0.5 * length**2
+        x, y = ticks - column, ticks[:, None] - row
+        cos, sin = (math.pi * angle).cos(), (math.pi * angle).sin()
+        u, v = (x * cos + y * sin) / along, (y * cos - x * sin) / across
+        hit = (u.abs().maximum(v.abs()) if torch.rand(1, generator=generator) < 0.5 else u * u + v * v) < 1
+        cells = int(torch.randint(1, 24, (1,), generator=generator))
+        noise = _smooth_noise(count, 3, cells, size, generator, device)
+        filling = noise if torch.rand(1, generator=generator) < 0.5 else picture.roll(1, 0)[chosen].flip(2)
+        picture = picture.index_copy(0, chosen, torch.where(hit[:, None], filling, picture[chosen]))
+        free = free.index_copy(0, chosen, torch.where(hit, 0.0, free[chosen]))
+    return picture, free
 
 
 def _degraded(picture: Float[Tensor, "B 3 S S"], strength: float, generator: torch.Generator) -> Tensor:
     """Other spectra, sharpness, colours and noise."""
-    count, size, device = len(picture), picture.shape[2], picture.device
+    size, device = picture.shape[2], picture.device
 
-    def some(share: float) -> Tensor:
-        return _chance(count, share * strength, generator, device)[:, None, None, None]
+    def normal(deviation: float, like: Tensor, *shape: int) -> Tensor:
+        return (deviation * torch.randn(len(like), *shape, generator=generator)).to(device)
 
-    def normal(deviation: float, *shape: int) -> Tensor:
-        return (deviation * torch.randn(count, *shape, generator=generator)).to(device)
+    def respaced(some: Tensor) -> Tensor:
+        # Amplitudes of spatial frequencies, jittered smoothly, phases kept (Xu et al., CVPR 2021).
+        spectrum = torch.fft.rfft2(some)
+        gains = functional.interpolate(normal(0.35, some, 1, 5, 3), spectrum.shape[2:], mode="bilinear").exp()
+        gains[..., 0, 0] = 1
+        return torch.fft.irfft2(spectrum * gains, s=(size, size))
 
-    # Amplitudes of spatial frequencies, jittered smoothly, phases kept (Xu et al., CVPR 2021).
-    spectrum = torch.fft.rfft2(picture)
-    gains = functional.interpolate(normal(0.35, 1, 5, 3), spectrum.shape[2:], mode="bilinear").exp()
-    gains[..., 0, 0] = 1
-    picture = torch.where(some(0.35), torch.fft.irfft2(spectrum * gains, s=(size, size)), picture)
-    # Out of focus, or enlarged from few pixels.
-    sigma = float(torch.rand(1, generator=generator)) * 1.6 * size / 128 + 0.3
-    picture = torch.where(some(0.3), _blurred(picture, sigma), picture)
-    few = max(16, int(size * (0.3 + 0.6 * float(torch.rand(1, generator=generator)))))
-    small = functional.interpolate(picture, (few, few), mode="bilinear", antialias=True)
-    picture = torch.where(some(0.2), functional.interpolate(small, (size, size), mode="bilinear"), picture)
-    # White balance, exposure, contrast, saturation, hue.
-    picture = picture.clamp(1e-4, 1)
-    picture = torch.where(some(0.7), picture ** normal(0.3, 1, 1, 1).exp() * normal(0.1, 3, 1, 1).exp(), picture)
-    mean = picture.mean((2, 3), keepdim=True)
-    picture = torch.where(some(0.5), mean + (picture - mean) * normal(0.3, 1, 1, 1).exp(), picture)
-    grey = picture.mean(1, keepdim=True)
-    picture = torch.where(some(0.5), grey + (picture - grey) * normal(0.4, 1, 1, 1).exp(), picture)
-    picture = torch.where(some(0.1), grey.expand_as(picture), picture)
-    swapped = picture[:, torch.randperm(3, generator=generator).to(device)]
-    picture = torch.where(some(0.1), swapped, picture)
-    # Few tones, as drawn; noise.
-    tones = float(torch.randint(4, 12, (1,), generator=generator))
-    picture = torch.where(some(0.08), (picture * tones).round() / tones, picture)
-    noise = normal(1.0, 3, size, size) * normal(0.03, 1, 1, 1).abs()
-    return torch.where(some(0.5), picture + noise, picture)
+    def blurred(some: Tensor) -> Tensor:
+        return _blurred(some, float(torch.rand(1, generator=generator)) * 1.6 * size / 128 + 0.3)
+
+    def coarse(some: Tensor) -> Tensor:
+        few = max(16, int(size * (0.3 + 0.6 * float(torch.rand(1, generator=generator)))))
+        small = functional.interpolate(some, (few, few), mode="bilinear", antialias=True)
+        return functional.interpolate(small, (size, size), mode="bilinear")
+
+    def exposed(some: Tensor) -> Tensor:
+        gamma, balance = normal(0.3, some, 1, 1, 1).exp(), normal(0.1, some, 3, 1, 1).exp()
+        return some.clamp(1e-4, 1) ** gamma * balance
+
+    def contrasted(some: Tensor) -> Tensor:
+        return torch.lerp(some.mean((2, 3), keepdim=True), some, normal(0.3, some, 1, 1, 1).exp())
+
+    def saturated(some: Tensor) -> Tensor:
+        return torch.lerp(some.mean(1, keepdim=True), some, normal(0.4, some, 1, 1, 1).exp())
+
+    def grey(some: Tensor) -> Tensor:
+        return some.mean(1, keepdim=True).expand_as(some)
+
+    def exchanged(some: Tensor) -> Tensor:
+        return some[:, torch.randperm(3, generator=generator).to(device)]
+
+    def drawn(some: Tensor) -> Tensor:
+        tones = float(torch.randint(4, 12, (1,), generator=generator))
+        return (some * tones).round() / tones
+
+    def noisy(some: Tensor) -> Tensor:
+        return some + normal(1.0, some, 3, size, size) * normal(0.03, some, 1, 1, 1).abs()
+
+    for share, change in (
+        (0.35, respaced), (0.3, blurred), (0.2, coarse), (0.7, exposed), (0.5, contrasted), (0.5, saturated),
+        (0.1, grey), (0.1, exchanged), (0.08, drawn), (0.5, noisy),
+    ):  # fmt: skip
+        picture = _some(picture, share * strength, generator, change)
+    return picture
 
 
-def _blurred(picture: Float[Tensor, "B 3 S S"], sigma: float) -> Tensor:
+def _blurred(picture: Float[Tensor, "B C S S"], sigma: float) -> Float[Tensor, "B C S S"]:
     reach = max(1, math.ceil(2.5 * sigma))
     ticks = torch.arange(-reach, reach + 1, device=picture.device, dtype=picture.dtype)
     kernel = torch.exp(-0.5 * (ticks / sigma) ** 2)
-    kernel = (kernel / kernel.sum()).expand(3, 1, 1, -1)
-    padded = functional.pad(picture, (reach, reach, reach, reach), mode="replicate")
-    return functional.conv2d(functional.conv2d(padded, kernel, groups=3), kernel.transpose(2, 3), groups=3)
+    kernel = (kernel / kernel.sum())[None, None, None]
+    planes = functional.pad(picture.flatten(0, 1)[:, None], (reach, reach, reach, reach), mode="replicate")
+    return functional.conv2d(functional.conv2d(planes, kernel), kernel.transpose(2, 3)).view_as(picture)
 
 
 def _roughened(mask: Float[Tensor, "B S S"], generator: torch.Generator) -> Float[Tensor, "B S S"]:
     """Masks as people and networks make them: a little too large or too small, with borders that wave."""
     count, size, device = len(mask), mask.shape[1], mask.device
-    width = size / 128
     wave = _smooth_noise(count, 1, size // 8, size, generator, device)[:, 0] - 0.5
-    offset = 0.5 + (0.3 * torch.randn(count, 1, 1, generator=generator)).to(device) * 0.5 + 0.5 * wave
-    blurred = _blurred(mask[:, None].expand(-1, 3, -1, -1), 1.2 * width)[:, 0]
-    rough = (blurred > offset.clamp(0.1, 0.9)).to(mask)
-    return torch.where(_chance(count, 0.6, generator, device)[:, None, None], rough, mask)
+    offset = (0.5 + 0.15 * torch.randn(count, 1, 1, generator=generator)).to(device) + 0.5 * wave
+    rough = (_blurred(mask[:, None], 1.2 * size / 128)[:, 0] > offset.clamp(0.1, 0.9)).to(mask)
+    chosen = (torch.rand(count, generator=generator) < 0.6).to(device)
+    return torch.where(chosen[:, None, None], rough, mask)

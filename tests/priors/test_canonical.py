@@ -21,7 +21,9 @@ MEANING = CanonicalMeaning(
 def network(seed: int = 0) -> CanonicalNetwork:
     """Small and untrained, but with statistics of its own in every norm, as after training."""
     torch.manual_seed(seed)
-    layout = CanonicalLayout(3, 12, 3, 2, 2, stem=8, widths=(8, 12, 16, 24), token_width=32, pyramid=16, key_count=9)
+    layout = CanonicalLayout(
+        3, 12, 3, 2, 2, stem=8, widths=(8, 12, 16, 24), token_width=32, pyramid=16, fine=8, key_count=9
+    )
     made = CanonicalNetwork(layout)
     for module in made.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
