@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from zoetrope.optimize.checkpoint import Place, load_checkpoint, read_stages, save_checkpoint
+from zoetrope.optimize.checkpoint import FORMAT_VERSION, Place, load_checkpoint, read_stages, save_checkpoint
 from zoetrope.scenes.error import InputError
 
 PLACE = Place("shape", 3, 40)
@@ -164,7 +164,7 @@ def test_a_file_cut_short_is_refused_at_any_length(tmp_path: Path) -> None:
 
 def test_another_format_version_is_refused(tmp_path: Path) -> None:
     path = save_checkpoint(tmp_path, {}, PLACE)
-    old = json.dumps('{"format_version": 1').strip('"').encode()
+    old = json.dumps(f'{{"format_version": {FORMAT_VERSION}').strip('"').encode()
     path.write_bytes(path.read_bytes().replace(old, old[:-1] + b"7"))
     with pytest.raises(InputError, match="format version 7"):
         load_checkpoint(tmp_path)
@@ -176,7 +176,7 @@ _KILLED_AGAIN_AND_AGAIN = """
 import json, os, random, signal, sys, time
 from pathlib import Path
 import torch
-from zoetrope.optimize.checkpoint import Place, load_checkpoint, save_checkpoint
+from zoetrope.optimize.checkpoint import FORMAT_VERSION, Place, load_checkpoint, save_checkpoint
 
 torch.set_num_threads(1)
 folder, rounds = Path(sys.argv[1]), int(sys.argv[2])
