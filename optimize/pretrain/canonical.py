@@ -54,7 +54,7 @@ class PretrainCanonicalConfig:
     sizes: tuple[int, ...] = (96, 128, 160)
     """Sides of the pictures, each for its share of the time."""
     shares: tuple[float, ...] = (0.3, 0.5, 0.2)
-    batch: int = 32
+    batch: int = 64
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     warm_up: int = 300

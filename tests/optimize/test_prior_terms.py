@@ -16,6 +16,7 @@ from zoetrope.optimize.descent import Descent
 from zoetrope.optimize.fit import first_scene, fit
 from zoetrope.optimize.journal import read_metrics
 from zoetrope.optimize.observe import Observations
+from zoetrope.optimize.plan import schedule
 from zoetrope.optimize.stage import Stage, Weights
 from zoetrope.scenes.collection import load_collection
 
@@ -100,6 +101,7 @@ def test_views_start_where_the_maps_say(observations: Observations, good_photos:
 def test_a_fit_takes_maps_for_its_crops(good_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fitting, "write_outputs", lambda *_: {})
     monkeypatch.setattr(fitting, "score_run", lambda *_: {})
+    monkeypatch.setattr(fitting, "schedule", lambda config: schedule(config)[:2])
     flaws = oracle.Flaws(noise=0.05, flipped_photos=0.25, garbage=0.15, mirrored_view=0.4)
     config = FitConfig(photos=good_photos, out=tmp_path / "out", effort=0.02, device="cpu")
     fit(config, oracle.Oracle(good_photos, flaws, size=48))
