@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..priors.canonical import CanonicalMaps, CanonicalMeaning, CanonicalPrior
+from ..priors.canonical import CanonicalMaps, CanonicalPrior
 from ..scenes.collection import Collection
 from ..scenes.crop import Crop, crop_for_photo, cut
 from ..scenes.photo import Photo
@@ -62,7 +62,7 @@ def score_canonical(
     overlap = mask_iou(maps.foreground.numpy() > 0.5, subject.numpy() > 0.5)
     known = subject if with_masks else maps.foreground
     parts, sides, places = _label_scores(maps, chosen, crops, labels, side)
-    errors = _azimuth_errors(maps, prior.meaning, chosen, truth)
+    errors = _azimuth_errors(maps, chosen, truth)
     transferred = _transfers(maps, known, chosen, crops, truth)
     return CanonicalScore(
         foreground_iou=float(np.mean(overlap)),
@@ -93,11 +93,7 @@ def best_azimuth_deg(maps: CanonicalMaps) -> Float[Tensor, " B"]:
     return torch.rad2deg(torch.atan2((weight * angle.sin()).sum(1), (weight * angle.cos()).sum(1))) % 360
 
 
-def _azimuth_errors(
-    maps: CanonicalMaps, meaning: CanonicalMeaning, chosen: list[Photo], truth: Truth
-) -> np.ndarray | None:
-    if maps.view.shape[1] != meaning.azimuth_count or not truth.cameras:
-        return None
+def _azimuth_errors(maps: CanonicalMaps, chosen: list[Photo], truth: Truth) -> np.ndarray | None:
     guesses = best_azimuth_deg(maps).numpy()
     errors = []
     for photo, guess in zip(chosen, guesses, strict=True):

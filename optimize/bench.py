@@ -22,8 +22,8 @@ from ..eval.run_score import score_run
 from ..scenes.atomic import atomic_write
 from ..scenes.collection import load_collection
 from ..scenes.error import InputError
-from ..scenes.zoo.split import BESIDE, TEST, TEST_PHOTOS, seed_of
-from ..scenes.zoo.zoo import is_zoo, write_zoo
+from ..scenes.zoo.split import BESIDE, TEST
+from ..scenes.zoo.zoo import split_collection
 
 FORMAT_VERSION = 1
 _COLUMNS = (
@@ -105,9 +105,7 @@ def _jobs(config: BenchConfig) -> list[tuple[str, Path, str]]:
     for species in config.zoo:
         if species not in (*TEST, *BESIDE):
             raise InputError(f"--zoo names {species!r}; the test split has {', '.join((*TEST, *BESIDE))}")
-        folder = config.out / "collections" / f"zoo_{species}"
-        if not is_zoo(folder):
-            write_zoo(species, folder, photo_count=TEST_PHOTOS, seed=seed_of(species))
+        folder = split_collection(species, config.out / "collections")
         folders.append((folder.name, folder))
     names = [name for name, _ in folders]
     if not names or not config.presets:

@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float, Float64, Int64
 from scipy import ndimage
 from scipy.spatial import KDTree
 
+from ..representations.medial import depth_inside
 from ..representations.template import template
 from ..scenes.photography.label import PART_KINDS
 from .sketch import Extra, Found, NotFoundError, Sketch, complete
@@ -180,7 +181,7 @@ def _leg(labels: LabelMap, parts: tuple[str, ...], left: bool, facing: int) -> F
     if upper is not None and np.isfinite(points[1, 0]):
         top = _farthest(upper, points[1])
         # The joint lies inside: half a limb's width from the edge.
-        width = float(_depth(upper).max())
+        width = float(depth_inside(upper).max())
         points[0] = top + (points[1] - top) * min(0.5, width / max(float(np.linalg.norm(points[1] - top)), 1e-9))
     if np.isfinite(points[3, 0]) and foot is not None:
         ahead = np.argwhere(foot)[:, ::-1] + 0.5
@@ -262,15 +263,11 @@ def _slices(pixels: np.ndarray, along: np.ndarray) -> list[np.ndarray]:
     return [part for part in parts if len(part)] or [pixels]
 
 
-def _depth(region: np.ndarray) -> np.ndarray:
-    return np.asarray(ndimage.distance_transform_edt(np.pad(region, 1)))[1:-1, 1:-1]
-
-
 def _radii(region: np.ndarray | None, points: np.ndarray) -> Float64[np.ndarray, " K"]:
     """Radius of the region's medial axis near each point: the deepest pixel within reach of it."""
     if region is None:
         return np.full(len(points), np.nan)
-    depth = _depth(region)
+    depth = depth_inside(region)
     pixels = np.argwhere(region)
     places = pixels[:, ::-1] + 0.5
     radius = []

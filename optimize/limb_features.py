@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64
-from scipy import ndimage
 
+from ..representations.medial import depth_inside
 from .skeleton_evidence import Evidence
 
 _STRIDE = 4
@@ -60,7 +60,7 @@ class LimbFeatures:
         rows, columns = np.nonzero(subject)
         span = rows.max() - rows.min() + 1
         side = max(int(span), int(columns.max() - columns.min()) + 1)
-        depth = np.asarray(ndimage.distance_transform_edt(np.pad(subject, 1)))[1:-1, 1:-1][subject] / side
+        depth = depth_inside(subject)[subject] / side
         height = (rows.max() - rows + 0.5) / span
         for k in range(self.count):
             mine = label == k

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from ..representations.medial import medial_graph
+from ..representations.medial import depth_inside, medial_graph
 from ..scenes.photography.label import PART_KINDS
 from .skeleton_evidence import Evidence
 
@@ -63,7 +63,7 @@ def _side(evidence: Evidence, photo: int) -> float:
     if evidence.azimuth_deg is not None:
         return abs(float(np.sin(np.radians(float(evidence.azimuth_deg[photo])))))
     subject = evidence.subject(photo)
-    radius = float(np.asarray(ndimage.distance_transform_edt(np.pad(subject, 1))).max())
+    radius = float(depth_inside(subject).max())
     return float(np.ptp(np.flatnonzero(subject.any(0))) + 1) / radius
 
 

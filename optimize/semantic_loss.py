@@ -22,6 +22,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..representations.camera import project, to_pixels
+from ..representations.farthest_point import farthest_points
 from ..representations.mesh import SkinnedMesh
 from ..scenes.placement import Accounts
 from .appearance import sample
@@ -90,12 +91,10 @@ class SurfaceFeatures:
         """Points spread over the reference body (farthest first), nothing seen yet."""
         left = mesh.reference[mesh.reference[:, 0] >= 0].detach()
         count = min(_POINTS, len(left))
-        chosen, far = [0], torch.cdist(left[:1], left)[0]
-        for _ in range(count - 1):
-            chosen.append(int(far.argmax()))
-            far = torch.minimum(far, torch.cdist(left[chosen[-1:]], left)[0])
         none = torch.zeros(count, components, device=left.device)
-        return SurfaceFeatures(left[chosen], none, torch.zeros(count, dtype=torch.bool, device=left.device))
+        return SurfaceFeatures(
+            left[farthest_points(left, count)], none, torch.zeros(count, dtype=torch.bool, device=left.device)
+        )
 
     def on(self, mesh: SkinnedMesh) -> Int[Tensor, " Q"]:
         """The vertices of `mesh` that are nearest to the points and, after them, to their mirror images."""

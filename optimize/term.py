@@ -28,7 +28,7 @@ class Sight:
 
 @runtime_checkable
 class Term(Protocol):
-    """An additional loss, such as a semantic one: a name, and a value for every entry."""
+    """An additional loss that keeps nothing from step to step: a name, and a value for every entry."""
 
     name: str
     weight: float

@@ -10,7 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 _SIDE = 384
@@ -30,7 +30,7 @@ def refine(picture: Float[Tensor, "H W 3"], foreground: Float[Tensor, "h w"]) ->
     height, width = picture.shape[:2]
     scale = min(1.0, _SIDE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    colours = cv2.resize(_bytes(picture), size, interpolation=cv2.INTER_AREA)
+    colours = cv2.resize(as_bytes(picture), size, interpolation=cv2.INTER_AREA)
     sure = cv2.resize(foreground.detach().cpu().float().numpy(), size, interpolation=cv2.INTER_LINEAR)
     labels = np.full(sure.shape, cv2.GC_PR_BGD, np.uint8)
     inside = sure > _UNDECIDED
@@ -70,5 +70,6 @@ def cleaned(mask: Bool[Tensor, "H W"], foreground: Float[Tensor, "h w"]) -> Bool
     return torch.from_numpy(piece | small[gaps]).to(mask.device)
 
 
-def _bytes(picture: Tensor) -> np.ndarray:
+def as_bytes(picture: Float[Tensor, "*B"]) -> UInt8[np.ndarray, "*B"]:
+    """Values in [0, 1] as bytes; what lies beyond is cut off."""
     return (picture.detach().clamp(0, 1) * 255).round().byte().cpu().numpy()

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .mask_refinement import as_bytes
+
 
 def rembg_foreground(model: str = "u2net") -> Callable[[Tensor], Tensor]:
     """A function from pictures (B, H, W, 3) in [0, 1] to foreground probabilities (B, H, W), for `segment`.
@@ -29,7 +31,7 @@ def rembg_foreground(model: str = "u2net") -> Callable[[Tensor], Tensor]:
         raise OSError(f"rembg has no model {model!r} here and cannot download it; take one of its names") from fault
 
     def foreground(pictures: Tensor) -> Tensor:
-        pixels = (pictures.detach().clamp(0, 1) * 255).round().byte().cpu().numpy()
+        pixels = as_bytes(pictures)
         masks = [np.asarray(remove(one, session=session, only_mask=True)) for one in pixels]
         return torch.from_numpy(np.stack(masks)).to(pictures.device).float() / 255
 

@@ -103,6 +103,11 @@ class MedialGraph:
         return self.nodes[end] + way / max(float(np.linalg.norm(way)), 1e-9) * self.radius[end]
 
 
+def depth_inside(region: Bool[np.ndarray, "H W"]) -> Float64[np.ndarray, "H W"]:
+    """Distance of each pixel of a region to the nearest one beside it, in pixels; what lies beyond the picture is."""
+    return np.asarray(ndimage.distance_transform_edt(np.pad(region, 1)))[1:-1, 1:-1]
+
+
 def medial_graph(mask: Bool[np.ndarray, "H W"], spur: float = 0.03) -> MedialGraph:
     """The axis of the largest blob of `mask`; branches that protrude by less than `spur` box sides are cut off.
 
@@ -110,7 +115,7 @@ def medial_graph(mask: Bool[np.ndarray, "H W"], spur: float = 0.03) -> MedialGra
     empty mask.
     """
     subject = _cleaned(mask)
-    depth = np.asarray(ndimage.distance_transform_edt(np.pad(subject, 1)))[1:-1, 1:-1]
+    depth = depth_inside(subject)
     graph = _traced(skeletonize(subject), depth)
     box = np.argwhere(subject)
     least = spur * float((np.ptp(box, axis=0) + 1).max())

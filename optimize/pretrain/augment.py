@@ -104,7 +104,7 @@ def draw_batch(
     side = side - 1
     left = torch.where(side == LEFT, 1.0, torch.where(side == RIGHT, 0.0, 0.5))
     left = torch.where(mirrored[:, None, None], 1 - left, left)
-    view = pool.view[index].clone()
+    view = pool.view[index]
     view[:, 0] = torch.where(mirrored, -view[:, 0], view[:, 0]) % 360
 
     full = functional.interpolate(visible[:, None], scale_factor=2, mode="bilinear")[:, 0]

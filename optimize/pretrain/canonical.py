@@ -7,7 +7,6 @@ the moving average of the weights (Polyak averaging), in half precision, which i
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from ...scenes.photography.label import PART_KINDS
 from ...scenes.zoo.species import SPECIES
 from ...scenes.zoo.stream import StreamConfig
 from ..device import choose_device
+from ..journal import MetricsLog, read_metrics
 from .augment import AugmentConfig, draw_batch
 from .canonical_objective import Objective
 from .card import write_card
@@ -36,7 +36,6 @@ AZIMUTH_COUNT = 36
 ELEVATION_EDGES_DEG = (-30.0, -10.0, 10.0, 30.0, 50.0, 70.0, 90.0)
 _SAVE_MINUTES = 3.0
 _LOG_STEPS = 50
-_JOURNAL = "metrics.jsonl"
 
 
 @dataclass(frozen=True)
@@ -119,16 +118,16 @@ def pretrain_canonical(config: PretrainCanonicalConfig, collections: Sequence[Pa
     elif not weights.is_file():
         raise InputError(f"{weights} is not there; train first, with --minutes above 0")
     prior, card = CanonicalPrior.load(weights, VERSION), config.out / "canonical.md"
-    seen = _pictures_seen(config.out / _JOURNAL)
+    seen = _pictures_seen(config.out)
     write_card(prior, card, config.out / "test", collections, pictures=seen, photos=config.photo_count, say=print)
     return card
 
 
 def _train(config: PretrainCanonicalConfig, weights: Path, device: torch.device) -> None:
     pool = read_pool(config.pool, config.photo_count).to(device)
-    journal, says = config.out / _JOURNAL, meaning()
+    says = meaning()
     if weights.is_file():
-        network, seen = CanonicalPrior.load(weights, VERSION).network.requires_grad_(True), _pictures_seen(journal)
+        network, seen = CanonicalPrior.load(weights, VERSION).network.requires_grad_(True), _pictures_seen(config.out)
     else:
         torch.manual_seed(config.seed)
         network, seen = CanonicalNetwork(layout(says)), 0
@@ -144,36 +143,36 @@ def _train(config: PretrainCanonicalConfig, weights: Path, device: torch.device)
     brief = multiplies_bfloat16(device)
     fresh, step, start = seen == 0, 0, time.monotonic()
     saved, logged, held = start, start, dict[str, torch.Tensor]()
-    while (done := (time.monotonic() - start) / (60 * config.minutes)) < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = _rate(step, done, config)
-        size = _size_at(done, config)
-        index = torch.randint(len(pool), (config.batch,), generator=generator)
-        batch = draw_batch(pool, index, size, config.augment, generator)
-        picture = batch.picture.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16, enabled=brief):
-            out = network(picture, batch.mask, batch.given)
-        terms = objective(out, network.keys, batch, learns_spread=not fresh or done > 0.1, generator=generator)
-        loss = torch.stack(list(terms.values())).sum()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0, error_if_nonfinite=True)
-        optimizer.step()
-        averaged.update_parameters(network)
-        step, seen = step + 1, seen + config.batch
-        held = {name: held.get(name, 0) + value.detach() / _LOG_STEPS for name, value in terms.items()}
-        if step % _LOG_STEPS == 0:
-            now, means = time.monotonic(), {name: round(float(value), 5) for name, value in held.items()}
-            pace = round(_LOG_STEPS * config.batch / (now - logged), 1)
-            line = {"pictures": seen, "size": size, "rate": round(_rate(step, done, config), 6), "per_second": pace}
-            with journal.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({**line, **means}) + "\n")
-            said = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
-            print(f"{100 * done:.0f} %, {seen} pictures, {pace:.0f}/s at {size}: {said}", flush=True)
-            held, logged = {}, now
-        if time.monotonic() - saved > 60 * _SAVE_MINUTES:
-            _save(averaged, says, weights)
-            saved = time.monotonic()
+    with MetricsLog(config.out, resume_at=seen) as log:
+        while (done := (time.monotonic() - start) / (60 * config.minutes)) < 1:
+            for group in optimizer.param_groups:
+                group["lr"] = _rate(step, done, config)
+            size = _size_at(done, config)
+            index = torch.randint(len(pool), (config.batch,), generator=generator)
+            batch = draw_batch(pool, index, size, config.augment, generator)
+            picture = batch.picture.contiguous(memory_format=torch.channels_last)
+            with torch.autocast(device.type, torch.bfloat16, enabled=brief):
+                out = network(picture, batch.mask, batch.given)
+            terms = objective(out, network.keys, batch, learns_spread=not fresh or done > 0.1, generator=generator)
+            loss = torch.stack(list(terms.values())).sum()
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0, error_if_nonfinite=True)
+            optimizer.step()
+            averaged.update_parameters(network)
+            step, seen = step + 1, seen + config.batch
+            held = {name: held.get(name, 0) + value.detach() / _LOG_STEPS for name, value in terms.items()}
+            if step % _LOG_STEPS == 0:
+                now, means = time.monotonic(), {name: round(float(value), 5) for name, value in held.items()}
+                pace = round(_LOG_STEPS * config.batch / (now - logged), 1)
+                line = {"size": size, "rate": round(_rate(step, done, config), 6), "per_second": pace}
+                log.log(seen, "canonical", step, {**line, **means})
+                said = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
+                print(f"{100 * done:.0f} %, {seen} pictures, {pace:.0f}/s at {size}: {said}", flush=True)
+                held, logged = {}, now
+            if time.monotonic() - saved > 60 * _SAVE_MINUTES:
+                _save(averaged, says, weights)
+                saved = time.monotonic()
     _save(averaged, says, weights)
 
 
@@ -186,9 +185,9 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16") or capabilities.get("bf16"))
 
 
-def _pictures_seen(journal: Path) -> int:
-    lines = journal.read_text(encoding="utf-8").splitlines() if journal.is_file() else []
-    return json.loads(lines[-1])["pictures"] if lines else 0
+def _pictures_seen(folder: Path) -> int:
+    lines = read_metrics(folder / "metrics.jsonl")
+    return lines[-1]["step"] if lines else 0
 
 
 def _rate(step: int, done: float, config: PretrainCanonicalConfig) -> float:

@@ -15,8 +15,8 @@ from ...priors.canonical import CanonicalPrior
 from ...scenes.atomic import atomic_write
 from ...scenes.collection import load_collection
 from ...scenes.photography.write import read_maps
-from ...scenes.zoo.split import BESIDE, TEST, TEST_PHOTOS, seed_of
-from ...scenes.zoo.zoo import write_zoo
+from ...scenes.zoo.split import BESIDE, TEST
+from ...scenes.zoo.zoo import split_collection
 
 _COLUMNS = {
     "foreground_iou": ("foreground IoU", "{:.3f}"),
@@ -62,11 +62,7 @@ def write_card(
 
     The figures go to a JSON file beside it as well.
     """
-    groups = {f"zoo {name}": work / f"zoo_{name}" for name in (*TEST, *BESIDE)}
-    for name, folder in groups.items():
-        if not folder.is_dir():
-            species = name.removeprefix("zoo ")
-            write_zoo(species, folder, photo_count=TEST_PHOTOS, seed=seed_of(species))
+    groups = {f"zoo {name}": split_collection(name, work) for name in (*TEST, *BESIDE)}
     groups |= {folder.name: folder for folder in collections}
     tables: dict[str, dict[str, CanonicalScore]] = {}
     for title, with_masks in (("Without masks, whole photos", False), ("With masks, cut round the subject", True)):

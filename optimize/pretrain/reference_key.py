@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...representations.chart import PARTS, reference_point
+from ...representations.farthest_point import farthest_points
 
 
 def reference_keys(count: int) -> Float[Tensor, "{count} 3"]:
@@ -16,9 +17,4 @@ def reference_keys(count: int) -> Float[Tensor, "{count} 3"]:
     s, theta = torch.meshgrid(torch.linspace(0, 1, 21), torch.arange(24) * (2 * math.pi / 24), indexing="ij")
     part = torch.arange(len(PARTS)).repeat_interleave(s.numel())
     points = reference_point(part, s.reshape(-1).repeat(len(PARTS)), theta.reshape(-1).repeat(len(PARTS)))
-    chosen = torch.zeros(count, dtype=torch.long)
-    distance = torch.full((len(points),), math.inf)
-    for k in range(1, count):
-        distance = distance.minimum((points - points[chosen[k - 1]]).square().sum(1))
-        chosen[k] = distance.argmax()
-    return points[chosen]
+    return points[farthest_points(points, count)]

@@ -18,7 +18,7 @@ from ..photography.fault import FaultConfig
 from ..photography.photograph import PhotographyConfig
 from ..photography.viewpoint import ViewpointConfig
 from .sitting import Sitting, sit
-from .species import SPECIES
+from .species import SPECIES, archetype
 from .split import FIRST_TEST_SEED
 
 Made = TypeVar("Made")
@@ -76,16 +76,14 @@ def stream(
         for seed in seeds:
             yield pack(training_sitting(seed, config))
         return
-    warm(config.species)
+    _warm(config.species)
     jobs = ((seed, config, pack) for seed in seeds)
     with multiprocessing.get_context("spawn").Pool(count, torch.set_num_threads, (1,)) as pool:
         yield from pool.imap(_make, jobs)
 
 
-def warm(species: Sequence[str]) -> None:
+def _warm(species: Sequence[str]) -> None:
     """Makes the bodies that are not in the cache yet, once instead of in every process at the same time."""
-    from .species import archetype
-
     for name in dict.fromkeys(species):
         archetype(name)
 

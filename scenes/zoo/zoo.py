@@ -17,6 +17,7 @@ from ..photography.photograph import PhotographyConfig, photograph
 from ..photography.write import write_collection
 from .sitting import Sitting, sit
 from .species import SPECIES
+from .split import TEST_PHOTOS, seed_of
 
 _MAKER = "zoetrope.scenes.zoo"
 
@@ -60,6 +61,14 @@ def write_zoo(
     sitting = sit(subject, photo_count, generator, config)
     write_collection(folder, sitting.sitter, sitting.poses, sitting.shots, {**about, "subject": subject})
     _write_joints(folder / "truth" / "joints.json", sitting)
+
+
+def split_collection(species: str, root: Path) -> Path:
+    """The folder of a species' test collection below `root`, written first if it is not there."""
+    folder = root / f"zoo_{species}"
+    if not is_zoo(folder):
+        write_zoo(species, folder, photo_count=TEST_PHOTOS, seed=seed_of(species))
+    return folder
 
 
 def is_zoo(folder: Path) -> bool:

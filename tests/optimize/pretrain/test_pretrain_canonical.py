@@ -22,7 +22,7 @@ def config(pool_folder: Path, recipe: StreamConfig, tmp_path: Path, monkeypatch:
     # Scoring twelve collections is no test's business.
     monkeypatch.setattr("zoetrope.optimize.pretrain.card.TEST", ("horse",))
     monkeypatch.setattr("zoetrope.optimize.pretrain.card.BESIDE", ())
-    monkeypatch.setattr("zoetrope.optimize.pretrain.card.TEST_PHOTOS", 3)
+    monkeypatch.setattr("zoetrope.scenes.zoo.zoo.TEST_PHOTOS", 3)
     return PretrainCanonicalConfig(
         out=tmp_path / "out", pool=pool_folder, photo_count=8, minutes=0.1, sizes=(64,), shares=(1.0,), batch=4,
         warm_up=5, device="cpu", stream=recipe,
@@ -44,7 +44,7 @@ def test_a_piece_of_training(config: PretrainCanonicalConfig, pool: Pool) -> Non
     assert float(prior.network.stem[1].running_var.sub(1).abs().max()) > 1e-3
     assert torch.isfinite(prior(pool.photo.float() / 255, size=64).foreground).all()
     text = card.read_text()
-    assert f"{first[-1]['pictures']:,} pictures drawn from\n  8 rendered photos" in text
+    assert f"{first[-1]['step']:,} pictures drawn from\n  8 rendered photos" in text
     scores = json.loads(card.with_suffix(".json").read_text())
     for table in scores.values():
         assert set(table) == {"zoo test split", "zoo horse"}
@@ -54,7 +54,7 @@ def test_a_piece_of_training(config: PretrainCanonicalConfig, pool: Pool) -> Non
     pretrain_canonical(replace(config, minutes=0.03))
     second = lines(config.out)
     assert second[: len(first)] == first
-    assert second[len(first)]["pictures"] == first[-1]["pictures"] + 20
+    assert second[len(first)]["step"] == first[-1]["step"] + 20
 
 
 def test_what_cannot_be_trained(config: PretrainCanonicalConfig) -> None:
