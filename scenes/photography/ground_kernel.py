@@ -43,6 +43,8 @@ WAY, SUN, SKY = 5, 6, 7
 NATURAL, PLANKS, TILES = 0.0, 1.0, 2.0
 _FARTHEST = 60.0
 _ROWS = 6
+# Unsigned indices need no look for negative ones.
+_NEXT = np.uint64(1)
 
 
 @jit
@@ -244,23 +246,25 @@ def _shade(matrices, body_map, x, y, z):
     away = matrices[0, 2, 0] * x + matrices[0, 2, 1] * y + matrices[0, 2, 2] * z + matrices[0, 2, 3]
     hidden, open_sky = 0.0, 1.0
     if 0.0 <= column < side - 1.0 and 0.0 <= row < side - 1.0:
-        i, j = int(row), int(column)
-        fy, fx = row - i, column - j
-        sharp, soft, caster = 0.0, 0.0, 0.0
-        for corner in range(4):
-            di, dj = corner // 2, corner % 2
-            weight = (fy if di else 1.0 - fy) * (fx if dj else 1.0 - fx)
-            sharp += weight * body_map[i + di, j + dj, 0]
-            soft += weight * body_map[i + di, j + dj, 1]
-            caster += weight * body_map[i + di, j + dj, 2]
-        hidden = sharp + _smooth(0.0, 0.7, away - caster) * (soft - sharp)
+        fy, fx = row - int(row), column - int(column)
+        i, j = np.uint64(row), np.uint64(column)
+        a, b, c, d = (1.0 - fy) * (1.0 - fx), (1.0 - fy) * fx, fy * (1.0 - fx), fy * fx
+        soft = a * body_map[i, j, 1] + b * body_map[i, j + _NEXT, 1] + c * body_map[i + _NEXT, j, 1]
+        soft += d * body_map[i + _NEXT, j + _NEXT, 1]
+        # The sharp shadow lies within the soft one.
+        if soft > 0.0:
+            sharp = a * body_map[i, j, 0] + b * body_map[i, j + _NEXT, 0] + c * body_map[i + _NEXT, j, 0]
+            sharp += d * body_map[i + _NEXT, j + _NEXT, 0]
+            caster = a * body_map[i, j, 2] + b * body_map[i, j + _NEXT, 2] + c * body_map[i + _NEXT, j, 2]
+            caster += d * body_map[i + _NEXT, j + _NEXT, 2]
+            hidden = sharp + _smooth(0.0, 0.7, away - caster) * (soft - sharp)
     column = matrices[1, 0, 0] * x + matrices[1, 0, 2] * z + matrices[1, 0, 3] - 0.5
     row = matrices[1, 1, 0] * x + matrices[1, 1, 2] * z + matrices[1, 1, 3] - 0.5
     if 0.0 <= column < side - 1.0 and 0.0 <= row < side - 1.0:
-        i, j = int(row), int(column)
-        fy, fx = row - i, column - j
-        upper = body_map[i, j, 3] + fx * (body_map[i, j + 1, 3] - body_map[i, j, 3])
-        lower = body_map[i + 1, j, 3] + fx * (body_map[i + 1, j + 1, 3] - body_map[i + 1, j, 3])
+        fy, fx = row - int(row), column - int(column)
+        i, j = np.uint64(row), np.uint64(column)
+        upper = body_map[i, j, 3] + fx * (body_map[i, j + _NEXT, 3] - body_map[i, j, 3])
+        lower = body_map[i + _NEXT, j, 3] + fx * (body_map[i + _NEXT, j + _NEXT, 3] - body_map[i + _NEXT, j, 3])
         open_sky = upper + fy * (lower - upper)
     return hidden, open_sky
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import cv2
 import torch
 
 from ..photography.fault import FaultConfig
@@ -22,6 +25,9 @@ from .species import SPECIES, archetype
 from .split import FIRST_TEST_SEED
 
 Made = TypeVar("Made")
+
+_AHEAD = 3
+"""Sittings under way or waiting to be asked for, for each process."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +83,15 @@ def stream(
             yield pack(training_sitting(seed, config))
         return
     _warm(config.species)
-    jobs = ((seed, config, pack) for seed in seeds)
-    with multiprocessing.get_context("spawn").Pool(count, torch.set_num_threads, (1,)) as pool:
-        yield from pool.imap(_make, jobs)
+    # Unlike multiprocessing's pool this one says so when a process dies.
+    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _begin) as pool:
+        ahead: deque[Future[Made]] = deque()
+        for seed in seeds:
+            ahead.append(pool.submit(_make, seed, config, pack))
+            if len(ahead) > _AHEAD * count:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
 
 
 def _warm(species: Sequence[str]) -> None:
@@ -88,6 +100,11 @@ def _warm(species: Sequence[str]) -> None:
         archetype(name)
 
 
-def _make(job: tuple[int, StreamConfig, Callable[[Sitting], Made]]) -> Made:
-    seed, config, pack = job
+def _begin() -> None:
+    """One thread in each process: the processes are as many as the cores."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
+def _make(seed: int, config: StreamConfig, pack: Callable[[Sitting], Made]) -> Made:
     return pack(training_sitting(seed, config))
