@@ -20,10 +20,11 @@ from typing import Any
 from ..eval.measure import MEASURES
 from ..eval.run_score import score_run
 from ..scenes.atomic import atomic_write
-from ..scenes.collection import load_collection
 from ..scenes.error import InputError
 from ..scenes.zoo.split import BESIDE, TEST
 from ..scenes.zoo.zoo import split_collection
+from .estimated_masks import load_run_photos
+from .run_folder import read_config
 
 FORMAT_VERSION = 1
 _COLUMNS = (
@@ -135,7 +136,7 @@ def _fitted(folder: Path, run: Path, preset: str, config: BenchConfig) -> dict[s
         words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return {"fault": f"exit code {process.returncode}: {words[-1] if words else 'no word'}"}
     has_truth = (folder / "truth").is_dir() or (folder / "keypoints.json").is_file()
-    scores = score_run(run, load_collection(folder), folder if has_truth else None)
+    scores = score_run(run, load_run_photos(read_config(run), folder), folder if has_truth else None)
     row = {key: scores[key] for key, _ in _COLUMNS if isinstance(scores.get(key), float)}
     # Linux counts in KiB, macOS in bytes.
     memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)

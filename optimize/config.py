@@ -38,17 +38,17 @@ class FitConfig:
     preset: Preset = "quick"
     """How much work: quick is minutes on two CPU cores and uses no diffusion prior, full is longer and finer."""
     template: TemplateChoice = "auto"
-    """Skeleton to start from; auto is quadruped until a prior can tell the body plan."""
+    """Skeleton to start from; auto is the template the photos speak for, discover looks for a skeleton in them."""
     representation: Representation = "parts"
     """What the surface is: part surfaces, an SDF tri-plane or a spherical tri-plane."""
     init: Path | None = None
     """Mesh file or folder of another system to start from; none by default."""
     masks: str = "auto"
-    """Where masks come from: alpha, folder (masks/STEM.png), or auto, which takes whichever is there."""
+    """alpha, folder (masks/STEM.png), or auto, which estimates what is not there; estimate and rembg do so for all."""
     cameras: str = "auto"
     """auto keeps the cameras of a transforms.json beside the photos, estimate ignores it, a FILE names another."""
     semantic: str = "auto"
-    """Prior that tells body parts: auto, none, embedded or timm:NAME; auto is none until an embedded one exists."""
+    """Prior that tells body parts: auto, none, embedded or timm:NAME; on a GPU auto adds a DINOv2 from the cache."""
     diffusion: str = "auto"
     """Prior that judges novel views: auto, none, embedded, a model id or a local folder; auto is none for now."""
     device: str = "auto"
@@ -109,11 +109,6 @@ class FitConfig:
             options["cameras"] = str(_resolved(options["cameras"], out))
         return cls(out=out, **options)  # an option that came later has the default that means what was done before
 
-    @property
-    def body_plan(self) -> Literal["quadruped", "biped", "bird"]:
-        """The body plan whose template a fit starts from."""
-        return "quadruped" if self.template in ("auto", "discover") else self.template
-
     def differences(self, other: FitConfig) -> list[str]:
         """Options that decide the result and differ, in words. Where the folder of photos lies does not count."""
         ours, theirs = self.to_json()["options"], other.to_json()["options"]
@@ -125,11 +120,10 @@ def check_supported(config: FitConfig) -> None:
     """Raises InputError naming the first option that is accepted but has no implementation yet."""
     for option, value, ready in (
         ("preset", config.preset, ("quick", "full")),
-        ("template", config.template, ("auto", "quadruped", "biped", "bird")),
         ("representation", config.representation, ("parts",)),
         ("init", None if config.init is None else str(config.init), (None,)),
-        ("masks", config.masks, ("auto", "alpha", "folder")),
-        ("semantic", config.semantic, ("auto", "none")),
+        ("masks", config.masks, ("auto", "alpha", "folder", "estimate", "rembg")),
+        ("semantic", config.semantic.partition(":")[0], ("auto", "none", "embedded", "timm")),
         ("diffusion", config.diffusion, ("auto", "none")),
     ):
         if value not in ready:

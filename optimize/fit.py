@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,9 @@ from typing import Any
 import torch
 
 from ..eval.run_score import score_run
-from ..priors.canonical import CanonicalMaps
 from ..representations.camera import OrbitCamera
 from ..representations.part_surface import PartSurfaces
-from ..representations.template import template
+from ..representations.template import Template
 from ..scenes.collection import Collection, load_collection
 from ..scenes.known_placement import KnownPlacement
 from ..scenes.placement import Accounts, Placement
@@ -23,6 +21,7 @@ from .checkpoint import Place, load_checkpoint, save_checkpoint
 from .config import FitConfig, check_supported
 from .descent import Descent
 from .device import choose_device
+from .estimated_masks import mask_source, with_masks, write_masks
 from .journal import MetricsLog
 from .known_start import first_placement
 from .observe import Observations
@@ -30,14 +29,12 @@ from .output import write_outputs
 from .plan import schedule
 from .progress import FitProgress, Work
 from .run_folder import RunFolder, changed_versions, open_run
+from .semantic_prior import load_semantic_prior
 from .stage import Stage
+from .starting_template import starting_template
 
 CHECKPOINT_INTERVAL = 25
 """Steps between checkpoints; a stage's last step has one as well."""
-
-
-Canonicalize = Callable[[Observations], CanonicalMaps]
-"""Canonical maps of a collection's square crops, on the device of the observations."""
 
 
 @dataclass(frozen=True)
@@ -50,22 +47,25 @@ class RunResult:
     """What scores.json says: mask overlap, thickness, whether the mesh is closed."""
 
 
-def fit(config: FitConfig, canonicalize: Canonicalize | None = None) -> RunResult:
+def fit(config: FitConfig) -> RunResult:
     """Fits one subject to the photos of `config` and writes its run folder.
 
-    `canonicalize` stands in for the canonical network; without it a fit has no semantic prior yet.
     Raises InputError where photos or options cannot be used; nothing has been written then but `config.json`.
     Raises FloatingPointError, naming the step and the term, if a loss is no longer finite.
     """
     check_supported(config)
     device = choose_device(config.device)
-    collection = load_collection(config.photos, config.masks, config.cameras, show_progress=True)  # type: ignore[arg-type]
+    collection = load_collection(config.photos, mask_source(config), config.cameras, show_progress=True)
+    prior = load_semantic_prior(config, device)
+    collection, estimated = with_masks(collection, config, prior)
     observations = Observations(collection, device)
-    if canonicalize is not None and config.semantic != "none":
-        observations.canonical = canonicalize(observations)
-    stages = schedule(config)
-    scene = first_scene(config, observations)
-    with open_run(config) as run:
+    observations.canonical = prior.canonical_maps(observations)
+    observations.features = prior.feature_maps(observations)
+    start, reason = starting_template(config, observations, prior)
+    stages = schedule(config, start)
+    scene = first_scene(start, observations)
+    with open_run(config, prior.models) as run:
+        write_masks(collection, estimated, run.masks)
         descent = Descent(scene, observations, stages)
         checkpoint = load_checkpoint(run.checkpoints, device=device) if config.resume else None
         if checkpoint is not None:
@@ -75,6 +75,8 @@ def fit(config: FitConfig, canonicalize: Canonicalize | None = None) -> RunResul
             MetricsLog(run.root, resume_at=descent.progress.step) as log,
         ):
             resumed_at = descent.progress.step if checkpoint else None
+            for line in (f"semantic prior: {prior.line}", reason):
+                progress.say(line)
             _announce(progress, collection, scene.placement, run, resumed_at)
             _descend(descent, run, progress, log)
         for note in write_outputs(run, descent.scene, observations, collection.name):
@@ -82,12 +84,11 @@ def fit(config: FitConfig, canonicalize: Canonicalize | None = None) -> RunResul
         return RunResult(run.root, descent.scene, score_run(run.root, collection))
 
 
-def first_scene(config: FitConfig, observations: Observations) -> Scene:
-    """The template, unposed, before cameras that are known, or before any where the first stage is to propose them.
+def first_scene(start: Template, observations: Observations) -> Scene:
+    """The body to start from, unposed, before known cameras, or before any where the first stage is to propose them.
 
     Raises InputError where known cameras and masks do not belong together.
     """
-    start = template(config.body_plan)
     count = len(observations)
     if all(photo.camera is not None for photo in observations.photos):
         placement = first_placement(observations, len(start.skeleton))

@@ -61,12 +61,12 @@ class Observations:
     """The usable photos of a collection as square crops, at any size."""
 
     def __init__(self, collection: Collection, device: torch.device | str = "cpu") -> None:
-        """Raises InputError if a photo has no mask (none are estimated yet)."""
+        """Raises InputError if a photo has no mask."""
         bare = [photo.path.name for photo in collection.photos if photo.mask is None]
         if bare:
             shown = ", ".join(bare[:3]) + (f" and {len(bare) - 3} more" if len(bare) > 3 else "")
             raise InputError(
-                f"{shown}: no mask; masks are not estimated yet, so give each photo one as "
+                f"{shown}: no mask; have them estimated (estimated_masks.with_masks), or give each photo one as "
                 f"{collection.root.name}/masks/STEM.png (255 = subject) or as its alpha channel"
             )
         self.photos: tuple[Photo, ...] = tuple(collection.photos)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from ..representations.template import BUILDS
+from ..representations.template import Template, template
 from ..scenes.collection import Collection, load_collection
 from .config import FitConfig, check_supported
 from .device import choose_device
-from .observe import Observations
+from .estimated_masks import mask_estimator, mask_source
 from .run_folder import visible_names
+from .semantic_prior import load_semantic_prior
 from .stage import Stage, full, quick, shortened
+from .starting_template import builds
 
 
-def schedule(config: FitConfig) -> tuple[Stage, ...]:
-    """The stages that the options ask for, `effort` applied."""
+def schedule(config: FitConfig, start: Template) -> tuple[Stage, ...]:
+    """The stages that the options ask for, from that skeleton on, `effort` applied."""
     check_supported(config)
-    stages = {"quick": quick, "full": full}[config.preset](BUILDS[config.body_plan])
+    stages = {"quick": quick, "full": full}[config.preset](builds(start))
     return stages if config.effort == 1 else shortened(stages, config.effort)
 
 
@@ -23,13 +25,23 @@ def plan(config: FitConfig) -> list[str]:
 
     Raises InputError as the fit itself would.
     """
-    stages, device = schedule(config), choose_device(config.device)
-    photos = load_collection(config.photos, masks=config.masks, cameras=config.cameras)  # type: ignore[arg-type]
-    Observations(photos)  # refuses what the fit would refuse; looks at no pixel yet
+    device = choose_device(config.device)
+    known = config.template not in ("auto", "discover")
+    stages = schedule(config, template(config.template if known else "quadruped"))  # type: ignore[arg-type]
+    photos = load_collection(config.photos, mask_source(config), config.cameras)
+    prior = load_semantic_prior(config, device)
+    masks = mask_estimator(photos, config, prior)  # refuses what the fit would refuse
     lines = [f"{config.photos}: {_photos(photos)}"]
     lines += [f"  left out: {entry}" for entry in photos.rejected]
     lines += [f"  note: {note}" for note in photos.notes]
-    lines.append(f"template {config.body_plan}, surface {config.representation}, no semantic prior, no diffusion prior")
+    if masks:
+        lines.append(f"  masks to be estimated: {masks}")
+    skeleton = {"auto": "template as the photos say", "discover": "skeleton from the photos"}
+    start = skeleton.get(config.template, f"template {config.template}")
+    lines.append(f"{start}, surface {config.representation}, no diffusion prior")
+    lines.append(f"semantic prior: {prior.line}")
+    if not known:
+        lines.append("stages below are those of a quadruped; other plans have fewer builds to try")
     occupied = visible_names(config.out) and not (config.resume or config.overwrite)
     hint = ", which is not empty: add --resume or --overwrite" if occupied else ""
     lines.append(f"device {device}, seed {config.seed}, into {config.out}{hint}")

@@ -60,6 +60,11 @@ class RunFolder:
         return self.root / "observations"
 
     @property
+    def masks(self) -> Path:
+        """Folder of the masks that were estimated, STEM.png."""
+        return self.root / "observations" / "masks"
+
+    @property
     def metrics(self) -> Path:
         """One JSON line per logged step."""
         return self.root / "metrics.jsonl"

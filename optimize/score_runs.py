@@ -10,9 +10,9 @@ from ..eval.photo_score import Thorough
 from ..eval.picture_score import Judges
 from ..eval.report import comparison, report, short_names
 from ..eval.run_score import score_run
-from ..scenes.collection import load_collection
 from ..scenes.error import InputError
 from .config import FitConfig
+from .estimated_masks import load_run_photos
 
 
 def score_runs(
@@ -33,7 +33,7 @@ def score_runs(
     every = []
     for config in runs:
         root = config.photos if truth is None else truth
-        photos = load_collection(root, config.masks, config.cameras)  # type: ignore[arg-type]
+        photos = load_run_photos(config, root)
         every.append(score_run(config.out, photos, root, thorough, judges))
         written = [path for path in (config.out / "scores.json", config.out / "keypoints.png") if path.is_file()]
         say("\n".join([*report(every[-1]), "", *map(str, written), ""]))

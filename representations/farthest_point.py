@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 
-def farthest_points(points: Float[Tensor, "N D"], count: int) -> Int[Tensor, K]:
+def farthest_points(points: Float[Tensor, "N D"], count: int) -> Int[Tensor, " K"]:
     """Indices of `count` points, the first one and then always the one farthest from all before it.
 
     >>> farthest_points(torch.tensor([[0.0], [0.4], [1.0]]), 3).tolist()

@@ -23,7 +23,7 @@ from .error import InputError, PhotoError
 from .nerfstudio import scan_transforms
 from .photo import WORKING_SIDE, Photo, read_mask, read_photo
 
-MaskSource = Literal["auto", "alpha", "folder"]
+MaskSource = Literal["auto", "alpha", "folder", "none"]
 FEWEST_PHOTOS = 3
 """Without known cameras, fewer photos say too little about shape."""
 
@@ -72,7 +72,7 @@ def load_collection(
     """The usable photos in `folder`.
 
     masks: "folder" takes `masks/STEM.png`, "alpha" the photos' own transparency, "auto" the first of the two that a
-        photo has. Photos without either keep `mask` None.
+        photo has, "none" neither. Photos without keep `mask` None.
     cameras: "auto" takes `transforms.json` at the folder's top level if it is there, "estimate" ignores it, anything
         else names a file of that format. With known cameras, photos without one are left out.
     max_side: longest side of the working copies.
@@ -85,7 +85,7 @@ def load_collection(
     if masks not in get_args(MaskSource):
         raise InputError(f"masks is '{masks}'; expected one of {', '.join(get_args(MaskSource))}")
     files, rejected = _list_files(root)
-    mask_files = _mask_files(root) if masks != "alpha" else {}
+    mask_files = _mask_files(root) if masks in ("auto", "folder") else {}
     if masks == "folder" and not mask_files:
         raise InputError(f"masks is 'folder' but {root / 'masks'} holds no STEM.png; add masks or choose 'auto'")
     transforms = _transforms_path(root, cameras)
@@ -99,7 +99,9 @@ def load_collection(
     with Progress(console=terminal, transient=True, disable=not (show_progress and terminal.is_terminal)) as progress:
         for path in progress.track(files, description=f"reading {root.name}"):
             try:
-                photo = read_photo(path, max_side, alpha_is_mask=masks != "folder" and path.stem not in mask_files)
+                photo = read_photo(
+                    path, max_side, alpha_is_mask=masks in ("auto", "alpha") and path.stem not in mask_files
+                )
                 if path.stem in mask_files:
                     mask_path = mask_files[path.stem]
                     photo = replace(photo, mask=read_mask(mask_path, photo, f"masks/{mask_path.name}"))
@@ -116,7 +118,7 @@ def load_collection(
     if len(kept) < fewest:
         raise InputError(_too_few(root, len(kept), fewest, rejected))
     notes = [f"{photo.path.name}: {note}" for photo in kept for note in photo.notes]
-    notes += _mask_notes(root, files) if masks != "alpha" else []
+    notes += _mask_notes(root, files) if masks in ("auto", "folder") else []
     return Collection(root.resolve().name, root, tuple(kept), tuple(rejected), transforms is not None, tuple(notes))
 
 

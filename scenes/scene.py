@@ -24,6 +24,7 @@ class Scene(nn.Module):
         super().__init__()
         self.surface = surface
         self.placement = placement
+        self._start = surface.template if isinstance(surface, PartSurfaces) else None
         skeleton = surface.skeleton()
         self.rest_pose = nn.Parameter(torch.zeros(len(skeleton), 3, device=placement.photo.device))
         """Rotation vectors that all photos share, on top of the template's rest pose; see `shared_pose`."""
@@ -90,14 +91,14 @@ class Scene(nn.Module):
             self.rest_pose.copy_(state["rest_pose"])
 
     def begin(self, build: str) -> None:
-        """Puts untouched parts of another build of the same body plan in the place of the present ones.
+        """Puts untouched parts in the place of the present ones: of the scene's first build, or of another of its plan.
 
         Raises ValueError if the parts have been united, or if the plan has no such build.
         """
         parts = self.surface
-        if not isinstance(parts, PartSurfaces):
+        if not isinstance(parts, PartSurfaces) or self._start is None:
             raise ValueError(f"build {build!r} cannot be begun: the parts have been united, and there is no way back")
-        start = template(parts.template.skeleton.plan, build)
+        start = self._start if build == self._start.build else template(self._start.skeleton.plan, build)
         fresh = PartSurfaces(start, parts.instance_coefficients.shape[0], level=parts.level, degree=parts.degree)
         fresh.cutoff = parts.cutoff
         self.surface = fresh.to(self.placement.photo.device)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.optim.swa_utils import AveragedModel
@@ -29,6 +30,7 @@ from ..journal import MetricsLog, read_metrics
 from .augment import AugmentConfig, draw_batch
 from .canonical_objective import Objective
 from .card import write_card
+from .muon import Muon
 from .pool import fill_pool, read_pool
 from .reference_key import reference_keys
 
@@ -55,7 +57,11 @@ class PretrainCanonicalConfig:
     shares: tuple[float, ...] = (0.3, 0.5, 0.2)
     batch: int = 64
     learning_rate: float = 1e-3
+    """AdamW's, for vectors and for what is next to pictures and labels."""
+    matrix_rate: float = 0.02
+    """Muon's, for all other weights; both follow the same curve."""
     weight_decay: float = 0.05
+    """Of AdamW's weights; Muon's lose as much in a step."""
     warm_up: int = 300
     """Steps until the learning rate is there."""
     averaging: float = 0.999
@@ -138,15 +144,16 @@ def _train(config: PretrainCanonicalConfig, weights: Path, device: torch.device)
         torch.tensor(ELEVATION_EDGES_DEG, device=device),
         torch.tensor([says.plans.index(kind.plan) for kind in SPECIES.values()], device=device),
     )
-    optimizer = torch.optim.AdamW(_groups(network, config), betas=(0.9, 0.98))
+    optimizers = _optimizers(network, config)
     generator = torch.Generator().manual_seed(config.seed + seen)
     brief = multiplies_bfloat16(device)
     fresh, step, start = seen == 0, 0, time.monotonic()
     saved, logged, held = start, start, dict[str, torch.Tensor]()
     with MetricsLog(config.out, resume_at=seen) as log:
         while (done := (time.monotonic() - start) / (60 * config.minutes)) < 1:
-            for group in optimizer.param_groups:
-                group["lr"] = _rate(step, done, config)
+            share = _rate_share(step, done, config)
+            for group in _groups(optimizers):
+                group["lr"] = group["highest"] * share
             size = _size_at(done, config)
             index = torch.randint(len(pool), (config.batch,), generator=generator)
             batch = draw_batch(pool, index, size, config.augment, generator)
@@ -155,17 +162,18 @@ def _train(config: PretrainCanonicalConfig, weights: Path, device: torch.device)
                 out = network(picture, batch.mask, batch.given)
             terms = objective(out, network.keys, batch, learns_spread=not fresh or done > 0.1, generator=generator)
             loss = torch.stack(list(terms.values())).sum()
-            optimizer.zero_grad(set_to_none=True)
+            network.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0, error_if_nonfinite=True)
-            optimizer.step()
+            for optimizer in optimizers:
+                optimizer.step()
             averaged.update_parameters(network)
             step, seen = step + 1, seen + config.batch
             held = {name: held.get(name, 0) + value.detach() / _LOG_STEPS for name, value in terms.items()}
             if step % _LOG_STEPS == 0:
                 now, means = time.monotonic(), {name: round(float(value), 5) for name, value in held.items()}
                 pace = round(_LOG_STEPS * config.batch / (now - logged), 1)
-                line = {"size": size, "rate": round(_rate(step, done, config), 6), "per_second": pace}
+                line = {"size": size, "rate": round(config.learning_rate * share, 6), "per_second": pace}
                 log.log(seen, "canonical", step, {**line, **means})
                 said = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
                 print(f"{100 * done:.0f} %, {seen} pictures, {pace:.0f}/s at {size}: {said}", flush=True)
@@ -190,10 +198,10 @@ def _pictures_seen(folder: Path) -> int:
     return lines[-1]["step"] if lines else 0
 
 
-def _rate(step: int, done: float, config: PretrainCanonicalConfig) -> float:
-    """The learning rate: a short warm-up, since the optimiser knows nothing yet, and a cosine over the piece's time."""
+def _rate_share(step: int, done: float, config: PretrainCanonicalConfig) -> float:
+    """Of the highest rates: a short warm-up, since optimisers know nothing yet, and a cosine over the piece's time."""
     warm = min(1.0, (step + 1) / config.warm_up)
-    return config.learning_rate * warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
+    return warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
 class _Averaging:
@@ -207,13 +215,28 @@ class _Averaging:
         return held * decay + new * (1 - decay)
 
 
-def _groups(network: CanonicalNetwork, config: PretrainCanonicalConfig) -> list[dict]:
+_ENDS = ("stem", "whole", "keys", "maps", "masks", "about")
+"""Weights next to pictures and labels, by the beginning of their names."""
+
+
+def _optimizers(network: CanonicalNetwork, config: PretrainCanonicalConfig) -> tuple[Muon, torch.optim.AdamW]:
     """Biases, norms and lone vectors are not decayed."""
-    plain = [p for p in network.parameters() if p.ndim < 2]
-    return [
-        {"params": [p for p in network.parameters() if p.ndim >= 2], "weight_decay": config.weight_decay},
-        {"params": plain, "weight_decay": 0.0},
-    ]
+    plain, ends, inner = [], [], []
+    for name, weight in network.named_parameters():
+        (plain if weight.ndim < 2 else ends if name.startswith(_ENDS) else inner).append(weight)
+    decay = config.weight_decay * config.learning_rate / config.matrix_rate
+    rest = [{"params": ends, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    optimizers = (
+        Muon(inner, lr=config.matrix_rate, weight_decay=decay),
+        torch.optim.AdamW(rest, lr=config.learning_rate, betas=(0.9, 0.98)),
+    )
+    for group in _groups(optimizers):
+        group["highest"] = group["lr"]
+    return optimizers
+
+
+def _groups(optimizers: Sequence[torch.optim.Optimizer]) -> list[dict[str, Any]]:
+    return [group for optimizer in optimizers for group in optimizer.param_groups]
 
 
 def _size_at(done: float, config: PretrainCanonicalConfig) -> int:

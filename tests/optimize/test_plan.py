@@ -9,7 +9,10 @@ from PIL import Image
 from zoetrope.cli import main
 from zoetrope.optimize.config import FitConfig
 from zoetrope.optimize.plan import plan, schedule
+from zoetrope.representations.template import template
 from zoetrope.scenes.error import InputError
+
+START = template("quadruped")
 
 
 @pytest.fixture
@@ -33,17 +36,18 @@ def test_the_plan_names_photos_and_stages(photos: Path, tmp_path: Path, capsys: 
     assert "left out: broken.jpg" in shown
     assert "seed 9" in shown
     config = FitConfig(photos=photos, out=tmp_path / "run")
-    for stage in schedule(config):
+    assert "semantic prior: the embedded canonical network" in shown
+    for stage in schedule(config, START):
         assert f"{stage.name} " in shown
         assert f"{stage.iterations} iterations at {stage.size}x{stage.size}" in shown
     assert not (tmp_path / "run").exists()
 
 
 def test_effort_scales_the_iterations(photos: Path, tmp_path: Path) -> None:
-    whole = schedule(FitConfig(photos=photos, out=tmp_path))
-    half = schedule(FitConfig(photos=photos, out=tmp_path, effort=0.5))
+    whole = schedule(FitConfig(photos=photos, out=tmp_path), START)
+    half = schedule(FitConfig(photos=photos, out=tmp_path, effort=0.5), START)
     assert [stage.iterations for stage in half] == [round(stage.iterations / 2) for stage in whole]
-    tiny = schedule(FitConfig(photos=photos, out=tmp_path, effort=1e-9))
+    tiny = schedule(FitConfig(photos=photos, out=tmp_path, effort=1e-9), START)
     assert all(stage.iterations >= 1 for stage in tiny)
 
 
@@ -58,8 +62,9 @@ def test_an_occupied_folder_is_noted(photos: Path, tmp_path: Path) -> None:
 def test_what_the_fit_refuses_the_plan_refuses(photos: Path, tmp_path: Path) -> None:
     (photos / "masks" / "2.png").unlink()
     with pytest.raises(InputError, match=r"2\.png: no mask"):
-        plan(FitConfig(photos=photos, out=tmp_path / "run"))
+        plan(FitConfig(photos=photos, out=tmp_path / "run", semantic="none"))
+    assert "  masks to be estimated: embedded network" in plan(FitConfig(photos=photos, out=tmp_path / "run"))
     with pytest.raises(InputError, match="gpu"):
         plan(FitConfig(photos=photos, out=tmp_path / "run", device="gpu"))
-    with pytest.raises(InputError, match="discover"):
-        schedule(FitConfig(photos=photos, out=tmp_path / "run", template="discover"))
+    with pytest.raises(InputError, match="triplane"):
+        plan(FitConfig(photos=photos, out=tmp_path / "run", representation="triplane"))

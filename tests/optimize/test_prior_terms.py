@@ -17,7 +17,9 @@ from zoetrope.optimize.fit import first_scene, fit
 from zoetrope.optimize.journal import read_metrics
 from zoetrope.optimize.observe import Observations
 from zoetrope.optimize.plan import schedule
+from zoetrope.optimize.semantic_prior import SemanticPrior
 from zoetrope.optimize.stage import Stage, Weights
+from zoetrope.representations.template import template
 from zoetrope.scenes.collection import load_collection
 
 BODY = frozenset({"camera", "pose", "rest_pose", "length", "girth", "attachment"})
@@ -54,8 +56,7 @@ def observations(good_photos: Path) -> Observations:
 
 
 def _begun(observations: Observations, stages: tuple[Stage, ...] = STAGES) -> Descent:
-    config = FitConfig(photos=Path("photos"), out=Path("out"))
-    return Descent(first_scene(config, observations), observations, stages)
+    return Descent(first_scene(template("quadruped"), observations), observations, stages)
 
 
 def test_any_step_goes_on_to_the_bit(observations: Observations, tmp_path: Path) -> None:
@@ -101,9 +102,11 @@ def test_views_start_where_the_maps_say(observations: Observations, good_photos:
 def test_a_fit_takes_maps_for_its_crops(good_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fitting, "write_outputs", lambda *_: {})
     monkeypatch.setattr(fitting, "score_run", lambda *_: {})
-    monkeypatch.setattr(fitting, "schedule", lambda config: schedule(config)[:2])
+    monkeypatch.setattr(fitting, "schedule", lambda config, start: schedule(config, start)[:2])
     flaws = oracle.Flaws(noise=0.05, flipped_photos=0.25, garbage=0.15, mirrored_view=0.4)
-    config = FitConfig(photos=good_photos, out=tmp_path / "out", effort=0.02, device="cpu")
-    fit(config, oracle.Oracle(good_photos, flaws, size=48))
+    config = FitConfig(photos=good_photos, out=tmp_path / "out", effort=0.02, device="cpu", template="quadruped")
+    maps = oracle.Oracle(good_photos, flaws, size=48)
+    monkeypatch.setattr(SemanticPrior, "canonical_maps", lambda _, observations: maps(observations))
+    fit(config)
     lines = read_metrics(tmp_path / "out" / "metrics.jsonl")
     assert all(0 < line["canonical"] < 0.05 for line in lines)

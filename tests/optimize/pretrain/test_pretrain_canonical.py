@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from zoetrope.optimize.pretrain.canonical import PretrainCanonicalConfig, pretrain_canonical
 from zoetrope.optimize.pretrain.pool import Pool
 from zoetrope.priors.canonical import CanonicalPrior
+from zoetrope.priors.canonical_network import CanonicalLayout
 from zoetrope.representations.chart import VERSION
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.zoo.species import SPECIES
@@ -19,7 +21,9 @@ from zoetrope.scenes.zoo.stream import StreamConfig
 @pytest.fixture
 def config(pool_folder: Path, recipe: StreamConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("zoetrope.optimize.pretrain.canonical._LOG_STEPS", 5)
-    # Scoring twelve collections is no test's business.
+    # Scoring twelve collections is no test's business, nor is a network of full size.
+    small = partial(CanonicalLayout, widths=(16, 24, 32, 48), token_width=64, key_count=32)
+    monkeypatch.setattr("zoetrope.optimize.pretrain.canonical.CanonicalLayout", small)
     monkeypatch.setattr("zoetrope.optimize.pretrain.card.TEST", ("horse",))
     monkeypatch.setattr("zoetrope.optimize.pretrain.card.BESIDE", ())
     monkeypatch.setattr("zoetrope.scenes.zoo.zoo.TEST_PHOTOS", 3)

@@ -1,0 +1,84 @@
+"""Which semantic prior a fit uses, and what it says of the observations.
+
+`auto` is the embedded canonical network, and on a GPU besides it the features of a DINOv2 that is already in the local
+cache; `embedded` is the network alone; `timm:NAME` adds the features of that network. Nothing is downloaded but what an
+option names, and not even that with `--offline`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..priors.canonical import CanonicalMaps, CanonicalPrior
+from ..priors.feature_cache import cached_maps
+from ..priors.semantic import SemanticNetwork, load_semantic
+from ..representations.chart import VERSION
+from ..scenes.error import InputError
+from .config import FitConfig
+from .observe import Observations
+
+EMBEDDED = Path(__file__).resolve().parents[1] / "priors" / "weights" / "canonical.safetensors"
+"""Weights of the canonical network that the package carries."""
+_LARGE = "timm:vit_small_patch14_reg4_dinov2.lvd142m"
+_LOOK = 256
+"""Side in pixels of the crops that are handed to the canonical network."""
+_CELLS = 32
+"""Cells of a feature map along a side."""
+
+
+@dataclass(frozen=True, eq=False)
+class SemanticPrior:
+    """What there is; all None for a fit by outlines and colours alone."""
+
+    canonical: CanonicalPrior | None
+    network: SemanticNetwork | None
+    line: str
+    """Which and why, for people."""
+
+    @property
+    def models(self) -> dict[str, str]:
+        """Ids by what they are for."""
+        canonical = {"canonical": "embedded"} if self.canonical else {}
+        return canonical | ({"features": self.network.name} if self.network else {})
+
+    def canonical_maps(self, observations: Observations) -> CanonicalMaps | None:
+        """Of the crops, the masks given."""
+        if self.canonical is None:
+            return None
+        view = observations.at(_LOOK)
+        return self.canonical(view.pixels, view.mask)
+
+    def feature_maps(self, observations: Observations) -> Float[Tensor, "N C h w"] | None:
+        """Of the crops."""
+        if self.network is None:
+            return None
+        pixels = observations.at(_CELLS * self.network.stride).pixels
+        return torch.cat([cached_maps(self.network, one[None]).features for one in pixels])
+
+
+def load_semantic_prior(config: FitConfig, device: torch.device) -> SemanticPrior:
+    """The prior that `--semantic` asks for. Raises InputError for a name that says nothing to timm."""
+    if config.semantic == "none":
+        return SemanticPrior(None, None, "no semantic prior (--semantic none)")
+    canonical = CanonicalPrior.load(EMBEDDED, VERSION, device)
+    embedded = "the embedded canonical network"
+    if config.semantic.startswith("timm:"):
+        try:
+            network = load_semantic(config.semantic, offline=config.offline, device=device)
+        except ValueError as fault:
+            raise InputError(str(fault)) from fault
+        except OSError as fault:
+            return SemanticPrior(canonical, None, f"{embedded} alone: {fault}")
+        return SemanticPrior(canonical, network, f"{embedded} and features of {network.name}")
+    if config.semantic == "auto" and device.type == "cuda":
+        try:
+            network = load_semantic(_LARGE, offline=True, device=device)
+        except OSError:
+            return SemanticPrior(canonical, None, f"{embedded} (no {_LARGE} in the local cache)")
+        return SemanticPrior(canonical, network, f"{embedded} and features of {network.name}, found in the local cache")
+    return SemanticPrior(canonical, None, embedded)
