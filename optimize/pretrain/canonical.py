@@ -62,7 +62,7 @@ class PretrainCanonicalConfig:
     """Muon's, for all other weights; both follow the same curve."""
     weight_decay: float = 0.05
     """Of AdamW's weights; Muon's lose as much in a step."""
-    warm_up: int = 300
+    warm_up: int = 150
     """Steps until the learning rate is there."""
     averaging: float = 0.999
     device: str = "auto"

@@ -1,6 +1,6 @@
 """What the canonical network is trained to say.
 
-    L = BCE(foreground) + 0.5 Dice(foreground) + 0.5 BCE(amodal) + 0.5 CE(part) + 0.5 BCE(left)
+    L = BCE(foreground) + 0.5 Dice(foreground) + 0.5 BCE(amodal) + CE(part) + 0.5 BCE(left)
       + Laplace(place) + 0.3 CE(descriptor) + 0.3 CE(view) + 0.1 CE(plan) + 0.05 CE(species)
 
 Means over pixels weigh each by one over the root of its part's share, so that ears and feet count. The side is a class
@@ -65,7 +65,7 @@ class Objective:
             "foreground": foreground,
             "dice": 0.5 * _dice(out.foreground.sigmoid(), batch.visible),
             "amodal": 0.5 * (amodal * batch.inside).sum() / batch.inside.sum(),
-            "part": 0.5 * _mean(part, weight),
+            "part": _mean(part, weight),
             "left": 0.5 * _mean(left, sided),
             "place": _mean(laplace, weight),
             "descriptor": 0.3 * self._descriptor(out, keys, batch, known, generator),

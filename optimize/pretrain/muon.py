@@ -62,9 +62,16 @@ def orthogonal(matrix: Float[Tensor, "n m"]) -> Float[Tensor, "n m"]:
     """Nearly the closest matrix with orthonormal rows or columns: singular values come out between 0.7 and 1.2."""
     a, b, c = _COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if tall else matrix
-    x = x / x.norm().clamp_min(1e-7)
+    wide = matrix.T if tall else matrix
+    wide = wide / wide.norm().clamp_min(1e-7)
+    # Each round is X <- (a + b G + c G^2) X with G = X X^T. All these polynomials commute, so that only G and their
+    # product need to be carried on, which are small.
+    gram = wide @ wide.T
+    turn = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     for _ in range(_ROUNDS):
-        gram = x @ x.T
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x.T if tall else x
+        factor = torch.addmm(gram, gram, gram, beta=b, alpha=c)
+        factor.diagonal().add_(a)
+        turn = factor @ turn
+        gram = factor @ gram @ factor
+    turned = turn @ wide
+    return turned.T if tall else turned
