@@ -18,6 +18,7 @@ import tyro
 from tyro.conf import Positional
 
 from .optimize.config import FitConfig, check_supported
+from .optimize.pretrain.config import PretrainConfig
 from .scenes.datasets.kind import DatasetKind
 from .scenes.error import InputError
 
@@ -279,39 +280,23 @@ class Bench:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pretrain:
+class Pretrain(PretrainConfig):
     """The priors that the package carries, trained anew on photos of its zoo; goes on from what --out holds."""
 
     prior: Positional[Literal["canonical"]]
     """Which one: canonical, from photos to the reference body."""
-    out: Path = Path("runs/pretrain/canonical")
-    """Folder for the weights, their card and the log."""
-    pool: Path = Path("runs/pretrain/pool")
-    """Folder of the zoo photos to learn from; those that are missing are made first."""
-    photos: int = 24000
-    """How many."""
-    minutes: float = 60.0
-    """How long to train, the making of photos apart; 0 writes the card alone."""
-    sizes: tuple[int, ...] = (96, 128, 160)
-    """Sides of the pictures, one after another; multiples of 32."""
-    shares: tuple[float, ...] = (0.3, 0.5, 0.2)
-    """Of the time, one for each size."""
-    learning_rate: float = 1e-3
-    """The highest there is."""
     validate: tuple[Path, ...] = ()
     """Folders of photos to score besides the zoo's test split."""
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:N."""
-    seed: int = 0
-    """Of the weights and of what is drawn."""
+
+    def __post_init__(self) -> None:
+        """Bounds are checked when `run` makes a PretrainConfig of this, as in `Fit`."""
 
     def run(self) -> None:
-        from .optimize.pretrain.canonical import PretrainCanonicalConfig, pretrain_canonical
+        config = PretrainConfig(
+            **{field.name: getattr(self, field.name) for field in dataclasses.fields(PretrainConfig)}
+        )
+        from .optimize.pretrain.canonical import pretrain_canonical
 
-        config = PretrainCanonicalConfig(
-            out=self.out, pool=self.pool, photo_count=self.photos, minutes=self.minutes, sizes=self.sizes,
-            shares=self.shares, learning_rate=self.learning_rate, device=self.device, seed=self.seed,
-        )  # fmt: skip
         print(pretrain_canonical(config, self.validate))
 
 

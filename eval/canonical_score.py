@@ -1,21 +1,24 @@
 """How good canonical maps of a collection are, before any fit.
 
-Each photo is cut as a fit cuts it (with masks: a square round the subject; without: the whole photo in a square), and
-the maps are held against what is known: masks, keypoints, cameras and, of collections of the zoo, maps of parts.
+Each photo is cut as a fit cuts it, to a square round the subject, and the maps are held against what is known: masks,
+keypoints, cameras and, of collections of the zoo, maps of parts. Without masks the prior finds the subject by itself,
+in a look at the whole photo and a closer one (`priors.canonical_foreground`), and gets no mask for the square either.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ..priors.canonical import CanonicalMaps, CanonicalPrior
+from ..priors.canonical_foreground import canonical_foreground
 from ..scenes.collection import Collection
-from ..scenes.crop import Crop, crop_for_photo, cut
+from ..scenes.crop import Crop, crop_for_mask, crop_for_photo, cut
 from ..scenes.photo import Photo
 from ..scenes.photography.label import LEFT, NONE, RIGHT, Labels
 from .keypoint_transfer import TransferPhoto, collect_transfers, score_transfers
@@ -25,6 +28,8 @@ from .truth import Truth
 
 _MARGIN = 0.2
 _SIDE = 256
+_FOUND_SIDE = 384
+"""Longest side of the copies in which the prior looks for the subject."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class CanonicalScore:
     """Means over photos or pixels; None where the collection does not tell."""
 
     foreground_iou: float | None
-    """Of the visible foreground with the mask, at the maps' resolution."""
+    """Of the visible foreground with the mask; given masks, at the maps' resolution, else in the photo."""
     part_accuracy: float | None
     """Share of the subject's visible pixels with the right kind of part."""
     side_accuracy: float | None
@@ -53,13 +58,14 @@ def score_canonical(
 ) -> CanonicalScore:
     """Scores of one collection; `labels` of zoo photos by stem, or none. Photos without a mask are left out."""
     chosen = [photo for photo in photos.photos if photo.mask is not None]
-    crops = [crop_for_photo(photo, _MARGIN) if with_masks else whole_photo(photo) for photo in chosen]
+    found = [] if with_masks else [_found(prior, photo) for photo in chosen]
+    crops = [crop_for_photo(photo, _MARGIN) for photo in chosen] if with_masks else [crop for _, crop in found]
     cuts = [cut(photo, crop, _SIDE) for photo, crop in zip(chosen, crops, strict=True)]
     pixels, masks = (torch.from_numpy(np.stack([one[k] for one in cuts])) for k in (0, 1))
     maps = prior(pixels, masks if with_masks else None)
     side = maps.foreground.shape[1]
     subject = torch.nn.functional.interpolate(masks[:, None], (side, side), mode="area")[:, 0]
-    overlap = mask_iou(maps.foreground.numpy() > 0.5, subject.numpy() > 0.5)
+    overlap = mask_iou(maps.foreground.numpy() > 0.5, subject.numpy() > 0.5) if with_masks else [o for o, _ in found]
     known = subject if with_masks else maps.foreground
     parts, sides, places = _label_scores(maps, chosen, crops, labels, side)
     errors = _azimuth_errors(maps, chosen, truth)
@@ -74,6 +80,22 @@ def score_canonical(
         keypoint_transfer=transferred[0],
         identity=transferred[1],
     )
+
+
+def _found(prior: CanonicalPrior, photo: Photo) -> tuple[float, Crop]:
+    """What the prior finds in a photo: its overlap with the mask, and the square round it."""
+    assert photo.mask is not None
+    height, width = photo.mask.shape
+    share = min(1.0, _FOUND_SIDE / max(height, width))
+    size = max(1, round(width * share)), max(1, round(height * share))
+    picture = torch.from_numpy(cv2.resize(photo.pixels, size, interpolation=cv2.INTER_AREA)).float() / 255
+    subject = cv2.resize(photo.mask, size, interpolation=cv2.INTER_AREA) > 127
+    seen = canonical_foreground(prior)(picture[None])[0].numpy() > 0.5
+    crop = whole_photo(photo)
+    if seen.any():
+        scale = size[0] / photo.width, size[1] / photo.height
+        crop = crop_for_mask(seen.astype(np.uint8) * 255, _MARGIN, scale=scale, smallest_speck=0.2)
+    return float(mask_iou(seen, subject)), crop
 
 
 def whole_photo(photo: Photo) -> Crop:

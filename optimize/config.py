@@ -20,6 +20,9 @@ FORMAT_VERSION = 1
 CAMERA_WORDS = ("auto", "estimate")
 """What `cameras` may say besides the path of a file."""
 
+PRIOR_SUFFIX = ".safetensors"
+"""Ends the name of a file with a canonical network."""
+
 Preset = Literal["quick", "full", "artic3d"]
 TemplateChoice = Literal["auto", "discover", "quadruped", "biped", "bird"]
 Representation = Literal["parts", "triplane", "spherical"]
@@ -48,7 +51,7 @@ class FitConfig:
     cameras: str = "auto"
     """auto keeps the cameras of a transforms.json beside the photos, estimate ignores it, a FILE names another."""
     semantic: str = "auto"
-    """Prior that tells body parts: auto, none, embedded or timm:NAME; on a GPU auto adds a DINOv2 from the cache."""
+    """Prior that tells body parts: none, embedded, timm:NAME, a FILE.safetensors of zoetrope pretrain, or auto."""
     diffusion: str = "auto"
     """Prior that judges novel views: auto, none, embedded, a model id or a local folder; auto is none for now."""
     device: str = "auto"
@@ -84,6 +87,8 @@ class FitConfig:
             options["init"] = _relative(self.init, self.out)
         if self.cameras not in CAMERA_WORDS:
             options["cameras"] = _relative(Path(self.cameras), self.out)
+        if self.trained_prior is not None:
+            options["semantic"] = _relative(self.trained_prior, self.out)
         return {"format_version": FORMAT_VERSION, "options": options}
 
     @classmethod
@@ -107,13 +112,25 @@ class FitConfig:
                 options[name] = _resolved(options[name], out)
         if options.get("cameras", "auto") not in CAMERA_WORDS:
             options["cameras"] = str(_resolved(options["cameras"], out))
+        semantic = options.get("semantic", "auto")
+        if semantic.endswith(PRIOR_SUFFIX) and not semantic.startswith("timm:"):
+            options["semantic"] = str(_resolved(semantic, out))
         return cls(out=out, **options)  # an option that came later has the default that means what was done before
+
+    @property
+    def trained_prior(self) -> Path | None:
+        """The file of a canonical network that `semantic` names; None where it says something else."""
+        named = self.semantic.endswith(PRIOR_SUFFIX) and not self.semantic.startswith("timm:")
+        return Path(self.semantic) if named else None
 
     def differences(self, other: FitConfig) -> list[str]:
         """Options that decide the result and differ, in words. Where the folder of photos lies does not count."""
         ours, theirs = self.to_json()["options"], other.to_json()["options"]
         names = [name for name in ours if name != "photos" and ours[name] != theirs[name]]
         return [f"--{name} {ours[name]} (the run has {theirs[name]})" for name in names]
+
+
+_SEMANTIC = ("auto", "none", "embedded", "timm")
 
 
 def check_supported(config: FitConfig) -> None:
@@ -123,7 +140,7 @@ def check_supported(config: FitConfig) -> None:
         ("representation", config.representation, ("parts",)),
         ("init", None if config.init is None else str(config.init), (None,)),
         ("masks", config.masks, ("auto", "alpha", "folder", "estimate", "rembg")),
-        ("semantic", config.semantic.partition(":")[0], ("auto", "none", "embedded", "timm")),
+        ("semantic", "embedded" if config.trained_prior else config.semantic.partition(":")[0], _SEMANTIC),
         ("diffusion", config.diffusion, ("auto", "none")),
     ):
         if value not in ready:

@@ -1,13 +1,14 @@
 """Which semantic prior a fit uses, and what it says of the observations.
 
 `auto` is the embedded canonical network, and on a GPU besides it the features of a DINOv2 that is already in the local
-cache; `embedded` is the network alone; `timm:NAME` adds the features of that network. Nothing is downloaded but what an
-option names, and not even that with `--offline`.
+cache; `embedded` is the network alone; `timm:NAME` adds the features of that network; a file is a canonical network of
+one's own, with the features of its backbone if it has one. Nothing is downloaded but what an option names, and not even
+that with `--offline`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -39,12 +40,8 @@ class SemanticPrior:
     network: SemanticNetwork | None
     line: str
     """Which and why, for people."""
-
-    @property
-    def models(self) -> dict[str, str]:
-        """Ids by what they are for."""
-        canonical = {"canonical": "embedded"} if self.canonical else {}
-        return canonical | ({"features": self.network.name} if self.network else {})
+    models: dict[str, str] = field(default_factory=dict)
+    """Ids by what they are for."""
 
     def canonical_maps(self, observations: Observations) -> CanonicalMaps | None:
         """Of the crops, the masks given."""
@@ -62,23 +59,34 @@ class SemanticPrior:
 
 
 def load_semantic_prior(config: FitConfig, device: torch.device) -> SemanticPrior:
-    """The prior that `--semantic` asks for. Raises InputError for a name that says nothing to timm."""
+    """The prior that `--semantic` asks for. Raises InputError for a name that says nothing to timm and a bad file."""
     if config.semantic == "none":
-        return SemanticPrior(None, None, "no semantic prior (--semantic none)")
-    canonical = CanonicalPrior.load(EMBEDDED, VERSION, device)
-    embedded = "the embedded canonical network"
-    if config.semantic.startswith("timm:"):
-        try:
-            network = load_semantic(config.semantic, offline=config.offline, device=device)
-        except ValueError as fault:
-            raise InputError(str(fault)) from fault
-        except OSError as fault:
-            return SemanticPrior(canonical, None, f"{embedded} alone: {fault}")
-        return SemanticPrior(canonical, network, f"{embedded} and features of {network.name}")
-    if config.semantic == "auto" and device.type == "cuda":
-        try:
-            network = load_semantic(_LARGE, offline=True, device=device)
-        except OSError:
-            return SemanticPrior(canonical, None, f"{embedded} (no {_LARGE} in the local cache)")
-        return SemanticPrior(canonical, network, f"{embedded} and features of {network.name}, found in the local cache")
-    return SemanticPrior(canonical, None, embedded)
+        return SemanticPrior(None, None, "none (--semantic none)")
+    if config.trained_prior is not None:
+        return _trained(config.trained_prior, config, device)
+    canonical, line = CanonicalPrior.load(EMBEDDED, VERSION, device), "the embedded canonical network"
+    alone = SemanticPrior(canonical, None, line, {"canonical": "embedded"})
+    large = config.semantic == "auto" and device.type == "cuda"
+    if not (large or config.semantic.startswith("timm:")):
+        return alone
+    name = _LARGE if large else config.semantic
+    try:
+        network = load_semantic(name, offline=large or config.offline, device=device)
+    except ValueError as fault:
+        raise InputError(str(fault)) from fault
+    except OSError as fault:
+        return replace(alone, line=f"{line} alone: {fault}")
+    return SemanticPrior(
+        canonical, network, f"{line} and features of {network.name}", {**alone.models, "features": network.name}
+    )
+
+
+def _trained(path: Path, config: FitConfig, device: torch.device) -> SemanticPrior:
+    try:
+        prior = CanonicalPrior.load(path, VERSION, device, offline=config.offline)
+    except (ValueError, OSError) as fault:
+        raise InputError(f"--semantic {path}: {fault}") from fault
+    models, line = {"canonical": str(path)}, f"the canonical network of {path}"
+    if prior.backbone is not None:
+        models["features"], line = prior.backbone.name, f"{line} on features of {prior.backbone.name}"
+    return SemanticPrior(prior, prior.backbone, line, models)

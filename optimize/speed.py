@@ -3,6 +3,7 @@
 Rendering: one forward and backward pass over 20 pictures of 192x192 of a subject of about 20,000 faces (visibility,
 interpolation, antialiasing, silhouette and colour loss) against one forward pass of a DINOv2-S over 20 photos of
 224x224, random weights, both float32 on the same device. Visibility: the default backend against the torch reference.
+Canonical prior: what a fit asks of it (two looks at each photo, masks given) against the same pass of DINOv2-S.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..priors.canonical import CanonicalPrior
 from ..representations.camera import Intrinsics, project
+from ..representations.chart import VERSION
 from ..representations.mesh import SkinnedMesh
 from ..representations.part_surface import PartSurfaces
 from ..representations.rendering import Topology, antialias, blur_pyramid_loss, rasterize
@@ -23,6 +26,7 @@ from ..representations.rendering.interpolate import surface
 from ..representations.template import template
 from ..representations.unite import unite
 from ..scenes.turntable import fitting_distance, orbit_cameras
+from .semantic_prior import EMBEDDED
 
 _PICTURES, _SIDE, _FACES = 20, 192, 20_000
 _FIELD_OF_VIEW_DEG = 30.0
@@ -62,7 +66,11 @@ def measure_speed(device: torch.device | str = "cpu", repeats: int = 5) -> list[
         lambda: rasterize(clip, faces, size, backend="torch"),
         repeats=min(repeats, 3),
     )
+    photos = torch.rand(_PICTURES, 224, 224, 3, device=device)
+    prior = CanonicalPrior.load(EMBEDDED, VERSION, device)
+    looking, again = _in_turns(lambda: prior(photos, photos[..., 0]), network, repeats=repeats)
     return [
+        Ratio("canonical prior over one DINOv2-S pass", looking, again, required=4),
         Ratio("render step over one DINOv2-S pass", rendering, features, required=25),
         Ratio("visibility over the torch reference", quick, reference, required=20),
     ]

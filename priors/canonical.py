@@ -23,12 +23,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from .canonical_network import STRIDE, CanonicalLayout, CanonicalNetwork, CanonicalOutput
+from .semantic import SemanticNetwork, load_semantic
 
 FORMAT_VERSION = 1
 """Of weight files."""
 SIZE = 160
 """Side of the square pictures that the network looks at."""
 _AT_ONCE = 32
+_FEATURE_STRIDE = 16
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class CanonicalMeaning:
     """Bins of 360 / azimuth_count degrees; bin 0 begins at the subject's front, and its left is at 90 degrees."""
     elevation_edges_deg: tuple[float, ...]
     """Borders of the bins of elevation, rising; cameras beyond count as in the outermost ones."""
+    backbone: str = ""
+    """Name of the frozen network whose features it was trained on, as `load_semantic` takes it; "" for none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,15 +79,21 @@ class CanonicalMaps:
 class CanonicalPrior:
     """A trained network and what it means."""
 
-    def __init__(self, network: CanonicalNetwork, meaning: CanonicalMeaning) -> None:
+    def __init__(
+        self, network: CanonicalNetwork, meaning: CanonicalMeaning, backbone: SemanticNetwork | None = None
+    ) -> None:
         self.network = network.eval().requires_grad_(False)
         self.meaning = meaning
+        self.backbone = backbone
 
     @classmethod
-    def load(cls, path: Path, chart_version: int, device: torch.device | str = "cpu") -> CanonicalPrior:
-        """Reads a file that `save_canonical` wrote.
+    def load(
+        cls, path: Path, chart_version: int, device: torch.device | str = "cpu", *, offline: bool = False
+    ) -> CanonicalPrior:
+        """Reads a file that `save_canonical` wrote, and the backbone it names, which `offline` must be there already.
 
-        Raises ValueError, in one line, for anything else and for weights that were trained on another chart.
+        Raises ValueError, in one line, for anything else and for weights that were trained on another chart, and
+        OSError for a backbone that cannot be had.
         """
         try:
             with safe_open(path, "pt") as file:
@@ -102,7 +112,8 @@ class CanonicalPrior:
             )
         network = CanonicalNetwork(CanonicalLayout(**_options(header["layout"])))
         network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
-        return cls(network.to(device), meaning)
+        backbone = load_semantic(meaning.backbone, offline=offline, device=device) if meaning.backbone else None
+        return cls(network.to(device), meaning, backbone)
 
     @torch.no_grad()
     def __call__(
@@ -138,9 +149,10 @@ class CanonicalPrior:
             enlarged = masks[:, None].to(seen)
             mask = functional.interpolate(enlarged, shape, mode="bilinear", antialias=True)[:, 0]
         seen = seen.contiguous(memory_format=torch.channels_last)
-        looks = [self._maps(self.network(seen, mask, given))]
+        looks = [self._maps(self.network(seen, mask, given, backbone_features(self.backbone, seen)))]
         if mirror:
-            looks.append(_mirrored(self._maps(self.network(seen.flip(3), mask.flip(2), given))))
+            seen, mask = seen.flip(3), mask.flip(2)
+            looks.append(_mirrored(self._maps(self.network(seen, mask, given, backbone_features(self.backbone, seen)))))
         return looks[0] if not mirror else _together(*looks)
 
     def _maps(self, out: CanonicalOutput) -> CanonicalMaps:
@@ -162,6 +174,17 @@ class CanonicalPrior:
             plan=out.plan.softmax(1),
             species=out.species.softmax(1),
         )
+
+
+def backbone_features(
+    backbone: SemanticNetwork | None, pictures: Float[Tensor, "B 3 H W"]
+) -> Float[Tensor, "B C h w"] | None:
+    """Features of pictures, h = H / 16, w = W / 16; the backbone sees them at a size that gives so many cells."""
+    if backbone is None:
+        return None
+    size = [side // _FEATURE_STRIDE * backbone.stride for side in pictures.shape[2:]]
+    shown = functional.interpolate(pictures, size, mode="bilinear", antialias=True).clamp(0, 1)
+    return backbone.features(shown.permute(0, 2, 3, 1))
 
 
 def _options(text: str) -> dict[str, Any]:

@@ -43,6 +43,8 @@ class CanonicalLayout:
     descriptor: int = 16
     key_count: int = 512
     """Points of the reference body that have a descriptor of their own."""
+    backbone: int = 0
+    """Channels of a frozen network's features that come in at stride 16; 0 for a network that does without."""
 
 
 class CanonicalOutput(NamedTuple):
@@ -85,6 +87,7 @@ class CanonicalNetwork(nn.Module):
             stages.append(nn.Sequential(*blocks))
             before = width
         self.stages = nn.ModuleList(stages)
+        self.adapt = _adapter(layout.backbone, widths[2]) if layout.backbone else None
         self.to_tokens = nn.Linear(widths[-1], layout.token_width)
         self.whole = nn.Parameter(0.02 * torch.randn(1, 1, layout.token_width))
         self.attention = nn.ModuleList(
@@ -111,20 +114,29 @@ class CanonicalNetwork(nn.Module):
         self.about = nn.Linear(layout.token_width, views + layout.plan_count + layout.species_count)
 
     def forward(
-        self, pictures: Float[Tensor, "B 3 H W"], masks: Float[Tensor, "B H W"], given: Float[Tensor, " B"]
+        self,
+        pictures: Float[Tensor, "B 3 H W"],
+        masks: Float[Tensor, "B H W"],
+        given: Float[Tensor, " B"],
+        features: Float[Tensor, "B C p q"] | None = None,
     ) -> CanonicalOutput:
         """Pictures in [0, 1], sRGB-encoded; masks count where `given` is 1, and are 0 where it is 0.
 
-        Raises ValueError where H or W is not a multiple of `STRIDE`.
+        `features` of the pictures (p = H / 16, q = W / 16) are what a network with a backbone needs besides. Raises
+        ValueError where H or W is not a multiple of `STRIDE`, and where features are missing or not asked for.
         """
         height, width = pictures.shape[2:]
         if height % STRIDE or width % STRIDE:
             raise ValueError(f"pictures are {width}x{height}; both sides must be multiples of {STRIDE}")
+        if (features is None) != (self.adapt is None):
+            raise ValueError(f"features are {'missing' if features is None else 'of no use here'}; see the layout")
         flags = given[:, None, None, None].expand(-1, 1, height, width)
         entrance = self.stem(torch.cat([4 * pictures - 2, masks[:, None], flags], dim=1))
         x, levels = self.entry(entrance), []
-        for stage in self.stages:
+        for level, stage in enumerate(self.stages):
             x = stage(x)
+            if level == 2 and self.adapt is not None and features is not None:
+                x = functional.relu(x + self.adapt(features.to(x.dtype)))
             levels.append(x)
         whole, levels[-1] = self._agree(x)
         y = self.laterals[2](levels[3])
@@ -179,6 +191,10 @@ class _Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.relu(self.second(self.first(x)) + self.skip(x))
+
+
+def _adapter(before: int, after: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(before, after, 1, bias=False), nn.BatchNorm2d(after))
 
 
 def _convolution(before: int, after: int, stride: int = 1) -> nn.Sequential:

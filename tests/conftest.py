@@ -2,13 +2,19 @@
 
 The hook must stand before the first import of `zoetrope`, so this file imports nothing of it. Functions compiled by
 numba or Triton are left as they are written: their compilers read the source, and a wrapper would not compile.
+
+Besides: small networks of the real architectures with random weights, stored as timm's hub stores them.
 """
 
 import ast
+import json
 import os
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import jaxtyping
+import pytest
 from jaxtyping import _import_hook
 
 # As the command line does it, see cli.main; before PyTorch is loaded.
@@ -34,3 +40,30 @@ if "zoetrope" in sys.modules:
 # jaxtyping has no list of decorators to leave alone, only @no_type_check in the source; this adds the compilers to it.
 _import_hook._is_no_type_check = _opts_out_or_compiled
 jaxtyping.install_import_hook("zoetrope", _TYPECHECKER)
+
+
+@pytest.fixture(scope="session")
+def hub_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Stores a network of random weights: hub_folder(architecture, **its arguments) gives the folder."""
+
+    import timm
+    import torch
+    from safetensors.torch import save_file
+
+    def made(architecture: str, **arguments) -> Path:
+        torch.manual_seed(0)
+        network = timm.create_model(architecture, pretrained=False, **arguments)
+        folder = tmp_path_factory.mktemp(architecture)
+        config = {"architecture": architecture, "model_args": arguments}
+        config["pretrained_cfg"] = {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.25, 0.3]}
+        (folder / "config.json").write_text(json.dumps(config))
+        save_file(network.state_dict(), folder / "model.safetensors")
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def small_vit(hub_folder: Callable[..., Path]) -> Path:
+    """A DINOv2 with registers, two layers deep."""
+    return hub_folder("vit_small_patch14_reg4_dinov2", embed_dim=24, depth=2, num_heads=3, img_size=56)

@@ -10,15 +10,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.optim.swa_utils import AveragedModel
 
-from ...priors.canonical import CanonicalMeaning, CanonicalPrior, save_canonical
-from ...priors.canonical_network import STRIDE, CanonicalLayout, CanonicalNetwork
+from ...priors.canonical import CanonicalMeaning, CanonicalPrior, backbone_features, save_canonical
+from ...priors.canonical_network import CanonicalLayout, CanonicalNetwork
+from ...priors.semantic import SemanticNetwork, load_semantic
 from ...representations.chart import VERSION
 from ...scenes.atomic import atomic_write
 from ...scenes.error import InputError
@@ -30,6 +30,7 @@ from ..journal import MetricsLog, read_metrics
 from .augment import AugmentConfig, draw_batch
 from .canonical_objective import Objective
 from .card import write_card
+from .config import PretrainConfig
 from .muon import Muon
 from .pool import fill_pool, read_pool
 from .reference_key import reference_keys
@@ -40,50 +41,8 @@ _SAVE_MINUTES = 3.0
 _LOG_STEPS = 50
 
 
-@dataclass(frozen=True)
-class PretrainCanonicalConfig:
-    """One piece of training."""
-
-    out: Path = Path("runs/pretrain/canonical")
-    """Folder for canonical.safetensors and metrics.jsonl; what is there is gone on from."""
-    pool: Path = Path("runs/pretrain/pool")
-    """Folder of the zoo photos to learn from; those that are missing are made first."""
-    photo_count: int = 24000
-    """Photos in the pool."""
-    minutes: float = 60.0
-    """How long this piece trains, photos apart."""
-    sizes: tuple[int, ...] = (96, 128, 160)
-    """Sides of the pictures, each for its share of the time."""
-    shares: tuple[float, ...] = (0.3, 0.5, 0.2)
-    batch: int = 64
-    learning_rate: float = 1e-3
-    """AdamW's, for vectors and for what is next to pictures and labels."""
-    matrix_rate: float = 0.02
-    """Muon's, for all other weights; both follow the same curve."""
-    weight_decay: float = 0.05
-    """Of AdamW's weights; Muon's lose as much in a step."""
-    warm_up: int = 150
-    """Steps until the learning rate is there."""
-    averaging: float = 0.999
-    device: str = "auto"
-    seed: int = 0
-    stream: StreamConfig = field(default_factory=StreamConfig)
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
-
-    def __post_init__(self) -> None:
-        if len(self.sizes) != len(self.shares) or not math.isclose(sum(self.shares), 1, abs_tol=1e-6):
-            raise InputError(f"--sizes {self.sizes} and --shares {self.shares}: one share for each size, together 1")
-        if any(size % STRIDE or size < 2 * STRIDE for size in self.sizes):
-            raise InputError(f"--sizes {self.sizes}: each must be a multiple of {STRIDE}, {2 * STRIDE} or more")
-        if self.batch < 2 or self.photo_count < self.batch or not self.minutes >= 0:
-            raise InputError(
-                f"--batch {self.batch}, --photo-count {self.photo_count}, --minutes {self.minutes}: "
-                "two photos a step, as many in the pool, and no time are the least"
-            )
-
-
-def meaning() -> CanonicalMeaning:
-    """What networks trained here say."""
+def meaning(backbone: str = "") -> CanonicalMeaning:
+    """What networks trained here say, with the features of that backbone."""
     return CanonicalMeaning(
         chart_version=VERSION,
         parts=PART_KINDS,
@@ -91,52 +50,65 @@ def meaning() -> CanonicalMeaning:
         species=tuple(SPECIES),
         azimuth_count=AZIMUTH_COUNT,
         elevation_edges_deg=ELEVATION_EDGES_DEG,
+        backbone=backbone,
     )
 
 
-def layout(of: CanonicalMeaning) -> CanonicalLayout:
-    """The network that has an output for everything it is to say."""
+def layout(of: CanonicalMeaning, backbone: int = 0) -> CanonicalLayout:
+    """The network that has an output for everything it is to say, and room for so many channels of features."""
     return CanonicalLayout(
         part_count=len(of.parts),
         azimuth_count=of.azimuth_count,
         elevation_count=len(of.elevation_edges_deg) - 1,
         plan_count=len(of.plans),
         species_count=len(of.species),
+        backbone=backbone,
     )
 
 
-def pretrain_canonical(config: PretrainCanonicalConfig, collections: Sequence[Path] = ()) -> Path:
+def pretrain_canonical(
+    config: PretrainConfig,
+    collections: Sequence[Path] = (),
+    stream: StreamConfig | None = None,
+    augment: AugmentConfig | None = None,
+) -> Path:
     """Trains for one piece, scores what came out on the zoo's test split and on `collections`, and returns its card.
 
-    The weights lie beside it, written every few minutes.
+    The weights lie beside it, written every few minutes. `stream` says how the pool's photos are made, `augment` how
+    they are changed. Raises InputError for weights in `config.out` that were trained on something else.
     """
+    stream, augment = stream or StreamConfig(), augment or AugmentConfig()
     config.out.mkdir(parents=True, exist_ok=True)
     weights = config.out / "canonical.safetensors"
     if config.minutes > 0:
         made = time.monotonic()
 
         def report(done: int) -> None:
-            if done % 1600 < config.stream.photo_count:
+            if done % 1600 < stream.photo_count:
                 print(f"{done} photos after {(time.monotonic() - made) / 60:.1f} min", flush=True)
 
-        fill_pool(config.pool, config.stream, config.photo_count, report)
-        _train(config, weights, choose_device(config.device))
+        fill_pool(config.pool, stream, config.photos, report)
+        _train(config, augment, weights, choose_device(config.device))
     elif not weights.is_file():
         raise InputError(f"{weights} is not there; train first, with --minutes above 0")
     prior, card = CanonicalPrior.load(weights, VERSION), config.out / "canonical.md"
     seen = _pictures_seen(config.out)
-    write_card(prior, card, config.out / "test", collections, pictures=seen, photos=config.photo_count, say=print)
+    write_card(prior, card, config.out / "test", collections, pictures=seen, photos=config.photos, say=print)
     return card
 
 
-def _train(config: PretrainCanonicalConfig, weights: Path, device: torch.device) -> None:
-    pool = read_pool(config.pool, config.photo_count).to(device)
-    says = meaning()
+def _train(config: PretrainConfig, augment: AugmentConfig, weights: Path, device: torch.device) -> None:
+    pool = read_pool(config.pool, config.photos).to(device)
+    says = meaning(config.backbone)
     if weights.is_file():
-        network, seen = CanonicalPrior.load(weights, VERSION).network.requires_grad_(True), _pictures_seen(config.out)
+        prior = CanonicalPrior.load(weights, VERSION, device)
+        if prior.meaning != says:
+            raise InputError(f"{weights} was trained with other options or by another version; choose another --out")
+        network, backbone, seen = prior.network.requires_grad_(True), prior.backbone, _pictures_seen(config.out)
     else:
+        backbone = load_semantic(config.backbone, device=device) if config.backbone else None
         torch.manual_seed(config.seed)
-        network, seen = CanonicalNetwork(layout(says)), 0
+        network, seen = CanonicalNetwork(layout(says, _channels(backbone))), 0
     network = network.to(device).to(memory_format=torch.channels_last).train()
     averaged = AveragedModel(network, avg_fn=_Averaging(config.averaging), use_buffers=True)
     objective = Objective(
@@ -156,10 +128,10 @@ def _train(config: PretrainCanonicalConfig, weights: Path, device: torch.device)
                 group["lr"] = group["highest"] * share
             size = _size_at(done, config)
             index = torch.randint(len(pool), (config.batch,), generator=generator)
-            batch = draw_batch(pool, index, size, config.augment, generator)
+            batch = draw_batch(pool, index, size, augment, generator)
             picture = batch.picture.contiguous(memory_format=torch.channels_last)
             with torch.autocast(device.type, torch.bfloat16, enabled=brief):
-                out = network(picture, batch.mask, batch.given)
+                out = network(picture, batch.mask, batch.given, backbone_features(backbone, batch.picture))
             terms = objective(out, network.keys, batch, learns_spread=not fresh or done > 0.1, generator=generator)
             loss = torch.stack(list(terms.values())).sum()
             network.zero_grad(set_to_none=True)
@@ -193,12 +165,19 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16") or capabilities.get("bf16"))
 
 
+def _channels(backbone: SemanticNetwork | None) -> int:
+    """Of a backbone's features."""
+    if backbone is None:
+        return 0
+    return backbone.features(torch.zeros(1, backbone.stride, backbone.stride, 3)).shape[1]
+
+
 def _pictures_seen(folder: Path) -> int:
     lines = read_metrics(folder / "metrics.jsonl")
     return lines[-1]["step"] if lines else 0
 
 
-def _rate_share(step: int, done: float, config: PretrainCanonicalConfig) -> float:
+def _rate_share(step: int, done: float, config: PretrainConfig) -> float:
     """Of the highest rates: a short warm-up, since optimisers know nothing yet, and a cosine over the piece's time."""
     warm = min(1.0, (step + 1) / config.warm_up)
     return warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
@@ -219,7 +198,7 @@ _ENDS = ("stem", "whole", "keys", "maps", "masks", "about")
 """Weights next to pictures and labels, by the beginning of their names."""
 
 
-def _optimizers(network: CanonicalNetwork, config: PretrainCanonicalConfig) -> tuple[Muon, torch.optim.AdamW]:
+def _optimizers(network: CanonicalNetwork, config: PretrainConfig) -> tuple[Muon, torch.optim.AdamW]:
     """Biases, norms and lone vectors are not decayed."""
     plain, ends, inner = [], [], []
     for name, weight in network.named_parameters():
@@ -239,7 +218,7 @@ def _groups(optimizers: Sequence[torch.optim.Optimizer]) -> list[dict[str, Any]]
     return [group for optimizer in optimizers for group in optimizer.param_groups]
 
 
-def _size_at(done: float, config: PretrainCanonicalConfig) -> int:
+def _size_at(done: float, config: PretrainConfig) -> int:
     for size, share in zip(config.sizes, config.shares, strict=True):
         if done < share:
             return size

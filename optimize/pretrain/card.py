@@ -65,7 +65,7 @@ def write_card(
     groups = {f"zoo {name}": split_collection(name, work) for name in (*TEST, *BESIDE)}
     groups |= {folder.name: folder for folder in collections}
     tables: dict[str, dict[str, CanonicalScore]] = {}
-    for title, with_masks in (("Without masks, whole photos", False), ("With masks, cut round the subject", True)):
+    for title, with_masks in (("Without masks", False), ("With masks, cut round the subject", True)):
         rows = {}
         for name, folder in groups.items():
             rows[name] = score_collection(prior, folder, with_masks)

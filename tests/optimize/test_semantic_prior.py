@@ -1,5 +1,7 @@
 """Which prior a fit takes: what each word means, and what happens where there is no such network."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,8 +9,11 @@ import torch
 
 from zoetrope.optimize.config import FitConfig
 from zoetrope.optimize.observe import Observations
-from zoetrope.optimize.semantic_prior import load_semantic_prior
+from zoetrope.optimize.pretrain.canonical import layout, meaning
+from zoetrope.optimize.semantic_prior import EMBEDDED, load_semantic_prior
 from zoetrope.optimize.starting_template import builds, starting_template
+from zoetrope.priors.canonical import save_canonical
+from zoetrope.priors.canonical_network import CanonicalNetwork
 from zoetrope.representations.template import BUILDS
 from zoetrope.scenes.collection import load_collection
 from zoetrope.scenes.error import InputError
@@ -56,7 +61,31 @@ def test_a_network_that_is_not_there_leaves_the_embedded_one_and_says_so(good_ph
     prior = load_semantic_prior(_config(good_photos, semantic=away), CPU)
     assert prior.models == {"canonical": "embedded"}
     assert "embedded canonical network alone: --semantic timm:mobilenetv2_100@" in prior.line
+    assert "is no mobilenetv2_100 in timm's layout" in prior.line
     assert "\n" not in prior.line
+
+
+def test_a_network_of_ones_own(good_photos: Path, small_vit: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    shutil.copy(EMBEDDED, path)
+    config = _config(good_photos, semantic=str(path))
+    assert load_semantic_prior(config, CPU).models == {"canonical": str(path)}
+    # The file goes with the run folder's config, wherever the two move together.
+    data = replace(config, out=tmp_path / "run").to_json()
+    assert data["options"]["semantic"] == "../mine.safetensors"
+    assert FitConfig.from_json(data, tmp_path / "run").trained_prior == path
+    says = meaning(f"timm:{small_vit}")
+    save_canonical(CanonicalNetwork(layout(says, 24)).eval(), says, path)
+    prior = load_semantic_prior(config, CPU)
+    assert set(prior.models) == {"canonical", "features"}
+    observations = Observations(load_collection(good_photos))
+    features = prior.feature_maps(observations)
+    assert features is not None
+    assert features.shape == (len(observations), 24, 32, 32)
+    assert prior.canonical_maps(observations) is not None
+    path.write_bytes(b"nothing")
+    with pytest.raises(InputError, match=r"--semantic .*mine\.safetensors: .* cannot be read as safetensors"):
+        load_semantic_prior(config, CPU)
 
 
 @pytest.mark.parametrize("plan", ["quadruped", "biped", "bird"])

@@ -1,12 +1,14 @@
 """The canonical prior as a whole: shapes, mirror images, files."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from zoetrope.priors.canonical import CanonicalMeaning, CanonicalPrior, save_canonical
+from zoetrope.priors.canonical import CanonicalMeaning, CanonicalPrior, backbone_features, save_canonical
 from zoetrope.priors.canonical_network import CanonicalLayout, CanonicalNetwork
+from zoetrope.priors.semantic import load_semantic
 
 MEANING = CanonicalMeaning(
     chart_version=7,
@@ -117,3 +119,27 @@ def test_files_that_are_no_such_weights(tmp_path: Path) -> None:
     save_file({"x": torch.ones(1)}, path)
     with pytest.raises(ValueError, match="has format version none"):
         CanonicalPrior.load(path, chart_version=7)
+
+
+def test_a_network_on_a_frozen_backbone(pictures: torch.Tensor, small_vit: Path, tmp_path: Path) -> None:
+    meaning = replace(MEANING, backbone=f"timm:{small_vit}")
+    backbone = load_semantic(meaning.backbone)
+    torch.manual_seed(3)
+    layout = replace(network().layout, backbone=backbone.features(torch.zeros(1, 14, 14, 3)).shape[1])
+    made = CanonicalNetwork(layout)
+    features = backbone_features(backbone, pictures.permute(0, 3, 1, 2)[:, :, :32, :32])
+    assert features is not None
+    assert features.shape == (3, 24, 2, 2)
+    made(torch.rand(4, 3, 64, 64), torch.zeros(4, 64, 64), torch.zeros(4), torch.rand(4, 24, 4, 4))
+    save_canonical(made, meaning, tmp_path / "head.safetensors")
+    prior = CanonicalPrior.load(tmp_path / "head.safetensors", 7)
+    maps = prior(pictures, size=64)
+    # The features have a say.
+    louder = CanonicalPrior(prior.network, meaning, backbone)
+    with torch.no_grad():
+        louder.network.adapt[0].weight.mul_(3)  # type: ignore[index]
+    assert float((louder(pictures, size=64).part - maps.part).abs().max()) > 1e-4
+    with pytest.raises(ValueError, match="features are missing"):
+        made(torch.rand(1, 3, 64, 64), torch.zeros(1, 64, 64), torch.zeros(1))
+    with pytest.raises(ValueError, match="features are of no use here"):
+        network()(torch.rand(1, 3, 64, 64), torch.zeros(1, 64, 64), torch.zeros(1), torch.rand(1, 24, 4, 4))

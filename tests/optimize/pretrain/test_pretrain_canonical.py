@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from zoetrope.optimize.pretrain.canonical import PretrainCanonicalConfig, pretrain_canonical
+from zoetrope.optimize.pretrain.canonical import pretrain_canonical
+from zoetrope.optimize.pretrain.config import PretrainConfig
 from zoetrope.optimize.pretrain.pool import Pool
 from zoetrope.priors.canonical import CanonicalPrior
 from zoetrope.priors.canonical_network import CanonicalLayout
@@ -19,7 +20,7 @@ from zoetrope.scenes.zoo.stream import StreamConfig
 
 
 @pytest.fixture
-def config(pool_folder: Path, recipe: StreamConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def config(pool_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("zoetrope.optimize.pretrain.canonical._LOG_STEPS", 5)
     # Scoring twelve collections is no test's business, nor is a network of full size.
     small = partial(CanonicalLayout, widths=(16, 24, 32, 48), token_width=64, key_count=32)
@@ -27,9 +28,9 @@ def config(pool_folder: Path, recipe: StreamConfig, tmp_path: Path, monkeypatch:
     monkeypatch.setattr("zoetrope.optimize.pretrain.card.TEST", ("horse",))
     monkeypatch.setattr("zoetrope.optimize.pretrain.card.BESIDE", ())
     monkeypatch.setattr("zoetrope.scenes.zoo.zoo.TEST_PHOTOS", 3)
-    return PretrainCanonicalConfig(
-        out=tmp_path / "out", pool=pool_folder, photo_count=8, minutes=0.1, sizes=(64,), shares=(1.0,), batch=4,
-        warm_up=5, device="cpu", stream=recipe,
+    return PretrainConfig(
+        out=tmp_path / "out", pool=pool_folder, photos=8, minutes=0.1, sizes=(64,), shares=(1.0,), batch=4,
+        warm_up=5, device="cpu",
     )  # fmt: skip
 
 
@@ -37,8 +38,8 @@ def lines(out: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
 
 
-def test_a_piece_of_training(config: PretrainCanonicalConfig, pool: Pool) -> None:
-    card = pretrain_canonical(config)
+def test_a_piece_of_training(config: PretrainConfig, pool: Pool, recipe: StreamConfig) -> None:
+    card = pretrain_canonical(config, stream=recipe)
     first = lines(config.out)
     terms = ("foreground", "part", "place")
     assert sum(first[-1][name] for name in terms) < sum(first[0][name] for name in terms)
@@ -55,13 +56,29 @@ def test_a_piece_of_training(config: PretrainCanonicalConfig, pool: Pool) -> Non
         assert 0 <= table["zoo horse"]["part_accuracy"] <= 1
         assert 0 <= table["zoo horse"]["azimuth_error_deg"] <= 180
     # The next piece goes on from there.
-    pretrain_canonical(replace(config, minutes=0.03))
+    pretrain_canonical(replace(config, minutes=0.03), stream=recipe)
     second = lines(config.out)
     assert second[: len(first)] == first
     assert second[len(first)]["step"] == first[-1]["step"] + 20
 
 
-def test_what_cannot_be_trained(config: PretrainCanonicalConfig) -> None:
+def test_a_head_on_a_frozen_backbone_is_trained_by_the_same_script(
+    config: PretrainConfig, pool: Pool, recipe: StreamConfig, small_vit: Path
+) -> None:
+    config = replace(config, backbone=f"timm:{small_vit}", minutes=0.04)
+    pretrain_canonical(config, stream=recipe)
+    prior = CanonicalPrior.load(config.out / "canonical.safetensors", VERSION)
+    assert prior.backbone is not None
+    assert prior.meaning.backbone == f"timm:{small_vit}"
+    assert prior.network.adapt is not None
+    # The adapter has learned, the backbone is not among the weights.
+    assert int(prior.network.adapt[1].num_batches_tracked) > 0
+    assert not any("blocks" in name for name in prior.network.state_dict())
+    with pytest.raises(InputError, match="was trained with other options"):
+        pretrain_canonical(replace(config, backbone=""), stream=recipe)
+
+
+def test_what_cannot_be_trained(config: PretrainConfig) -> None:
     with pytest.raises(InputError, match="train first, with --minutes above 0"):
         pretrain_canonical(replace(config, minutes=0))
     with pytest.raises(InputError, match="one share for each size"):
@@ -69,4 +86,4 @@ def test_what_cannot_be_trained(config: PretrainCanonicalConfig) -> None:
     with pytest.raises(InputError, match="each must be a multiple of 32, 64 or more"):
         replace(config, sizes=(100,))
     with pytest.raises(InputError, match="two photos a step"):
-        replace(config, photo_count=2)
+        replace(config, photos=2)
