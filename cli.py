@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import tyro
 from tyro.conf import Positional
@@ -24,6 +24,8 @@ from .scenes.error import InputError
 
 if TYPE_CHECKING:
     from .optimize.run_folder import RunFolder
+
+_Config = TypeVar("_Config")
 
 _LATER = {
     "animate": "an animated GLB and a film of a motion; subject.glb already carries clips",
@@ -49,8 +51,7 @@ class Fit(FitConfig):
         """Bounds are checked when `run` makes a FitConfig of this: tyro would wrap the message in a box of its own."""
 
     def run(self) -> None:
-        names = [field.name for field in dataclasses.fields(FitConfig)]
-        config = FitConfig(**{name: getattr(self, name) for name in names})
+        config = _checked(FitConfig, self)
         check_supported(config)
         if self.plan:
             from .optimize.plan import plan
@@ -292,9 +293,7 @@ class Pretrain(PretrainConfig):
         """Bounds are checked when `run` makes a PretrainConfig of this, as in `Fit`."""
 
     def run(self) -> None:
-        config = PretrainConfig(
-            **{field.name: getattr(self, field.name) for field in dataclasses.fields(PretrainConfig)}
-        )
+        config = _checked(PretrainConfig, self)
         from .optimize.pretrain.canonical import pretrain_canonical
 
         print(pretrain_canonical(config, self.validate))
@@ -375,6 +374,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("zoetrope: interrupted; a fit goes on with the same command and --resume", file=sys.stderr)
         return 130
     return 0
+
+
+def _checked(kind: type[_Config], command: _Config) -> _Config:
+    """The options of a command that extends a configuration, with their bounds checked."""
+    return kind(**{field.name: getattr(command, field.name) for field in dataclasses.fields(kind)})  # type: ignore[arg-type]
 
 
 def _finished(run: RunFolder) -> RunFolder:

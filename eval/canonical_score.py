@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -19,7 +18,7 @@ from ..priors.canonical import CanonicalMaps, CanonicalPrior
 from ..priors.canonical_foreground import canonical_foreground
 from ..scenes.collection import Collection
 from ..scenes.crop import Crop, crop_for_mask, crop_for_photo, cut
-from ..scenes.photo import Photo
+from ..scenes.photo import Photo, shrunk
 from ..scenes.photography.label import LEFT, NONE, RIGHT, Labels
 from .keypoint_transfer import TransferPhoto, collect_transfers, score_transfers
 from .map_transfer import carry_by_maps
@@ -85,15 +84,12 @@ def score_canonical(
 def _found(prior: CanonicalPrior, photo: Photo) -> tuple[float, Crop]:
     """What the prior finds in a photo: its overlap with the mask, and the square round it."""
     assert photo.mask is not None
-    height, width = photo.mask.shape
-    share = min(1.0, _FOUND_SIDE / max(height, width))
-    size = max(1, round(width * share)), max(1, round(height * share))
-    picture = torch.from_numpy(cv2.resize(photo.pixels, size, interpolation=cv2.INTER_AREA)).float() / 255
-    subject = cv2.resize(photo.mask, size, interpolation=cv2.INTER_AREA) > 127
+    picture = torch.from_numpy(shrunk(photo.pixels, _FOUND_SIDE)).float() / 255
+    subject = shrunk(photo.mask, _FOUND_SIDE) > 127
     seen = canonical_foreground(prior)(picture[None])[0].numpy() > 0.5
     crop = whole_photo(photo)
     if seen.any():
-        scale = size[0] / photo.width, size[1] / photo.height
+        scale = seen.shape[1] / photo.width, seen.shape[0] / photo.height
         crop = crop_for_mask(seen.astype(np.uint8) * 255, _MARGIN, scale=scale, smallest_speck=0.2)
     return float(mask_iou(seen, subject)), crop
 

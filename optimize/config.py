@@ -20,8 +20,8 @@ FORMAT_VERSION = 1
 CAMERA_WORDS = ("auto", "estimate")
 """What `cameras` may say besides the path of a file."""
 
-PRIOR_SUFFIX = ".safetensors"
-"""Ends the name of a file with a canonical network."""
+_SEMANTIC_WORDS = ("auto", "none", "embedded", "timm")
+"""What `semantic` may say, or begin with, besides the path of a file."""
 
 Preset = Literal["quick", "full", "artic3d"]
 TemplateChoice = Literal["auto", "discover", "quadruped", "biped", "bird"]
@@ -87,8 +87,8 @@ class FitConfig:
             options["init"] = _relative(self.init, self.out)
         if self.cameras not in CAMERA_WORDS:
             options["cameras"] = _relative(Path(self.cameras), self.out)
-        if self.trained_prior is not None:
-            options["semantic"] = _relative(self.trained_prior, self.out)
+        if _names_file(self.semantic):
+            options["semantic"] = _relative(Path(self.semantic), self.out)
         return {"format_version": FORMAT_VERSION, "options": options}
 
     @classmethod
@@ -112,25 +112,20 @@ class FitConfig:
                 options[name] = _resolved(options[name], out)
         if options.get("cameras", "auto") not in CAMERA_WORDS:
             options["cameras"] = str(_resolved(options["cameras"], out))
-        semantic = options.get("semantic", "auto")
-        if semantic.endswith(PRIOR_SUFFIX) and not semantic.startswith("timm:"):
-            options["semantic"] = str(_resolved(semantic, out))
+        if _names_file(options.get("semantic", "auto")):
+            options["semantic"] = str(_resolved(options["semantic"], out))
         return cls(out=out, **options)  # an option that came later has the default that means what was done before
 
     @property
     def trained_prior(self) -> Path | None:
         """The file of a canonical network that `semantic` names; None where it says something else."""
-        named = self.semantic.endswith(PRIOR_SUFFIX) and not self.semantic.startswith("timm:")
-        return Path(self.semantic) if named else None
+        return Path(self.semantic) if _names_file(self.semantic) else None
 
     def differences(self, other: FitConfig) -> list[str]:
         """Options that decide the result and differ, in words. Where the folder of photos lies does not count."""
         ours, theirs = self.to_json()["options"], other.to_json()["options"]
         names = [name for name in ours if name != "photos" and ours[name] != theirs[name]]
         return [f"--{name} {ours[name]} (the run has {theirs[name]})" for name in names]
-
-
-_SEMANTIC = ("auto", "none", "embedded", "timm")
 
 
 def check_supported(config: FitConfig) -> None:
@@ -140,7 +135,7 @@ def check_supported(config: FitConfig) -> None:
         ("representation", config.representation, ("parts",)),
         ("init", None if config.init is None else str(config.init), (None,)),
         ("masks", config.masks, ("auto", "alpha", "folder", "estimate", "rembg")),
-        ("semantic", "embedded" if config.trained_prior else config.semantic.partition(":")[0], _SEMANTIC),
+        ("semantic", "embedded" if config.trained_prior else config.semantic.partition(":")[0], _SEMANTIC_WORDS),
         ("diffusion", config.diffusion, ("auto", "none")),
     ):
         if value not in ready:
@@ -151,6 +146,11 @@ def check_supported(config: FitConfig) -> None:
 def _choices() -> dict[str, tuple[str, ...]]:
     hints = get_type_hints(FitConfig)
     return {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
+
+
+def _names_file(semantic: str) -> bool:
+    """Whether `semantic` is the path of a canonical network; networks of timm may lie in such files as well."""
+    return semantic.endswith(".safetensors") and not semantic.startswith("timm:")
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -14,10 +14,9 @@ from torch import Tensor
 from ..priors.canonical_foreground import canonical_foreground
 from ..priors.segmentation import EstimatedMask, segment
 from ..priors.semantic import SemanticNetwork
-from ..scenes.atomic import atomic_write
 from ..scenes.collection import FEWEST_PHOTOS, Collection, MaskSource, Rejected, load_collection
-from ..scenes.error import InputError, PhotoError
-from ..scenes.photo import Photo, read_mask, require_subject
+from ..scenes.error import InputError, PhotoError, some_of
+from ..scenes.photo import Photo, read_mask, require_subject, shrunk, write_mask
 from .config import FitConfig
 from .run_folder import RunFolder
 from .semantic_prior import SemanticPrior
@@ -38,15 +37,13 @@ def with_masks(collection: Collection, config: FitConfig, prior: SemanticPrior) 
     if not bare:
         return collection, ()
     source, named = _source(collection, config, prior)
-    # Whatever their masks, all photos of a collection show one kind of animal.
-    pictures = [_small(photo) for photo in collection.photos]
-    if not isinstance(source, SemanticNetwork):
-        pictures = [pictures[index] for index in bare]
-    found = segment(pictures, source, seed=config.seed)
-    estimates = dict(zip(bare, found if len(found) == len(bare) else [found[index] for index in bare], strict=True))
+    # What photos have in common, those with a mask show as well.
+    looked_at = range(len(collection.photos)) if isinstance(source, SemanticNetwork) else bare
+    pictures = [torch.from_numpy(shrunk(collection.photos[k].pixels, _SIDE)).float() / 255 for k in looked_at]
+    estimates = dict(zip(looked_at, segment(pictures, source, seed=config.seed), strict=True))
     kept, rejected, sure = [], list(collection.rejected), []
     for index, photo in enumerate(collection.photos):
-        if index not in estimates:
+        if photo.mask is not None:
             kept.append(photo)
             continue
         try:
@@ -71,7 +68,7 @@ def with_masks(collection: Collection, config: FitConfig, prior: SemanticPrior) 
 
 def mask_source(config: FitConfig) -> MaskSource:
     """What `load_collection` is to take masks from."""
-    return config.masks if config.masks in ("alpha", "folder") else "none" if config.masks in _ALL else "auto"  # type: ignore[return-value]
+    return "none" if config.masks in _ALL else _given_masks(config)
 
 
 def mask_estimator(collection: Collection, config: FitConfig, prior: SemanticPrior) -> str:
@@ -86,23 +83,16 @@ def write_masks(collection: Collection, stems: tuple[str, ...], folder: Path) ->
         if photo.stem in stems and photo.mask is not None:
             folder.mkdir(parents=True, exist_ok=True)
             whole = cv2.resize(photo.mask, (photo.width, photo.height), interpolation=cv2.INTER_LINEAR)
-            done, file = cv2.imencode(".png", whole)
-            if not done:
-                raise RuntimeError(
-                    f"OpenCV could not encode the mask of {photo.path.name}, {photo.width}x{photo.height}"
-                )
-            with atomic_write(folder / f"{photo.stem}.png") as temporary:
-                temporary.write_bytes(file.tobytes())
+            write_mask(folder / f"{photo.stem}.png", whole)
 
 
 def load_run_photos(config: FitConfig, root: Path) -> Collection:
     """The photos of a run, or of `root` in their place, with masks: given ones first, else those of the run."""
-    source = config.masks if config.masks in ("alpha", "folder") else "auto"
-    photos = load_collection(root, source, config.cameras)  # type: ignore[arg-type]
-    return read_masks(photos, RunFolder(config.out).masks)
+    photos = load_collection(root, _given_masks(config), config.cameras)
+    return _with_written(photos, RunFolder(config.out).masks)
 
 
-def read_masks(collection: Collection, folder: Path) -> Collection:
+def _with_written(collection: Collection, folder: Path) -> Collection:
     """The collection with masks from `write_masks` where it has none; photos that stay without are left out."""
     kept = []
     for photo in collection.photos:
@@ -112,6 +102,11 @@ def read_masks(collection: Collection, folder: Path) -> Collection:
         elif path.is_file():
             kept.append(replace(photo, mask=read_mask(path, photo, str(path))))
     return replace(collection, photos=tuple(kept))
+
+
+def _given_masks(config: FitConfig) -> MaskSource:
+    """Where masks that are given lie, also where a fit is not to look at them."""
+    return "alpha" if config.masks == "alpha" else "folder" if config.masks == "folder" else "auto"
 
 
 def _source(
@@ -124,25 +119,18 @@ def _source(
             return rembg_foreground(), "rembg"
         except OSError as fault:
             raise InputError(f"--masks rembg: {fault}") from fault
-    if config.masks in ("alpha", "folder") or (prior.network is None and prior.canonical is None):
+    told = _given_masks(config) != "auto"
+    if told or (prior.network is None and prior.canonical is None):
         bare = [photo.path.name for photo in collection.photos if photo.mask is None]
-        shown = ", ".join(bare[:3]) + (f" and {len(bare) - 3} more" if len(bare) > 3 else "")
-        why = f"--masks {config.masks}" if config.masks in ("alpha", "folder") else "--semantic none"
+        why = f"--masks {config.masks}" if told else "--semantic none"
         raise InputError(
-            f"{shown}: no mask, and {why} has none estimated; give each photo one as "
+            f"{some_of(bare, 3)}: no mask, and {why} has none estimated; give each photo one as "
             f"{collection.root.name}/masks/STEM.png (255 = subject) or as its alpha channel, or leave that option out"
         )
     if prior.network is not None and len(collection.photos) >= FEWEST_PHOTOS:
         return prior.network, f"co-segmentation by {prior.network.name}"
     assert prior.canonical is not None
     return canonical_foreground(prior.canonical), "embedded network"
-
-
-def _small(photo: Photo) -> Tensor:
-    height, width = photo.pixels.shape[:2]
-    scale = min(1.0, _SIDE / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return torch.from_numpy(cv2.resize(photo.pixels, size, interpolation=cv2.INTER_AREA)).float() / 255
 
 
 def _as_mask(estimate: EstimatedMask, photo: Photo) -> np.ndarray:

@@ -15,7 +15,7 @@ from ..representations.camera import Intrinsics
 from ..representations.rendering.silhouette import distance_maps
 from ..scenes.collection import Collection
 from ..scenes.crop import Crop, crop_for_photo, crop_intrinsics, cut, known_share
-from ..scenes.error import InputError
+from ..scenes.error import InputError, some_of
 from ..scenes.photo import Photo
 from .appearance import opponent_colors
 
@@ -64,9 +64,8 @@ class Observations:
         """Raises InputError if a photo has no mask."""
         bare = [photo.path.name for photo in collection.photos if photo.mask is None]
         if bare:
-            shown = ", ".join(bare[:3]) + (f" and {len(bare) - 3} more" if len(bare) > 3 else "")
             raise InputError(
-                f"{shown}: no mask; have them estimated (estimated_masks.with_masks), or give each photo one as "
+                f"{some_of(bare, 3)}: no mask; have them estimated (estimated_masks.with_masks), or give each one as "
                 f"{collection.root.name}/masks/STEM.png (255 = subject) or as its alpha channel"
             )
         self.photos: tuple[Photo, ...] = tuple(collection.photos)

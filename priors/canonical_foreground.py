@@ -16,8 +16,8 @@ from .canonical import CanonicalPrior
 _SIDE = 320
 """Of the squares that are handed to the prior, which looks at them at its own size."""
 _MARGIN = 0.25
-_LEAST = 0.02
-"""Share of the first look that the subject must cover for a closer one."""
+_LEAST = 0.002
+"""Share of the photo that the subject must cover for a closer look."""
 
 
 def canonical_foreground(prior: CanonicalPrior) -> Callable[[Tensor], Tensor]:
@@ -49,26 +49,19 @@ def _look(prior: CanonicalPrior, picture: Tensor, square: tuple[float, float, fl
     height, width = picture.shape[:2]
     left, top, side = square
     planes = picture.permute(2, 0, 1)[None].float()
-    cut = functional.grid_sample(planes, _grid(width, height, left, top, side, _SIDE), align_corners=False)
-    maps = prior(cut.permute(0, 2, 3, 1)).foreground
-    back = functional.grid_sample(
-        maps[:, None].to(planes), _grid_back(width, height, left, top, side).to(planes), align_corners=False
-    )
-    return back[0, 0]
+    ticks = (torch.arange(_SIDE) + 0.5) * (side / _SIDE)
+    cut = _sampled(planes, 2 * (left + ticks) / width - 1, 2 * (top + ticks) / height - 1)
+    maps = prior(cut.permute(0, 2, 3, 1)).foreground[:, None].to(planes)
+    columns, rows = torch.arange(width) + 0.5 - left, torch.arange(height) + 0.5 - top
+    return _sampled(maps, 2 * columns / side - 1, 2 * rows / side - 1)[0, 0]
 
 
-def _grid(width: int, height: int, left: float, top: float, side: float, size: int) -> Float[Tensor, "1 S S 2"]:
-    """Places of the square's pixels in the picture, as `grid_sample` wants them."""
-    ticks = (torch.arange(size) + 0.5) * (side / size)
-    x, y = 2 * (left + ticks) / width - 1, 2 * (top + ticks) / height - 1
-    return torch.stack(torch.broadcast_tensors(x[None, :], y[:, None]), dim=-1)[None]
-
-
-def _grid_back(width: int, height: int, left: float, top: float, side: float) -> Float[Tensor, "1 H W 2"]:
-    """Places of the picture's pixels in the square."""
-    x = 2 * (torch.arange(width) + 0.5 - left) / side - 1
-    y = 2 * (torch.arange(height) + 0.5 - top) / side - 1
-    return torch.stack(torch.broadcast_tensors(x[None, :], y[:, None]), dim=-1)[None]
+def _sampled(
+    planes: Float[Tensor, "1 C h w"], columns: Float[Tensor, " q"], rows: Float[Tensor, " p"]
+) -> Float[Tensor, "1 C p q"]:
+    """Planes at the crossings of columns and rows, which span [-1, 1] from border to border; 0 beyond."""
+    grid = torch.stack(torch.broadcast_tensors(columns[None, :], rows[:, None]), dim=-1)[None]
+    return functional.grid_sample(planes, grid.to(planes), align_corners=False)
 
 
 def _box(seen: Float[Tensor, "H W"]) -> tuple[float, float, float, float] | None:
@@ -79,6 +72,6 @@ def _box(seen: Float[Tensor, "H W"]) -> tuple[float, float, float, float] | None
         return None
     best = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
     left, top, width, height, area = (float(value) for value in stats[best])
-    if area < _LEAST * seen.numel() * 0.1:
+    if area < _LEAST * seen.numel():
         return None
     return left, top, left + width, top + height

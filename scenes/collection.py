@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from .decode import PHOTO_SUFFIXES, looks_like_photo
-from .error import InputError, PhotoError
+from .error import InputError, PhotoError, some_of
 from .nerfstudio import scan_transforms
 from .photo import WORKING_SIDE, Photo, read_mask, read_photo
 
@@ -246,7 +246,7 @@ def _nothing_here(root: Path, entries: list[Path], rejected: list[Rejected]) -> 
     expected = "expected JPEG, PNG, WebP, TIFF or HEIC files"
     if not entries:
         return f"{root} is empty; {expected}"
-    found = f"; found {_names(rejected)}" if rejected else ""
+    found = f"; found {some_of([entry.name for entry in rejected], 5)}" if rejected else ""
     return f"{root} holds no photos{found}; {expected}"
 
 
@@ -255,8 +255,3 @@ def _too_few(root: Path, kept: int, fewest: int, rejected: list[Rejected]) -> st
     more = f"; and {len(rejected) - 5} more" if len(rejected) > 5 else ""
     need = f"{fewest} are needed without known cameras" if fewest > 1 else "1 is needed"
     return f"{root} has {kept} usable photo{'s' * (kept != 1)} but {need}; add photos or repair these{why}{more}"
-
-
-def _names(rejected: list[Rejected]) -> str:
-    names = ", ".join(entry.name for entry in rejected[:5])
-    return names if len(rejected) <= 5 else f"{names} and {len(rejected) - 5} more"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class InputError(ValueError):
     """The input as a whole cannot be used; the command line ends with exit code 2 and prints the message.
@@ -22,3 +24,13 @@ def one_line(fault: BaseException, limit: int = 160) -> str:
     """
     text = " ".join(str(fault).split()) or type(fault).__name__
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def some_of(names: Sequence[str], most: int) -> str:
+    """Names for a message, at most so many of them.
+
+    >>> some_of(["a.jpg", "b.jpg", "c.jpg"], 2)
+    'a.jpg, b.jpg and 1 more'
+    """
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

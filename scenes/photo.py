@@ -10,9 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from jaxtyping import UInt8
+from PIL import Image
 
+from .atomic import atomic_write
 from .decode import Picture, decode
 from .error import PhotoError
 from .lens import focal_from_exif
@@ -108,6 +111,20 @@ def read_mask(path: Path, photo: Photo, name: str) -> UInt8[np.ndarray, "h w"]:
     require_subject(mask, photo.width, photo.height, name)
     mask.setflags(write=False)
     return mask
+
+
+def write_mask(path: Path, mask: UInt8[np.ndarray, "h w"]) -> None:
+    """A mask as a PNG file, 255 = subject."""
+    with atomic_write(path) as temporary:
+        Image.fromarray(mask).save(temporary)
+
+
+def shrunk(pixels: UInt8[np.ndarray, "h w *C"], side: int) -> UInt8[np.ndarray, "p q *C"]:
+    """A picture or mask whose longer side is `side`; as it is where that would enlarge it."""
+    height, width = pixels.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
 
 def require_subject(mask: UInt8[np.ndarray, "h w"], width: int, height: int, name: str) -> None:

@@ -30,7 +30,7 @@ from ..collection import Rejected
 from ..decode import Picture, decode
 from ..error import InputError, PhotoError
 from ..nerfstudio import CameraFrame, write_transforms
-from ..photo import SUBJECT_LEVEL, require_subject
+from ..photo import SUBJECT_LEVEL, require_subject, write_mask
 
 Box = tuple[float, float, float, float]
 """Left, top, width, height in pixels."""
@@ -149,7 +149,7 @@ def _write(dataset: Dataset, folder: Path, show_progress: bool) -> Written:
             if mask is not None:
                 mask_count += 1
                 (folder / "masks").mkdir(exist_ok=True)
-                Image.fromarray(mask).save(folder / "masks" / f"{entry.stem}.png")
+                write_mask(folder / "masks" / f"{entry.stem}.png", mask)
             if keypoints is not None and labelled:
                 box = entry.box or _extent(mask, keypoints)
                 annotations.append(_annotation(len(annotations) + 1, len(images), keypoints, mask, box))

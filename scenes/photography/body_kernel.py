@@ -12,12 +12,12 @@ import math
 import numba
 import numpy as np
 
-from ...representations.parallel import jit
+from ...representations.parallel import lean_jit
 
 FUR, FUR_SCALE, SHEEN, GLOSS, SOFTNESS = range(5)
 
 
-@jit
+@lean_jit
 def vertex_normals(vertices, faces, normals):
     """Fills `normals` (V, 3) with unit means of the faces' normals, weighted by area."""
     normals[:] = 0.0
@@ -38,7 +38,7 @@ def vertex_normals(vertices, faces, normals):
             normals[v, n] /= max(length, 1e-12)
 
 
-@jit
+@lean_jit
 def texture_levels(clip, faces, uv, uv_faces, height, width, side, levels):
     """Fills `levels` (F,) with the halvings after which a face's texels are as large as its pixels."""
     for f in range(faces.shape[0]):
@@ -54,7 +54,7 @@ def texture_levels(clip, faces, uv, uv_faces, height, width, side, levels):
         levels[f] = 0.5 * math.log2(max(texels, 1e-9) / max(pixels, 1e-3))
 
 
-@jit
+@lean_jit
 def shade(
     fine_face, fine_depth, face, depth, clip, faces, uv, uv_faces, texture, texture_sizes, levels, normals, rest,
     rest_normals, camera, light, coat, matrices, sun_depth, zenith_depth, tile, colour, coverage,
@@ -218,13 +218,13 @@ def _mixed_uv(uv, uv_faces, f, wa, wb, wc):
     return wa * uv[a, 0] + wb * uv[b, 0] + wc * uv[c, 0], wa * uv[a, 1] + wb * uv[b, 1] + wc * uv[c, 1]
 
 
-@jit
+@lean_jit
 def _unit(x, y, z):
     scale = 1.0 / max(math.sqrt(x * x + y * y + z * z), 1e-12)
     return x * scale, y * scale, z * scale
 
 
-@jit
+@lean_jit
 def _texel(texels, levels, u, v, level, channel):
     """The texture at (u, v), bilinear in the nearest of its halved copies, held at its borders."""
     step = min(max(int(level + 0.5), 0), levels.shape[0] - 1)
@@ -239,7 +239,7 @@ def _texel(texels, levels, u, v, level, channel):
     return upper + fy * (lower - upper)
 
 
-@jit
+@lean_jit
 def _tile(texels, u, v, level, channel):
     """A periodic tile's value at (u, v), bilinear in the level below `level`."""
     step = min(max(int(level), 0), 8)

@@ -12,7 +12,7 @@ import math
 import numba
 import numpy as np
 
-from ...representations.parallel import jit
+from ...representations.parallel import jit, lean_jit
 
 GROUND, KIND, HAZE, CLOUD_COVER, TREE_HEIGHT, HILL_HEIGHT, WALL, WALL_TURN, SEED = range(9)
 """Places in `numbers`."""
@@ -33,6 +33,11 @@ def paint(numbers, palette, frame, tile, colour, depth):
     sun, the sun's light, the sky's.
     """
     out, ray = np.empty(3), np.empty(3)
+    _paint(numbers, palette, frame, tile, colour, depth, ray, out)
+
+
+@lean_jit
+def _paint(numbers, palette, frame, tile, colour, depth, ray, out):
     for r in range(depth.shape[0]):
         for c in range(depth.shape[1]):
             x = (c + 0.5 - frame[4, 1]) / frame[4, 0]
@@ -202,7 +207,7 @@ def _far(numbers, palette, frame, tile, bearing, rise, ray, out):
         out[k] += left * (value + cover * (palette[CLOUD, k] - value))
 
 
-@jit
+@lean_jit
 def _tile(texels, u, v, level, channel):
     """A tile's value at (u, v), 1 the tile's side, bilinear in the level below `level`."""
     step = min(max(int(level), 0), 8)
@@ -221,13 +226,13 @@ def _tile(texels, u, v, level, channel):
     return upper + fy * (lower - upper)
 
 
-@jit
+@lean_jit
 def _smooth(low, high, x):
     t = min(max((x - low) / (high - low), 0.0), 1.0)
     return t * t * (3.0 - 2.0 * t)
 
 
-@jit
+@lean_jit
 def _chance(a, b, c):
     """A number in [0, 1) from three integers, always the same."""
     h = (

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from ...representations.parallel import jit
+from ...representations.parallel import lean_jit
 
 _STEPS = 2048
 _BRIGHTEST = 4.0
@@ -67,7 +67,7 @@ def develop(
         noise = cv2.resize(noise, (width, height), interpolation=cv2.INTER_LINEAR)
     saturation = rng.uniform(0.85, 1.2)
     out = np.empty((height, width, 3), np.uint8)
-    _expose(picture, noise, gains, vignette, deviation, saturation, curve, out)
+    _expose(picture, noise, gains, vignette, deviation, saturation, curve, np.empty(3), out)
     quality = int(rng.integers(config.jpeg_quality[0], config.jpeg_quality[1] + 1))
     done, file = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
@@ -126,12 +126,11 @@ def _curve(contrast: float, gamma: float) -> np.ndarray:
     return (255 * y.clip(0, 1)).astype(np.float32)
 
 
-@jit
-def _expose(picture, noise, gains, vignette, deviation, saturation, curve, out):
+@lean_jit
+def _expose(picture, noise, gains, vignette, deviation, saturation, curve, pixel, out):
     """Gain, corners, noise, saturation and tone curve; `out` is blue first, as OpenCV writes."""
     height, width = out.shape[0], out.shape[1]
     scale = 1.0 / (0.25 * (height * height + width * width))
-    pixel = np.empty(3)
     for r in range(height):
         for c in range(width):
             y, x = r + 0.5 - 0.5 * height, c + 0.5 - 0.5 * width

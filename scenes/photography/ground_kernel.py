@@ -16,7 +16,7 @@ import math
 import numba
 import numpy as np
 
-from ...representations.parallel import jit
+from ...representations.parallel import jit, lean_jit
 
 (
     GROUND,
@@ -56,6 +56,11 @@ def paint(numbers, palette, frame, tile, blade, matrices, body_map, colour, dept
     the body's maps from the sun and from below, `body_map` (S, S, 4) as in `shadow.ShadowMaps`.
     """
     out, ray = np.empty(3), np.empty(3)
+    _paint(numbers, palette, frame, tile, blade, matrices, body_map, colour, depth, ray, out)
+
+
+@lean_jit
+def _paint(numbers, palette, frame, tile, blade, matrices, body_map, colour, depth, ray, out):
     for r in range(depth.shape[0]):
         for c in range(depth.shape[1]):
             _ray(frame, c, r, ray)
@@ -90,6 +95,11 @@ def grass_in_front(numbers, palette, frame, tile, blade, matrices, body_map, dep
     Fills `colour` (h, w, 3), already multiplied by `opacity` (h, w).
     """
     out, ray = np.empty(3), np.empty(3)
+    _grass(numbers, palette, frame, tile, blade, matrices, body_map, depth, colour, opacity, ray, out)
+
+
+@lean_jit
+def _grass(numbers, palette, frame, tile, blade, matrices, body_map, depth, colour, opacity, ray, out):
     for r in range(depth.shape[0]):
         for c in range(depth.shape[1]):
             out[0], out[1], out[2] = 0.0, 0.0, 0.0
@@ -104,7 +114,7 @@ def grass_in_front(numbers, palette, frame, tile, blade, matrices, body_map, dep
                 colour[r, c, k] = out[k]
 
 
-@jit
+@lean_jit
 def _ray(frame, c, r, ray):
     x = (c + 0.5 - frame[4, 1]) / frame[4, 0]
     y = (frame[4, 2] - r - 0.5) / frame[4, 0]
@@ -279,7 +289,7 @@ def _dapple(numbers, frame, tile, x, y, z):
     return 1.0 - numbers[DAPPLE] * (1.0 - _smooth(0.45, 0.62, _tile(tile, u, v, 2.0, 0)))
 
 
-@jit
+@lean_jit
 def _tile(texels, u, v, level, channel):
     """A tile's value at (u, v), 1 the tile's side, bilinear in the level below `level`."""
     step = min(max(int(level), 0), 8)
@@ -298,7 +308,7 @@ def _tile(texels, u, v, level, channel):
     return upper + fy * (lower - upper)
 
 
-@jit
+@lean_jit
 def _relief(texels, u, v, level, along_u, along_v):
     """The first channel's value at (u, v), and how much it rises over a hundredth of the tile in a direction."""
     step = min(max(int(level), 0), 8)
@@ -317,7 +327,7 @@ def _relief(texels, u, v, level, along_u, along_v):
     return upper + fy * (lower - upper), 0.01 * side * (along_u * across + along_v * (lower - upper))
 
 
-@jit
+@lean_jit
 def _blade(texels, u, v, level):
     """Opacity and brightness of the strip of grass at u along it (periodic) and v from the tips down."""
     step = min(max(int(level), 0), 6)
@@ -334,13 +344,13 @@ def _blade(texels, u, v, level):
     return opacity, wa * texels[a, 1] + wb * texels[b, 1] + wc * texels[c, 1] + wd * texels[d, 1]
 
 
-@jit
+@lean_jit
 def _smooth(low, high, x):
     t = min(max((x - low) / (high - low), 0.0), 1.0)
     return t * t * (3.0 - 2.0 * t)
 
 
-@jit
+@lean_jit
 def _chance(a, b, c):
     """A number in [0, 1) from three integers, always the same."""
     h = (

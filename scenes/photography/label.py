@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float16, Float32, Int8, UInt8
 
 from ...representations.chart import PARTS
-from ...representations.parallel import jit
+from ...representations.parallel import lean_jit
 
 PART_KINDS: tuple[str, ...] = tuple(dict.fromkeys(name.removeprefix("left_").removeprefix("right_") for name in PARTS))
 """Parts without their side: what `Labels.part` counts."""
@@ -75,6 +75,7 @@ def draw_labels(
         kind,
         side,
         place,
+        np.empty(3),
     )
     near = np.ascontiguousarray(depth[:height, :width])
     if not known:
@@ -86,9 +87,10 @@ _KIND_OF = np.array([PART_KINDS.index(name.removeprefix("left_").removeprefix("r
 _SIDE_OF = np.array([LEFT if n.startswith("left_") else RIGHT if n.startswith("right_") else MIDDLE for n in PARTS])
 
 
-@jit
-def _label(face, canvas, clip, faces, normals, part, reference, kind_of, side_of, known, normal, kind, side, place):
-    weight = np.empty(3)
+@lean_jit
+def _label(
+    face, canvas, clip, faces, normals, part, reference, kind_of, side_of, known, normal, kind, side, place, weight
+):  # fmt: skip
     for r in range(face.shape[0]):
         for c in range(face.shape[1]):
             f = face[r, c]
@@ -125,7 +127,7 @@ def _label(face, canvas, clip, faces, normals, part, reference, kind_of, side_of
                 side[r, c] = 1 if place[r, c, 0] > 0.0 else 2
 
 
-@jit
+@lean_jit
 def _weights(clip, faces, f, r, c, canvas, weight):
     """Perspective-correct barycentric coordinates of a pixel's centre."""
     half = 0.5 * canvas

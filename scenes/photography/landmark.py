@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Float32, Int64, UInt8
 
-from ...representations.parallel import jit
+from ...representations.parallel import lean_jit
 
 OUTSIDE, HIDDEN, VISIBLE = 0, 1, 2
 _RADII, _MARGIN = 1.6, 0.02
@@ -49,7 +49,7 @@ def see_keypoints(
     return position.astype(np.float32), visibility
 
 
-@jit
+@lean_jit
 def _distance(vertices, point):
     """To the nearest vertex."""
     least = np.inf

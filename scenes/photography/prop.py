@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Float32
 
-from ...representations.parallel import jit
+from ...representations.parallel import lean_jit
 from .light import Light
 from .noise import CLOUDS, STREAKS, tiles
 from .scenery import Place
@@ -139,7 +139,7 @@ def stand(
     return colour, opacity, depth
 
 
-@jit
+@lean_jit
 def _draw(
     capsules, colours, roughness, grain, phase, channel, axes, lights, behind, depth, tile, colour, opacity
 ):  # fmt: skip
@@ -192,7 +192,7 @@ def _draw(
                 colour[r, c, k] = share * albedo * value
 
 
-@jit
+@lean_jit
 def _tile(texels, u, v, level, channel):
     """A periodic tile's value at (u, v), bilinear in the level below `level`."""
     step = min(max(int(level), 0), 8)

@@ -23,6 +23,7 @@ from ..atomic import atomic_write
 from ..error import InputError, one_line
 from ..mesh_file import write_ply
 from ..nerfstudio import CameraFrame, write_transforms
+from ..photo import write_mask
 from .label import Labels
 from .photograph import Shot
 from .sitter import Poses, Sitter
@@ -44,8 +45,8 @@ def write_collection(
     for k, shot in enumerate(shots):
         stem, (height, width) = f"{k:03d}", shot.photo.shape[:2]
         _write_bytes(folder / f"{stem}.jpg", _with_exif(shot))
-        _write_mask(folder / "masks" / f"{stem}.png", shot.visible)
-        _write_mask(folder / "truth" / "amodal" / f"{stem}.png", shot.amodal)
+        write_mask(folder / "masks" / f"{stem}.png", shot.visible)
+        write_mask(folder / "truth" / "amodal" / f"{stem}.png", shot.amodal)
         write_ply(folder / "truth" / f"{stem}.ply", poses.vertices[k], sitter.faces)
         _write_bytes(folder / "truth" / "maps" / f"{stem}.npz", _packed(shot.labels))
         frames.append(
@@ -131,11 +132,6 @@ def _coco(names: Sequence[str], shots: Sequence[Shot]) -> str:
     category = {"id": 1, "name": "subject", "supercategory": "animal", "keypoints": list(names), "skeleton": []}
     content = {"images": images, "annotations": annotations, "categories": [category]}
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
-
-
-def _write_mask(path: Path, mask: np.ndarray) -> None:
-    with atomic_write(path) as temporary:
-        Image.fromarray(mask).save(temporary)
 
 
 def _write_bytes(path: Path, content: bytes) -> None:

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from ...representations.parallel import jit, over
+from ...representations.parallel import lean_jit, over
 
 
 def noise(points: Float[np.ndarray, "N 3"], seed: int) -> Float[np.ndarray, " N"]:
@@ -38,7 +38,7 @@ def cells(points: Float[np.ndarray, "N 3"], seed: int) -> Float[np.ndarray, "N 3
     return out
 
 
-@jit
+@lean_jit
 def _octaves(points, seed, count, gain, out):
     for n in range(len(points)):
         total, height, scale = 0.0, 1.0, 1.0
@@ -71,7 +71,7 @@ def _octaves(points, seed, count, gain, out):
         out[n] = total
 
 
-@jit
+@lean_jit
 def _cells(points, seed, out):
     for n in range(len(points)):
         x, y, z = points[n, 0], points[n, 1], points[n, 2]
