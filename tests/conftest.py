@@ -20,7 +20,7 @@ from jaxtyping import _import_hook
 # As the command line does it, see cli.main; before PyTorch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-_COMPILED = {"njit", "jit", "vectorize", "guvectorize", "cfunc", "overload", "register_jitable"}
+_COMPILED = {"njit", "jit", "lean_jit", "vectorize", "guvectorize", "cfunc", "overload", "register_jitable"}
 # `float` accepts int, as the typing rules say (PEP 484); beartype refuses that unless told.
 _TYPECHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 
