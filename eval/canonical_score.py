@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..priors.canonical import CanonicalMaps, CanonicalPrior
 from ..priors.canonical_foreground import canonical_foreground
+from ..priors.mask_refinement import refine
 from ..scenes.collection import Collection
 from ..scenes.crop import Crop, crop_for_mask, crop_for_photo, cut
 from ..scenes.photo import Photo, shrunk
@@ -37,6 +38,8 @@ class CanonicalScore:
 
     foreground_iou: float | None
     """Of the visible foreground with the mask; given masks, at the maps' resolution, else in the photo."""
+    refined_iou: float | None
+    """Of what `priors.mask_refinement.refine` makes of the foreground along the photo's edges; without masks alone."""
     part_accuracy: float | None
     """Share of the subject's visible pixels with the right kind of part."""
     side_accuracy: float | None
@@ -58,19 +61,22 @@ def score_canonical(
     """Scores of one collection; `labels` of zoo photos by stem, or none. Photos without a mask are left out."""
     chosen = [photo for photo in photos.photos if photo.mask is not None]
     found = [] if with_masks else [_found(prior, photo) for photo in chosen]
-    crops = [crop_for_photo(photo, _MARGIN) for photo in chosen] if with_masks else [crop for _, crop in found]
+    crops = [crop_for_photo(photo, _MARGIN) for photo in chosen] if with_masks else [one.crop for one in found]
     cuts = [cut(photo, crop, _SIDE) for photo, crop in zip(chosen, crops, strict=True)]
     pixels, masks = (torch.from_numpy(np.stack([one[k] for one in cuts])) for k in (0, 1))
     maps = prior(pixels, masks if with_masks else None)
     side = maps.foreground.shape[1]
     subject = torch.nn.functional.interpolate(masks[:, None], (side, side), mode="area")[:, 0]
-    overlap = mask_iou(maps.foreground.numpy() > 0.5, subject.numpy() > 0.5) if with_masks else [o for o, _ in found]
+    overlap = [one.iou for one in found]
+    if with_masks:
+        overlap = mask_iou(maps.foreground.numpy() > 0.5, subject.numpy() > 0.5)
     known = subject if with_masks else maps.foreground
     parts, sides, places = _label_scores(maps, chosen, crops, labels, side)
     errors = _azimuth_errors(maps, chosen, truth)
     transferred = _transfers(maps, known, chosen, crops, truth)
     return CanonicalScore(
         foreground_iou=float(np.mean(overlap)),
+        refined_iou=None if with_masks else float(np.mean([one.refined_iou for one in found])),
         part_accuracy=parts,
         side_accuracy=sides,
         place_error=places,
@@ -81,17 +87,27 @@ def score_canonical(
     )
 
 
-def _found(prior: CanonicalPrior, photo: Photo) -> tuple[float, Crop]:
-    """What the prior finds in a photo: its overlap with the mask, and the square round it."""
+@dataclass(frozen=True)
+class _Found:
+    """What the prior finds in a photo: its overlap with the mask, as it is and refined, and the square round it."""
+
+    iou: float
+    refined_iou: float
+    crop: Crop
+
+
+def _found(prior: CanonicalPrior, photo: Photo) -> _Found:
     assert photo.mask is not None
     picture = torch.from_numpy(shrunk(photo.pixels, _FOUND_SIDE)).float() / 255
     subject = shrunk(photo.mask, _FOUND_SIDE) > 127
-    seen = canonical_foreground(prior)(picture[None])[0].numpy() > 0.5
+    foreground = canonical_foreground(prior)(picture[None])[0]
+    seen = foreground.numpy() > 0.5
     crop = whole_photo(photo)
     if seen.any():
         scale = seen.shape[1] / photo.width, seen.shape[0] / photo.height
         crop = crop_for_mask(seen.astype(np.uint8) * 255, _MARGIN, scale=scale, smallest_speck=0.2)
-    return float(mask_iou(seen, subject)), crop
+    refined = refine(picture, foreground).numpy()
+    return _Found(float(mask_iou(seen, subject)), float(mask_iou(refined, subject)), crop)
 
 
 def whole_photo(photo: Photo) -> Crop:

@@ -33,7 +33,7 @@ class CanonicalLayout:
     stem: int = 24
     widths: tuple[int, int, int, int] = (32, 80, 160, 288)
     """Channels at strides 4, 8, 16 and 32."""
-    blocks: tuple[int, int, int, int] = (1, 2, 2, 2)
+    blocks: tuple[int, int, int, int] = (1, 2, 3, 2)
     """Residual blocks at each of them."""
     token_width: int = 192
     token_layers: int = 2
@@ -104,10 +104,10 @@ class CanonicalNetwork(nn.Module):
         # Four pixels are said at once: a convolution at half the resolution costs a quarter.
         self.unfold = nn.Sequential(_convolution(pyramid, 96), nn.Conv2d(96, 4 * fine, 1), nn.PixelShuffle(2))
         self.lateral = nn.Conv2d(widths[0], fine, 1)
-        self.detail = _convolution(fine, fine)
+        self.detail = nn.Sequential(_convolution(fine, fine), _Residual(fine, fine))
         self.maps = nn.Conv2d(fine, layout.part_count + 5 + layout.descriptor, 1)
         self.lift = nn.Conv2d(fine, 16, 1)
-        self.edge = _convolution(16 + layout.stem, 16)
+        self.edge = nn.Sequential(_convolution(16 + layout.stem, 16), _Residual(16, 16))
         self.masks = nn.Conv2d(16, 2, 1)
         self.keys = nn.Parameter(torch.randn(layout.key_count, layout.descriptor))
         views = layout.azimuth_count * layout.elevation_count

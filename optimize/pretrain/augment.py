@@ -30,7 +30,7 @@ class AugmentConfig:
     """Standard deviation of turns in the picture plane."""
     shift: float = 0.08
     """Standard deviation of shifts, in parts of the picture."""
-    strength: float = 1.0
+    strength: float = 0.7
     """Scales the chance of every change of colours and of covers; 0 leaves the photos as they are."""
     mask_share: float = 0.5
     """Photos that come with a mask."""

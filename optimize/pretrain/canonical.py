@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,17 @@ from .augment import AugmentConfig, draw_batch
 from .canonical_objective import Objective
 from .card import write_card
 from .config import PretrainConfig
+from .mesh_pool import fill_mesh_pool, mesh_files
 from .muon import Muon
-from .pool import fill_pool, read_pool
+from .pool import Pool, fill_pool, read_pool
 from .reference_key import reference_keys
 
 AZIMUTH_COUNT = 36
 ELEVATION_EDGES_DEG = (-30.0, -10.0, 10.0, 30.0, 50.0, 70.0, 90.0)
 _SAVE_MINUTES = 3.0
 _LOG_STEPS = 50
+_ENDS = ("stem", "whole", "keys", "maps", "masks", "about")
+"""Weights next to pictures and labels, by the beginning of their names."""
 
 
 def meaning(backbone: str = "") -> CanonicalMeaning:
@@ -88,7 +92,11 @@ def pretrain_canonical(
                 print(f"{done} photos after {(time.monotonic() - made) / 60:.1f} min", flush=True)
 
         fill_pool(config.pool, stream, config.photos, report)
-        _train(config, augment, weights, choose_device(config.device))
+        files = () if config.meshes is None else mesh_files(config.meshes)
+        for file in files:
+            print(f"photos of {file.name}", flush=True)
+            fill_mesh_pool(_beside(config, file), file, stream, config.mesh_photos, report)
+        _train(config, augment, files, weights, choose_device(config.device))
     elif not weights.is_file():
         raise InputError(f"{weights} is not there; train first, with --minutes above 0")
     prior, card = CanonicalPrior.load(weights, VERSION), config.out / "canonical.md"
@@ -97,12 +105,16 @@ def pretrain_canonical(
     return card
 
 
-def _train(config: PretrainConfig, augment: AugmentConfig, weights: Path, device: torch.device) -> None:
-    pool = read_pool(config.pool, config.photos).to(device)
-    says = meaning(config.backbone)
+def _train(
+    config: PretrainConfig, augment: AugmentConfig, meshes: Sequence[Path], weights: Path, device: torch.device
+) -> None:
+    pool = read_pool(config.pool, config.photos, [_beside(config, file) for file in meshes]).to(device)
+    says = replace(meaning(config.backbone), meshes=tuple(file.stem for file in meshes))
     if weights.is_file():
         prior = CanonicalPrior.load(weights, VERSION, device)
-        if prior.meaning != says:
+        # What it has once seen stays with it.
+        says = replace(says, meshes=tuple(sorted({*prior.meaning.meshes, *says.meshes})))
+        if replace(prior.meaning, meshes=says.meshes) != says:
             raise InputError(f"{weights} was trained with other options or by another version; choose another --out")
         network, backbone, seen = prior.network.requires_grad_(True), prior.backbone, _pictures_seen(config.out)
     else:
@@ -127,7 +139,7 @@ def _train(config: PretrainConfig, augment: AugmentConfig, weights: Path, device
             for group in _groups(optimizers):
                 group["lr"] = group["highest"] * share
             size = _size_at(done, config)
-            index = torch.randint(len(pool), (config.batch,), generator=generator)
+            index = _chosen(pool, config, generator)
             batch = draw_batch(pool, index, size, augment, generator)
             picture = batch.picture.contiguous(memory_format=torch.channels_last)
             with torch.autocast(device.type, torch.bfloat16, enabled=brief):
@@ -154,6 +166,21 @@ def _train(config: PretrainConfig, augment: AugmentConfig, weights: Path, device
                 _save(averaged, says, weights)
                 saved = time.monotonic()
     _save(averaged, says, weights)
+
+
+def _beside(config: PretrainConfig, file: Path) -> Path:
+    """Folder for the photos of a mesh."""
+    return config.pool / "meshes" / file.stem
+
+
+def _chosen(pool: Pool, config: PretrainConfig, generator: torch.Generator) -> torch.Tensor:
+    """Photos for one step: of the zoo, and a share of meshes where the pool has any. Those come last in it."""
+    zoo_count = int((pool.species >= 0).sum())
+    index = torch.randint(zoo_count, (config.batch,), generator=generator)
+    if zoo_count == len(pool):
+        return index
+    other = torch.randint(zoo_count, len(pool), (config.batch,), generator=generator)
+    return torch.where(torch.rand(config.batch, generator=generator) < config.mesh_share, other, index)
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
@@ -192,10 +219,6 @@ class _Averaging:
     def __call__(self, held: torch.Tensor, new: torch.Tensor, count: torch.Tensor | int) -> torch.Tensor:
         decay = min(self.decay, (1 + float(count)) / (10 + float(count)))
         return held * decay + new * (1 - decay)
-
-
-_ENDS = ("stem", "whole", "keys", "maps", "masks", "about")
-"""Weights next to pictures and labels, by the beginning of their names."""
 
 
 def _optimizers(network: CanonicalNetwork, config: PretrainConfig) -> tuple[Muon, torch.optim.AdamW]:

@@ -16,7 +16,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
@@ -70,8 +70,8 @@ class Objective:
             "place": _mean(laplace, weight),
             "descriptor": 0.3 * self._descriptor(out, keys, batch, known, generator),
             "view": 0.3 * functional.cross_entropy(out.view.flatten(1), self.view_target(batch.view, out).flatten(1)),
-            "plan": 0.1 * functional.cross_entropy(out.plan, self.plan_of_species[batch.species]),
-            "species": 0.05 * functional.cross_entropy(out.species, batch.species, label_smoothing=0.05),
+            "plan": 0.1 * _named(out.plan, self.plan_of_species[batch.species.clamp_min(0)], batch.species >= 0),
+            "species": 0.05 * _named(out.species, batch.species.clamp_min(0), batch.species >= 0, smoothing=0.05),
         }
 
     def view_target(self, view_deg: Float[Tensor, "B 2"], out: CanonicalOutput) -> Float[Tensor, "B A E"]:
@@ -112,6 +112,13 @@ def _part_weights(part: Int[Tensor, "B q q"], known: Tensor) -> Float[Tensor, "B
     kinds = int(index.max()) + 1 if index.numel() else 1
     sizes = torch.zeros(count, kinds, device=part.device).scatter_add_(1, index, known.flatten(1).float())
     return (sizes.gather(1, index).clamp_min(1).rsqrt() * known.flatten(1)).view(part.shape)
+
+
+def _named(
+    logits: Float[Tensor, "B C"], target: Int[Tensor, " B"], known: Bool[Tensor, " B"], smoothing: float = 0.0
+) -> Float[Tensor, ""]:
+    """Cross entropy of those whose class is known."""
+    return _mean(functional.cross_entropy(logits, target, reduction="none", label_smoothing=smoothing), known.float())
 
 
 def _mean(values: Tensor, weight: Tensor) -> Float[Tensor, ""]:

@@ -20,6 +20,7 @@ from ...scenes.zoo.zoo import split_collection
 
 _COLUMNS = {
     "foreground_iou": ("foreground IoU", "{:.3f}"),
+    "refined_iou": ("refined", "{:.3f}"),
     "part_accuracy": ("parts", "{:.3f}"),
     "side_accuracy": ("side", "{:.3f}"),
     "place_error": ("place", "{:.3f}"),
@@ -35,16 +36,17 @@ From a photo of an animal or a character to where on one reference body each pix
 things, kind of part, side, place with its doubt, a descriptor, the camera's azimuth and elevation, body plan, species.
 
 * Weights: `canonical.safetensors`, half precision, {parameters:.1f} million parameters, chart version {chart}.
-* Trained by `zoetrope pretrain canonical` on nothing but the package's own zoo: {pictures:,} pictures drawn from
+* Trained by `zoetrope pretrain canonical` on {taught}: {pictures:,} pictures drawn from
   {photos:,} rendered photos of seeds below one million, with the augmentation of `optimize/pretrain/augment.py`.
 * Licence: the package's.
-* Made for starting fits. It has seen made-up animals alone: on photographs its word is worth less than the scores on
+* Made for starting fits. It has seen no photograph of an animal: on those its word is worth less than the scores on
   renderings below say. It does not recognise people or breeds, and was not made to.
 
-Scores, on photos that nothing was trained on. Foreground IoU, share of visible pixels with the right kind of part and
-with the right side, median distance on the reference body (a trunk is 1 long), median error of the best guess of the
-azimuth and share within 30 degrees, keypoints carried from photo to photo through the maps alone (0.1 of the longest
-side of the tight box), and the same for keypoints copied by their place in the box.
+Scores, on photos that nothing was trained on. Foreground IoU, the same refined along the photo's edges (GrabCut),
+share of visible pixels with the right kind of part and with the right side, median distance on the reference body (a
+trunk is 1 long), median error of the best guess of the azimuth and share within 30 degrees, keypoints carried from
+photo to photo through the maps alone (0.1 of the longest side of the tight box), and the same for keypoints copied by
+their place in the box.
 """
 
 
@@ -76,6 +78,7 @@ def write_card(
         _HEAD.format(
             parameters=sum(p.numel() for p in prior.network.parameters()) / 1e6,
             chart=prior.meaning.chart_version,
+            taught=_taught(prior.meaning.meshes),
             pictures=pictures,
             photos=photos,
         )
@@ -95,6 +98,12 @@ def score_collection(prior: CanonicalPrior, folder: Path, with_masks: bool) -> C
     maps = {photo.stem: folder / "truth" / "maps" / f"{photo.stem}.npz" for photo in photos.photos}
     labels = {stem: read_maps(path) for stem, path in maps.items() if path.is_file()}
     return score_canonical(prior, photos, load_truth(photos, folder), labels, with_masks)
+
+
+def _taught(meshes: Sequence[str]) -> str:
+    if not meshes:
+        return "nothing but the package's own zoo"
+    return f"the package's own zoo, and outlines and views of the rigged meshes {', '.join(meshes)}"
 
 
 def _mean(scores: Sequence[CanonicalScore]) -> CanonicalScore:

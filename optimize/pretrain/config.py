@@ -19,6 +19,12 @@ class PretrainConfig:
     """Folder of the zoo photos to learn from; those that are missing are made first."""
     photos: int = 24000
     """How many there are to be."""
+    meshes: Path | None = None
+    """Folder of rigged .glb or .gltf files that look along +Z, to learn outlines and views from besides."""
+    mesh_photos: int = 400
+    """Photos of each of them."""
+    mesh_share: float = 0.15
+    """Pictures of meshes among all."""
     minutes: float = 60.0
     """How long to train, the making of photos apart; 0 writes the card alone."""
     sizes: tuple[int, ...] = (96, 128, 160)
@@ -49,6 +55,11 @@ class PretrainConfig:
             raise InputError(f"--sizes {self.sizes} and --shares {self.shares}: one share for each size, together 1")
         if any(size % 32 or size < 64 for size in self.sizes):
             raise InputError(f"--sizes {self.sizes}: each must be a multiple of 32, 64 or more")
+        if self.mesh_photos < 1 or not 0 < self.mesh_share < 1:
+            raise InputError(
+                f"--mesh-photos {self.mesh_photos}, --mesh-share {self.mesh_share}: at least one photo, and a share "
+                "between 0 and 1"
+            )
         if self.batch < 2 or self.photos < self.batch or not self.minutes >= 0:
             raise InputError(
                 f"--batch {self.batch}, --photos {self.photos}, --minutes {self.minutes}: "

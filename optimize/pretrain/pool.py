@@ -7,7 +7,7 @@ and covered differently. Files are named by the seed that made them: a pool grow
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from torch import Tensor
 from ...representations.chart import VERSION
 from ...scenes.atomic import atomic_write
 from ...scenes.error import InputError
+from ...scenes.photography.label import NONE
 from ...scenes.photography.shot import Shot
 from ...scenes.zoo.sitting import Sitting
 from ...scenes.zoo.species import SPECIES
@@ -48,7 +49,7 @@ class Pool:
     view: Float[Tensor, "N 2"]
     """Azimuth and elevation in degrees."""
     species: Int[Tensor, " N"]
-    """Index into `SPECIES`."""
+    """Index into `SPECIES`; -1 for one that is not of the zoo."""
 
     def __len__(self) -> int:
         return len(self.photo)
@@ -69,8 +70,28 @@ def fill_pool(
 
     Raises InputError if the folder holds photos made by another recipe.
     """
+    recipe = {"chart_version": VERSION, **asdict(config)}
+    keep_filling(
+        folder,
+        recipe,
+        photo_count,
+        config.photo_count,
+        lambda seeds: stream(seeds, config, pack, process_count),
+        report,
+    )
+
+
+def keep_filling(
+    folder: Path,
+    recipe: Mapping[str, object],
+    photo_count: int,
+    each: int,
+    make: Callable[[Sequence[int]], Iterable[Mapping[str, np.ndarray]]],
+    report: Callable[[int], None],
+) -> None:
+    """Writes what is missing of the first `photo_count` photos, `each` a file, with what `make` gives for its seeds."""
     folder.mkdir(parents=True, exist_ok=True)
-    recipe = json.loads(json.dumps({"chart_version": VERSION, **asdict(config)}))
+    recipe = json.loads(json.dumps(recipe))
     written = folder / _RECIPE
     if written.is_file():
         if json.loads(written.read_text(encoding="utf-8")) != recipe:
@@ -78,25 +99,29 @@ def fill_pool(
     else:
         with atomic_write(written) as temporary:
             temporary.write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")
-    seeds = range(-(-photo_count // config.photo_count))
+    seeds = range(-(-photo_count // each))
     missing = [seed for seed in seeds if not _path(folder, seed).is_file()]
-    done = (len(seeds) - len(missing)) * config.photo_count
+    done = (len(seeds) - len(missing)) * each
     report(done)
-    for seed, packed in zip(missing, stream(missing, config, pack, process_count), strict=True):
+    for seed, packed in zip(missing, make(missing), strict=True):
         with atomic_write(_path(folder, seed)) as temporary:
             save_file(dict(packed), temporary)
-        done += config.photo_count
+        done += each
         report(done)
 
 
-def read_pool(folder: Path, photo_count: int) -> Pool:
-    """The first `photo_count` photos, or as many as there are. Raises InputError for a folder without any."""
-    paths = sorted(folder.glob("[0-9]*.safetensors"))
-    if not paths:
-        raise InputError(f"{folder} holds no photos to train on")
-    first = load_file(paths[0])
+def read_pool(folder: Path, photo_count: int, beside: Sequence[Path] = ()) -> Pool:
+    """The first `photo_count` photos, or as many as there are, and then all of the folders `beside`.
+
+    Raises InputError for a folder without any.
+    """
+    folders = [sorted(one.glob("[0-9]*.safetensors")) for one in (folder, *beside)]
+    for one, paths in zip((folder, *beside), folders, strict=True):
+        if not paths:
+            raise InputError(f"{one} holds no photos to train on")
+    first = load_file(folders[0][0])
     each = len(first["photo"])
-    paths = paths[: -(-photo_count // each)]
+    paths = [*folders[0][: -(-photo_count // each)], *(path for others in folders[1:] for path in others)]
     held = {name: np.empty((len(paths) * each, *some.shape[1:]), some.dtype) for name, some in first.items()}
     for k, path in enumerate(paths):
         for name, some in load_file(path).items():
@@ -106,24 +131,30 @@ def read_pool(folder: Path, photo_count: int) -> Pool:
 
 def pack(sitting: Sitting) -> Mapping[str, np.ndarray]:
     """The fields of a `Pool` for one sitting."""
-    shots = [_packed(shot) for shot in sitting.shots]
-    fields = {name: np.ascontiguousarray(np.stack([shot[name] for shot in shots])) for name in shots[0]}
-    return {**fields, "species": np.full(len(shots), list(SPECIES).index(sitting.species), np.int64)}
+    return pack_shots(sitting.shots, list(SPECIES).index(sitting.species))
+
+
+def pack_shots(shots: Sequence[Shot], species: int) -> Mapping[str, np.ndarray]:
+    """The fields of a `Pool` for photos of one subject; its parts may be unknown."""
+    packed = [_packed(shot) for shot in shots]
+    fields = {name: np.ascontiguousarray(np.stack([one[name] for one in packed])) for name in packed[0]}
+    return {**fields, "species": np.full(len(shots), species, np.int64)}
 
 
 def _packed(shot: Shot) -> dict[str, np.ndarray]:
-    labels = shot.labels
-    if labels.part is None or labels.side is None or labels.reference is None:
-        raise ValueError("photos to learn parts from must be of a subject that has parts")
-    steps = np.rint(labels.reference[1::2, 1::2].astype(np.float32) * PLACE_STEPS)
+    part, side, reference = shot.labels.part, shot.labels.side, shot.labels.reference
+    if part is None or side is None or reference is None:
+        part = side = np.full(shot.visible.shape, NONE, np.uint8)
+        reference = np.zeros((*shot.visible.shape, 3), np.float16)
+    steps = np.rint(reference[1::2, 1::2].astype(np.float32) * PLACE_STEPS)
     if np.abs(steps).max() > 127:
         raise ValueError(f"the reference body reaches {np.abs(steps).max() / PLACE_STEPS:.2f}, which int8 cannot hold")
     return {
         "photo": shot.photo,
         "visible": _halved(shot.visible),
         "amodal": _halved(shot.amodal),
-        "part": labels.part[1::2, 1::2],
-        "side": labels.side[1::2, 1::2],
+        "part": part[1::2, 1::2],
+        "side": side[1::2, 1::2],
         "place": steps.astype(np.int8),
         "view": np.array([shot.azimuth_deg, shot.elevation_deg], np.float32),
     }

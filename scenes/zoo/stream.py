@@ -55,6 +55,11 @@ class StreamConfig:
         if odd or not self.species:
             raise ValueError(f"species are {self.species}; expected some of {', '.join(SPECIES)}")
 
+    def photography(self, chance: float) -> PhotographyConfig:
+        """How one sitting is photographed; `chance` in [0, 1) decides whether things stand in the way."""
+        noisy = chance < self.noisy_share
+        return PhotographyConfig(size=self.size, noisy=noisy, viewpoint=self.viewpoint, fault=self.fault)
+
 
 def training_sitting(seed: int, config: StreamConfig) -> Sitting:
     """The sitting of a seed. Raises ValueError for seeds that belong to tests."""
@@ -63,10 +68,7 @@ def training_sitting(seed: int, config: StreamConfig) -> Sitting:
     generator = torch.Generator().manual_seed(seed)
     chosen, chance = torch.rand(2, generator=generator).tolist()
     species = config.species[int(chosen * len(config.species))]
-    photography = PhotographyConfig(
-        size=config.size, noisy=chance < config.noisy_share, viewpoint=config.viewpoint, fault=config.fault
-    )
-    return sit(species, config.photo_count, generator, photography)
+    return sit(species, config.photo_count, generator, config.photography(chance))
 
 
 def stream(

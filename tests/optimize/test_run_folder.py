@@ -68,6 +68,7 @@ def test_an_empty_folder_and_a_hidden_file_are_fine(config: FitConfig) -> None:
     config.out.mkdir()
     (config.out / ".lock").touch()
     start_run(config)
+    assert (config.out / "config.json").is_file()
 
 
 def test_a_second_run_needs_a_word(config: FitConfig) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from zoetrope.optimize.pretrain.mesh_pool import fill_mesh_pool
 from zoetrope.optimize.pretrain.pool import PLACE_STEPS, Pool, fill_pool, read_pool
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.photography.label import NONE
@@ -46,6 +47,24 @@ def test_another_recipe_is_another_pool(pool_folder: Path, tmp_path: Path) -> No
         fill_pool(pool_folder, StreamConfig(size=96), 8, lambda _: None)
     with pytest.raises(InputError, match="holds no photos to train on"):
         read_pool(tmp_path, 4)
+
+
+def test_photos_of_a_mesh_have_outlines_and_views_and_no_parts(
+    pool_folder: Path, rigged_folder: Path, recipe: StreamConfig, tmp_path: Path
+) -> None:
+    file = rigged_folder / "walker.glb"
+    fill_mesh_pool(tmp_path, file, recipe, 8, lambda _: None)
+    both = read_pool(pool_folder, 4, [tmp_path])
+    assert both.species.tolist()[4:] == [-1] * 8
+    assert both.species[:4].min() >= 0
+    meshes = slice(4, None)
+    assert (both.part[meshes] == NONE).all()
+    assert (both.side[meshes] == NONE).all()
+    share = (both.visible[meshes] > 127).float().mean((1, 2))
+    assert ((share > 0.05) & (share < 0.9)).all()
+    assert len({round(float(azimuth)) for azimuth in both.view[meshes, 0]}) > 4
+    with pytest.raises(InputError, match="made by another recipe"):
+        fill_mesh_pool(tmp_path, file, StreamConfig(size=96), 8, lambda _: None)
 
 
 def test_seeds_of_tests_are_refused(recipe: StreamConfig) -> None:

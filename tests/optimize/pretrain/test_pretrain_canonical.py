@@ -1,6 +1,7 @@
 """Training goes down, goes on where it was left, and what it saves is what everybody loads."""
 
 import json
+import math
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -78,6 +79,17 @@ def test_a_head_on_a_frozen_backbone_is_trained_by_the_same_script(
         pretrain_canonical(replace(config, backbone=""), stream=recipe)
 
 
+def test_meshes_teach_outlines_and_views(config: PretrainConfig, recipe: StreamConfig, rigged_folder: Path) -> None:
+    config = replace(config, meshes=rigged_folder, mesh_photos=4, mesh_share=0.5, minutes=0.04)
+    card = pretrain_canonical(config, stream=recipe)
+    assert CanonicalPrior.load(config.out / "canonical.safetensors", VERSION).meaning.meshes == ("walker",)
+    assert "outlines and views of the rigged meshes walker" in card.read_text()
+    assert all(math.isfinite(value) for line in lines(config.out) for value in line.values() if type(value) is float)
+    # What was once learned from stays on the card.
+    pretrain_canonical(replace(config, meshes=None, minutes=0.02), stream=recipe)
+    assert CanonicalPrior.load(config.out / "canonical.safetensors", VERSION).meaning.meshes == ("walker",)
+
+
 def test_what_cannot_be_trained(config: PretrainConfig) -> None:
     with pytest.raises(InputError, match="train first, with --minutes above 0"):
         pretrain_canonical(replace(config, minutes=0))
@@ -85,5 +97,9 @@ def test_what_cannot_be_trained(config: PretrainConfig) -> None:
         replace(config, sizes=(64, 96))
     with pytest.raises(InputError, match="each must be a multiple of 32, 64 or more"):
         replace(config, sizes=(100,))
+    with pytest.raises(InputError, match=r"holds no \.glb or \.gltf file"):
+        pretrain_canonical(replace(config, meshes=config.pool))
+    with pytest.raises(InputError, match="a share between 0 and 1"):
+        replace(config, mesh_share=1.0)
     with pytest.raises(InputError, match="two photos a step"):
         replace(config, photos=2)

@@ -1,0 +1,57 @@
+"""Photos of rigged meshes beside those of the zoo.
+
+Nobody knows their parts. What they cover in a photo and where it was taken from is known, and these are what carries
+over least from made-up animals to others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ...scenes.error import InputError
+from ...scenes.gltf import GltfSubject, load_gltf
+from ...scenes.photography.photograph import photograph
+from ...scenes.zoo.stream import StreamConfig
+from .pool import keep_filling, pack_shots
+
+
+def mesh_files(folder: Path) -> tuple[Path, ...]:
+    """The .glb and .gltf files of a folder, by name. Raises InputError where there are none."""
+    files = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".glb", ".gltf"))
+    if not files:
+        raise InputError(f"{folder} holds no .glb or .gltf file")
+    return tuple(files)
+
+
+def fill_mesh_pool(
+    folder: Path, file: Path, config: StreamConfig, photo_count: int, report: Callable[[int], None]
+) -> None:
+    """Makes what is missing of the first `photo_count` photos of one mesh, which looks along +Z.
+
+    Raises InputError for a file that is no glTF and if the folder holds photos of another, or made by another recipe.
+    """
+    recipe = {"sha256": hashlib.sha256(file.read_bytes()).hexdigest(), **asdict(config)}
+    del recipe["species"]
+
+    def make(seeds: Sequence[int]) -> Iterator[Mapping[str, np.ndarray]]:
+        subject = load_gltf(file) if seeds else None
+        for seed in seeds:
+            assert subject is not None
+            yield _session(subject, config, seed)
+
+    keep_filling(folder, recipe, photo_count, config.photo_count, make, report)
+
+
+def _session(subject: GltfSubject, config: StreamConfig, seed: int) -> Mapping[str, np.ndarray]:
+    generator = torch.Generator().manual_seed(seed)
+    photography = config.photography(float(torch.rand(1, generator=generator)))
+    poses = subject.poses(config.photo_count, generator)
+    # Nobody knows whether what is in a file has hair.
+    shots = photograph(subject.sitter(), poses, replace(photography, fur=(0.0, 0.0)), generator)
+    return pack_shots(shots, -1)
