@@ -31,7 +31,7 @@ def jit(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def lean_jit(function: Callable[..., Any]) -> Callable[..., Any]:
-    """As `jit`, for kernels that work in arrays handed to them: neither they nor what they call may make any.
+    """As `jit`, for kernels that work in arrays handed to them: what they or those they call make is never freed.
 
     References to arrays are not counted then. Where functions with branches are pasted into loops numba does not see
     that counts cancel, and two atomic operations for each array and pixel can take half of the time.

@@ -90,7 +90,7 @@ def test_meshes_teach_outlines_and_views(config: PretrainConfig, recipe: StreamC
     assert CanonicalPrior.load(config.out / "canonical.safetensors", VERSION).meaning.meshes == ("walker",)
 
 
-def test_what_cannot_be_trained(config: PretrainConfig) -> None:
+def test_what_cannot_be_trained(config: PretrainConfig, recipe: StreamConfig) -> None:
     with pytest.raises(InputError, match="train first, with --minutes above 0"):
         pretrain_canonical(replace(config, minutes=0))
     with pytest.raises(InputError, match="one share for each size"):
@@ -98,7 +98,7 @@ def test_what_cannot_be_trained(config: PretrainConfig) -> None:
     with pytest.raises(InputError, match="each must be a multiple of 32, 64 or more"):
         replace(config, sizes=(100,))
     with pytest.raises(InputError, match=r"holds no \.glb or \.gltf file"):
-        pretrain_canonical(replace(config, meshes=config.pool))
+        pretrain_canonical(replace(config, meshes=config.pool), stream=recipe)
     with pytest.raises(InputError, match="a share between 0 and 1"):
         replace(config, mesh_share=1.0)
     with pytest.raises(InputError, match="two photos a step"):
