@@ -29,7 +29,7 @@ from .output import write_outputs
 from .plan import schedule
 from .progress import FitProgress, Work
 from .run_folder import RunFolder, changed_versions, open_run
-from .semantic_prior import load_semantic_prior
+from .semantic_prior import doubt, load_semantic_prior
 from .stage import Stage
 from .starting_template import starting_template
 
@@ -62,6 +62,10 @@ def fit(config: FitConfig) -> RunResult:
     observations.canonical = prior.canonical_maps(observations)
     observations.features = prior.feature_maps(observations)
     start, reason = starting_template(config, observations, prior)
+    origin = f"semantic prior: {prior.line}"
+    if why := doubt(observations):
+        # The body plan is the last thing it errs in; views and places are left to outlines and colours.
+        observations.canonical, origin = None, f"{origin}; it {why} and chooses the body plan alone"
     stages = schedule(config, start)
     scene = first_scene(start, observations)
     with open_run(config, prior.models) as run:
@@ -75,7 +79,7 @@ def fit(config: FitConfig) -> RunResult:
             MetricsLog(run.root, resume_at=descent.progress.step) as log,
         ):
             resumed_at = descent.progress.step if checkpoint else None
-            for line in (f"semantic prior: {prior.line}", reason):
+            for line in (origin, reason):
                 progress.say(line)
             _announce(progress, collection, scene.placement, run, resumed_at)
             _descend(descent, run, progress, log)

@@ -83,10 +83,12 @@ def truth_as_run(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def scorer() -> ModuleType:
+def scorer(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     """An independent scorer of the same protocols, as a module; skips where it is not here."""
     import importlib.util
     import sys
+
+    import numba
 
     path = SHARED / "tools" / "score.py"
     if not path.is_file():
@@ -97,7 +99,10 @@ def scorer() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     # numba looks its cached functions up by their module's name.
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        # Kept beside its file they would be looked up by this name when the scorer runs by itself.
+        patch.setattr(numba.config, "CACHE_DIR", str(tmp_path_factory.mktemp("scorer")))
+        spec.loader.exec_module(module)
     return module
 
 

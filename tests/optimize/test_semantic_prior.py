@@ -10,7 +10,7 @@ import torch
 from zoetrope.optimize.config import FitConfig
 from zoetrope.optimize.observe import Observations
 from zoetrope.optimize.pretrain.canonical import layout, meaning
-from zoetrope.optimize.semantic_prior import EMBEDDED, load_semantic_prior
+from zoetrope.optimize.semantic_prior import EMBEDDED, doubt, load_semantic_prior
 from zoetrope.optimize.starting_template import builds, starting_template
 from zoetrope.priors.canonical import save_canonical
 from zoetrope.priors.canonical_network import CanonicalNetwork
@@ -37,6 +37,20 @@ def test_the_embedded_network_is_what_auto_means_on_a_cpu(good_photos: Path) -> 
     mask = observations.at(maps.foreground.shape[1]).mask
     inside, said = mask > 0.5, maps.foreground > 0.5
     assert float((inside & said).sum() / (inside | said).sum()) > 0.8
+
+
+def test_a_network_that_does_not_know_the_subject_is_doubted(good_photos: Path) -> None:
+    observations = Observations(load_collection(good_photos))
+    assert doubt(observations) == ""
+    maps = load_semantic_prior(_config(good_photos), CPU).canonical_maps(observations)
+    assert maps is not None
+    flat = torch.full_like(maps.part, 1 / maps.part.shape[1])
+    sure = torch.zeros_like(maps.part)
+    sure[:, 3] = 1
+    for part, words in ((flat, "does not know this subject"), (sure, ""), (0.44 * sure, "odds of 44%, at least 45%")):
+        observations.canonical = replace(maps, part=part)
+        assert words in doubt(observations)
+        assert bool(doubt(observations)) == bool(words)
 
 
 def test_none_is_none(good_photos: Path) -> None:
