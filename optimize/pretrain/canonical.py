@@ -34,7 +34,7 @@ from .card import write_card
 from .config import PretrainConfig
 from .mesh_pool import fill_mesh_pool, mesh_files
 from .muon import Muon
-from .pool import Pool, fill_pool, read_pool
+from .pool import fill_pool, read_pool
 from .reference_key import reference_keys
 
 AZIMUTH_COUNT = 36
@@ -109,6 +109,7 @@ def _train(
     config: PretrainConfig, augment: AugmentConfig, meshes: Sequence[Path], weights: Path, device: torch.device
 ) -> None:
     pool = read_pool(config.pool, config.photos, [_beside(config, file) for file in meshes]).to(device)
+    zoo_count = int((pool.species >= 0).sum())
     says = replace(meaning(config.backbone), meshes=tuple(file.stem for file in meshes))
     if weights.is_file():
         prior = CanonicalPrior.load(weights, VERSION, device)
@@ -139,7 +140,7 @@ def _train(
             for group in _groups(optimizers):
                 group["lr"] = group["highest"] * share
             size = _size_at(done, config)
-            index = _chosen(pool, config, generator)
+            index = _chosen(zoo_count, len(pool), config, generator)
             batch = draw_batch(pool, index, size, augment, generator)
             picture = batch.picture.contiguous(memory_format=torch.channels_last)
             with torch.autocast(device.type, torch.bfloat16, enabled=brief):
@@ -173,13 +174,12 @@ def _beside(config: PretrainConfig, file: Path) -> Path:
     return config.pool / "meshes" / file.stem
 
 
-def _chosen(pool: Pool, config: PretrainConfig, generator: torch.Generator) -> torch.Tensor:
-    """Photos for one step: of the zoo, and a share of meshes where the pool has any. Those come last in it."""
-    zoo_count = int((pool.species >= 0).sum())
+def _chosen(zoo_count: int, photo_count: int, config: PretrainConfig, generator: torch.Generator) -> torch.Tensor:
+    """Photos for one step: of the zoo, which come first in the pool, and a share of meshes where it has any."""
     index = torch.randint(zoo_count, (config.batch,), generator=generator)
-    if zoo_count == len(pool):
+    if zoo_count == photo_count:
         return index
-    other = torch.randint(zoo_count, len(pool), (config.batch,), generator=generator)
+    other = torch.randint(zoo_count, photo_count, (config.batch,), generator=generator)
     return torch.where(torch.rand(config.batch, generator=generator) < config.mesh_share, other, index)
 
 

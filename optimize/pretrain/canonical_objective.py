@@ -61,6 +61,7 @@ class Objective:
         laplace = error * (-log_spread).exp() + log_spread if learns_spread else 10 * error
         foreground = functional.binary_cross_entropy_with_logits(out.foreground, batch.visible)
         amodal = functional.binary_cross_entropy_with_logits(out.amodal, batch.amodal, reduction="none")
+        named, species = batch.species >= 0, batch.species.clamp_min(0)
         return {
             "foreground": foreground,
             "dice": 0.5 * _dice(out.foreground.sigmoid(), batch.visible),
@@ -70,8 +71,8 @@ class Objective:
             "place": _mean(laplace, weight),
             "descriptor": 0.3 * self._descriptor(out, keys, batch, known, generator),
             "view": 0.3 * functional.cross_entropy(out.view.flatten(1), self.view_target(batch.view, out).flatten(1)),
-            "plan": 0.1 * _named(out.plan, self.plan_of_species[batch.species.clamp_min(0)], batch.species >= 0),
-            "species": 0.05 * _named(out.species, batch.species.clamp_min(0), batch.species >= 0, smoothing=0.05),
+            "plan": 0.1 * _named(out.plan, self.plan_of_species[species], named),
+            "species": 0.05 * _named(out.species, species, named, smoothing=0.05),
         }
 
     def view_target(self, view_deg: Float[Tensor, "B 2"], out: CanonicalOutput) -> Float[Tensor, "B A E"]:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from ...scenes.error import InputError
-from ...scenes.gltf import GltfSubject, load_gltf
-from ...scenes.photography.photograph import photograph
+from ...scenes.gltf import load_gltf
+from ...scenes.gltf_session import photograph_gltf
 from ...scenes.zoo.stream import StreamConfig
 from .pool import keep_filling, pack_shots
 
@@ -40,18 +40,10 @@ def fill_mesh_pool(
     del recipe["species"]
 
     def make(seeds: Sequence[int]) -> Iterator[Mapping[str, np.ndarray]]:
-        subject = load_gltf(file) if seeds else None
+        subject = load_gltf(file)
         for seed in seeds:
-            assert subject is not None
-            yield _session(subject, config, seed)
+            generator = torch.Generator().manual_seed(seed)
+            photography = config.photography(float(torch.rand(1, generator=generator)))
+            yield pack_shots(photograph_gltf(subject, config.photo_count, photography, generator)[1], -1)
 
     keep_filling(folder, recipe, photo_count, config.photo_count, make, report)
-
-
-def _session(subject: GltfSubject, config: StreamConfig, seed: int) -> Mapping[str, np.ndarray]:
-    generator = torch.Generator().manual_seed(seed)
-    photography = config.photography(float(torch.rand(1, generator=generator)))
-    poses = subject.poses(config.photo_count, generator)
-    # Nobody knows whether what is in a file has hair.
-    shots = photograph(subject.sitter(), poses, replace(photography, fur=(0.0, 0.0)), generator)
-    return pack_shots(shots, -1)

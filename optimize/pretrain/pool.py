@@ -103,6 +103,8 @@ def keep_filling(
     missing = [seed for seed in seeds if not _path(folder, seed).is_file()]
     done = (len(seeds) - len(missing)) * each
     report(done)
+    if not missing:
+        return
     for seed, packed in zip(missing, make(missing), strict=True):
         with atomic_write(_path(folder, seed)) as temporary:
             save_file(dict(packed), temporary)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import torch
 from ...representations.chart import VERSION
 from ..atomic import atomic_write
 from ..error import InputError
-from ..photography.photograph import PhotographyConfig, photograph
+from ..photography.photograph import PhotographyConfig
 from ..photography.write import write_collection
 from .sitting import Sitting, sit
 from .species import SPECIES
@@ -51,11 +50,10 @@ def write_zoo(
     about: dict[str, Any] = {"made_by": _MAKER, "seed": seed, "noisy": noisy, "chart_version": VERSION}
     if from_file:
         from ..gltf import load_gltf
+        from ..gltf_session import photograph_gltf
 
         file = load_gltf(subject)
-        poses = file.poses(photo_count, generator)
-        # Nobody knows whether what is in a file has hair.
-        shots = photograph(file.sitter(), poses, replace(config, fur=(0.0, 0.0)), generator)
+        poses, shots = photograph_gltf(file, photo_count, config, generator)
         write_collection(folder, file.sitter(), poses, shots, {**about, "subject": file.name})
         return
     sitting = sit(subject, photo_count, generator, config)

@@ -1,7 +1,6 @@
 """Scores of canonical maps: true maps score as the truth, and each known mistake shows in its own column."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,7 +38,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     write_zoo("fox", folder, photo_count=4, seed=5, size=192)
     photos = load_collection(folder)
     labels = {photo.stem: read_maps(folder / "truth" / "maps" / f"{photo.stem}.npz") for photo in photos.photos}
-    return Shown(photos, load_truth(photos, Path(folder)), labels)
+    return Shown(photos, load_truth(photos, folder), labels)
 
 
 @pytest.fixture(scope="module")
