@@ -15,7 +15,7 @@ from .canonical import CanonicalPrior
 
 _SIDE = 320
 """Of the squares that are handed to the prior, which looks at them at its own size."""
-_MARGIN = 0.25
+_MARGIN = 0.12
 _LEAST = 0.002
 """Share of the photo that the subject must cover for a closer look."""
 

@@ -12,12 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional
 
 from ...scenes.photography.label import LEFT, NONE, RIGHT
 from .pool import PLACE_STEPS, Pool
+
+_LEAST_ZOOM = 0.2
+"""Of cuts round a subject of which next to nothing is in view."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,15 @@ class AugmentConfig:
     """Standard deviation of turns in the picture plane."""
     shift: float = 0.08
     """Standard deviation of shifts, in parts of the picture."""
-    strength: float = 0.7
+    closer_share: float = 0.6
+    """Photos cut round what is in view of the subject, as the prior looks at them once it has found it."""
+    closer_margin: tuple[float, float] = (0.02, 0.4)
+    """Beside it on each end, in parts of the longer side of its box."""
+    closer_shift: float = 0.03
+    """Standard deviation of shifts of such cuts, in parts of the picture."""
+    strength: float = 0.5
     """Scales the chance of every change of colours and of covers; 0 leaves the photos as they are."""
-    mask_share: float = 0.5
+    mask_share: float = 0.4
     """Photos that come with a mask."""
 
 
@@ -76,6 +85,13 @@ def draw_batch(
     zoom = uniform(math.log(config.zoom[0]), math.log(config.zoom[1])).exp()
     turn = torch.deg2rad(normal(config.turn_deg))
     shift = 2 * normal(config.shift, 2)
+    if config.closer_share > 0:
+        closer = uniform(0, 1) < config.closer_share
+        centre, extent = _boxes(pool.visible[index])
+        side = (extent * (1 + 2 * uniform(*config.closer_margin))).clamp_min(_LEAST_ZOOM)
+        zoom = torch.where(closer, side, zoom)
+        wander = normal(config.closer_shift, 2)
+        shift = torch.where(closer[:, None], centre + 2 * side[:, None] * wander, shift)
     sign = torch.where(mirrored, -1.0, 1.0)
     theta = torch.stack(
         [
@@ -86,8 +102,11 @@ def draw_batch(
     )
 
     def sampled(maps: Float[Tensor, "B C h w"], side: int, mode: str = "bilinear") -> Float[Tensor, "B C s s"]:
-        grid = functional.affine_grid(theta, [count, 1, side, side], align_corners=False)
-        return functional.grid_sample(maps, grid, mode=mode, align_corners=False)
+        # Larger photos are sampled twice as finely as needed, since what is shrunk would sparkle.
+        finer = 2 if mode == "bilinear" and pool.photo.shape[1] > size else 1
+        grid = functional.affine_grid(theta, [count, 1, finer * side, finer * side], align_corners=False)
+        drawn = functional.grid_sample(maps, grid, mode=mode, align_corners=False)
+        return functional.avg_pool2d(drawn, 2) if finer == 2 else drawn
 
     picture = sampled(pool.photo[index].permute(0, 3, 1, 2).float() / 255, size)
     soft = torch.stack([pool.visible[index], pool.amodal[index]], dim=1).float() / 255
@@ -134,6 +153,17 @@ def draw_batch(
     )
 
 
+def _boxes(visible: UInt8[Tensor, "B h h"]) -> tuple[Float[Tensor, "B 2"], Float[Tensor, " B"]]:
+    """Middles (column, row) of tight boxes and halves of their longer sides, where photos span [-1, 1]."""
+    seen, side = visible > 127, visible.shape[1]
+    ends = []
+    for line in (seen.any(1), seen.any(2)):
+        first, last = line.float().argmax(1), side - line.flip(1).float().argmax(1)
+        ends.append(torch.stack([first, last], dim=1) * (2 / side) - 1)
+    low, high = torch.stack(ends, dim=1).unbind(2)
+    return (low + high) / 2, (high - low).amax(1) / 2
+
+
 def _thinned(labels: Float[Tensor, "B C h w"], generator: torch.Generator) -> Float[Tensor, "B C h/2 w/2"]:
     """One of each four pixels, any that is labelled (channel 0): what is thin is not lost between the others."""
     four = torch.stack([labels[..., row::2, column::2] for row in (0, 1) for column in (0, 1)])
@@ -148,9 +178,9 @@ def _some(
     generator: torch.Generator,
     change: Callable[[Float[Tensor, "n 3 S S"]], Float[Tensor, "n 3 S S"]],
 ) -> Float[Tensor, "B 3 S S"]:
-    """The pictures with a `share` of them changed; what is not chosen costs nothing."""
+    """The pictures with a `share` of them changed, in place; what is not chosen costs nothing."""
     chosen = (torch.rand(len(picture), generator=generator) < share).nonzero()[:, 0].to(picture.device)
-    return picture.index_copy(0, chosen, change(picture[chosen])) if len(chosen) else picture
+    return picture.index_copy_(0, chosen, change(picture[chosen])) if len(chosen) else picture
 
 
 def _smooth_noise(
@@ -165,11 +195,10 @@ def _repainted(
     picture: Float[Tensor, "B 3 S S"], subject: Float[Tensor, "B S S"], strength: float, generator: torch.Generator
 ) -> Float[Tensor, "B 3 S S"]:
     """Some subjects get colours that no animal has: two colours by brightness, with a large pattern of no meaning."""
-    both = torch.cat([picture, subject[:, None]], dim=1)
     chosen = (torch.rand(len(picture), generator=generator) < 0.25 * strength).nonzero()[:, 0].to(picture.device)
     if len(chosen) == 0:
         return picture
-    old, where = both[chosen].split((3, 1), dim=1)
+    old, where = picture[chosen], subject[chosen, None]
     count, size, device = len(old), old.shape[2], old.device
     dark, bright = torch.rand(2, count, 3, 1, 1, generator=generator).to(device)
     cells = int(torch.randint(3, 12, (1,), generator=generator))
@@ -177,7 +206,7 @@ def _repainted(
     amount = torch.rand(count, 1, 1, 1, generator=generator).to(device)
     painted = torch.lerp(0.4 * dark, 0.5 + 0.5 * bright, old.mean(1, keepdim=True))
     painted = painted * (1 - amount + amount * (0.4 + 1.2 * pattern))
-    return picture.index_copy(0, chosen, torch.lerp(old, painted, where))
+    return picture.index_copy_(0, chosen, torch.lerp(old, painted, where))
 
 
 def _covered(
@@ -200,9 +229,9 @@ def _covered(
         hit = (u.abs().maximum(v.abs()) if torch.rand(1, generator=generator) < 0.5 else u * u + v * v) < 1
         cells = int(torch.randint(1, 24, (1,), generator=generator))
         noise = _smooth_noise(count, 3, cells, size, generator, device)
-        filling = noise if torch.rand(1, generator=generator) < 0.5 else picture.roll(1, 0)[chosen].flip(2)
-        picture = picture.index_copy(0, chosen, torch.where(hit[:, None], filling, picture[chosen]))
-        free = free.index_copy(0, chosen, torch.where(hit, 0.0, free[chosen]))
+        filling = noise if torch.rand(1, generator=generator) < 0.5 else picture[chosen - 1].flip(2)
+        picture = picture.index_copy_(0, chosen, torch.where(hit[:, None], filling, picture[chosen]))
+        free = free.index_copy_(0, chosen, torch.where(hit, 0.0, free[chosen]))
     return picture, free
 
 
@@ -221,7 +250,7 @@ def _degraded(picture: Float[Tensor, "B 3 S S"], strength: float, generator: tor
         return torch.fft.irfft2(spectrum * gains, s=(size, size))
 
     def blurred(some: Tensor) -> Tensor:
-        return _blurred(some, float(torch.rand(1, generator=generator)) * 1.6 * size / 128 + 0.3)
+        return _blurred(some, float(torch.rand(1, generator=generator)) * 1.2 * size / 160 + 0.3)
 
     def coarse(some: Tensor) -> Tensor:
         few = max(16, int(size * (0.3 + 0.6 * float(torch.rand(1, generator=generator)))))
@@ -260,12 +289,11 @@ def _degraded(picture: Float[Tensor, "B 3 S S"], strength: float, generator: tor
 
 
 def _blurred(picture: Float[Tensor, "B C S S"], sigma: float) -> Float[Tensor, "B C S S"]:
-    reach = max(1, math.ceil(2.5 * sigma))
-    ticks = torch.arange(-reach, reach + 1, device=picture.device, dtype=picture.dtype)
-    kernel = torch.exp(-0.5 * (ticks / sigma) ** 2)
-    kernel = (kernel / kernel.sum())[None, None, None]
-    planes = functional.pad(picture.flatten(0, 1)[:, None], (reach, reach, reach, reach), mode="replicate")
-    return functional.conv2d(functional.conv2d(planes, kernel), kernel.transpose(2, 3)).view_as(picture)
+    """By a Gaussian, as its spectrum; what leaves on one side comes in on the other."""
+    size = picture.shape[2]
+    rows, columns = torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)
+    gains = torch.exp(-2 * (math.pi * sigma) ** 2 * (rows**2 + columns**2)).to(picture)
+    return torch.fft.irfft2(torch.fft.rfft2(picture) * gains, s=(size, size))
 
 
 def _roughened(mask: Float[Tensor, "B S S"], generator: torch.Generator) -> Float[Tensor, "B S S"]:

@@ -81,7 +81,7 @@ def pretrain_canonical(
     The weights lie beside it, written every few minutes. `stream` says how the pool's photos are made, `augment` how
     they are changed. Raises InputError for weights in `config.out` that were trained on something else.
     """
-    stream, augment = stream or StreamConfig(), augment or AugmentConfig()
+    stream, augment = stream or StreamConfig(size=config.photo_side), augment or AugmentConfig()
     config.out.mkdir(parents=True, exist_ok=True)
     weights = config.out / "canonical.safetensors"
     if config.minutes > 0:
@@ -91,7 +91,7 @@ def pretrain_canonical(
             if done % 1600 < stream.photo_count:
                 print(f"{done} photos after {(time.monotonic() - made) / 60:.1f} min", flush=True)
 
-        fill_pool(config.pool, stream, config.photos, report)
+        fill_pool(config.pool, stream, config.photos, report, first_seed=config.first_seed)
         files = () if config.meshes is None else mesh_files(config.meshes)
         for file in files:
             print(f"photos of {file.name}", flush=True)
@@ -145,7 +145,7 @@ def _train(
             picture = batch.picture.contiguous(memory_format=torch.channels_last)
             with torch.autocast(device.type, torch.bfloat16, enabled=brief):
                 out = network(picture, batch.mask, batch.given, backbone_features(backbone, batch.picture))
-            terms = objective(out, network.keys, batch, learns_spread=not fresh or done > 0.1, generator=generator)
+            terms = objective(out, network.keys, batch, not fresh or done > 0.1, generator)
             loss = torch.stack(list(terms.values())).sum()
             network.zero_grad(set_to_none=True)
             loss.backward()

@@ -1,13 +1,14 @@
 """What the canonical network is trained to say.
 
-    L = BCE(foreground) + 0.5 Dice(foreground) + 0.5 BCE(amodal) + CE(part) + 0.5 BCE(left)
-      + Laplace(place) + 0.3 CE(descriptor) + 0.3 CE(view) + 0.1 CE(plan) + 0.05 CE(species)
+    L = 5 BCE(foreground) + 2 Dice(foreground) + 0.5 BCE(amodal) + 1.5 CE(part) + 0.5 BCE(left)
+      + Laplace(place) + 0.2 CE(descriptor) + 0.15 CE(view) + 0.1 CE(plan) + 0.05 CE(species)
 
-Means over pixels weigh each by one over the root of its part's share, so that ears and feet count. The side is a class
-of its own: the best coordinate to say where left and right cannot be told apart would be the plane of symmetry, where
-nothing is. Descriptors are compared with those of points all over the reference body, softly by their distance (as
-"Continuous surface embeddings", Neverova et al., NeurIPS 2020); the view is a distribution, as in "Orient Anything"
-(Wang et al. 2024).
+Foregrounds weigh much, since where they are nearly right their gradients are a tenth of the others'. Means over pixels
+weigh each by one over the root of its part's share, so that ears and feet count. The side is a class of its own: the
+best coordinate to say where left and right cannot be told apart would be the plane of symmetry, where nothing is.
+Descriptors are compared with those of points all over the reference body, softly by their distance (as "Continuous
+surface embeddings", Neverova et al., NeurIPS 2020); the view is a distribution, as in "Orient Anything" (Wang et al.
+2024).
 """
 
 from __future__ import annotations
@@ -63,14 +64,14 @@ class Objective:
         amodal = functional.binary_cross_entropy_with_logits(out.amodal, batch.amodal, reduction="none")
         named, species = batch.species >= 0, batch.species.clamp_min(0)
         return {
-            "foreground": foreground,
-            "dice": 0.5 * _dice(out.foreground.sigmoid(), batch.visible),
+            "foreground": 5 * foreground,
+            "dice": 2 * _dice(out.foreground.sigmoid(), batch.visible),
             "amodal": 0.5 * (amodal * batch.inside).sum() / batch.inside.sum(),
-            "part": _mean(part, weight),
+            "part": 1.5 * _mean(part, weight),
             "left": 0.5 * _mean(left, sided),
             "place": _mean(laplace, weight),
-            "descriptor": 0.3 * self._descriptor(out, keys, batch, known, generator),
-            "view": 0.3 * functional.cross_entropy(out.view.flatten(1), self.view_target(batch.view, out).flatten(1)),
+            "descriptor": 0.2 * self._descriptor(out, keys, batch, known, generator),
+            "view": 0.15 * functional.cross_entropy(out.view.flatten(1), self.view_target(batch.view, out).flatten(1)),
             "plan": 0.1 * _named(out.plan, self.plan_of_species[species], named),
             "species": 0.05 * _named(out.species, species, named, smoothing=0.05),
         }

@@ -19,6 +19,10 @@ class PretrainConfig:
     """Folder of the zoo photos to learn from; those that are missing are made first."""
     photos: int = 24000
     """How many there are to be."""
+    photo_side: int = 256
+    """Of each, which is square, in pixels."""
+    first_seed: int = 0
+    """Of the zoo's photos; photos of other seeds, in another pool, are ones that no earlier piece has seen."""
     meshes: Path | None = None
     """Folder of rigged .glb or .gltf files that look along +Z, to learn outlines and views from besides."""
     mesh_photos: int = 400
@@ -59,6 +63,11 @@ class PretrainConfig:
             raise InputError(
                 f"--mesh-photos {self.mesh_photos}, --mesh-share {self.mesh_share}: at least one photo, and a share "
                 "between 0 and 1"
+            )
+        if self.photo_side < 64 or self.photo_side % 2 or self.first_seed < 0:
+            raise InputError(
+                f"--photo-side {self.photo_side}, --first-seed {self.first_seed}: an even side from 64 pixels on, and "
+                "a seed that is not negative"
             )
         if self.batch < 2 or self.photos < self.batch or not self.minutes >= 0:
             raise InputError(

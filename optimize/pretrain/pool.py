@@ -65,10 +65,12 @@ def fill_pool(
     photo_count: int,
     report: Callable[[int], None],
     process_count: int | None = None,
+    first_seed: int = 0,
 ) -> None:
-    """Makes what is missing of the first `photo_count` photos; `report` is told how many there are after each sitting.
+    """Makes what is missing of `photo_count` photos from `first_seed` on.
 
-    Raises InputError if the folder holds photos made by another recipe.
+    `report` is told how many there are after each sitting. Raises InputError if the folder holds photos made by
+    another recipe.
     """
     recipe = {"chart_version": VERSION, **asdict(config)}
     keep_filling(
@@ -78,6 +80,7 @@ def fill_pool(
         config.photo_count,
         lambda seeds: stream(seeds, config, pack, process_count),
         report,
+        first_seed,
     )
 
 
@@ -88,6 +91,7 @@ def keep_filling(
     each: int,
     make: Callable[[Sequence[int]], Iterable[Mapping[str, np.ndarray]]],
     report: Callable[[int], None],
+    first_seed: int = 0,
 ) -> None:
     """Writes what is missing of the first `photo_count` photos, `each` a file, with what `make` gives for its seeds."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -99,7 +103,7 @@ def keep_filling(
     else:
         with atomic_write(written) as temporary:
             temporary.write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")
-    seeds = range(-(-photo_count // each))
+    seeds = range(first_seed, first_seed + -(-photo_count // each))
     missing = [seed for seed in seeds if not _path(folder, seed).is_file()]
     done = (len(seeds) - len(missing)) * each
     report(done)

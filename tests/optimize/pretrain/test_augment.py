@@ -9,7 +9,8 @@ from zoetrope.optimize.pretrain.augment import AugmentConfig, draw_batch
 from zoetrope.optimize.pretrain.pool import PLACE_STEPS, Pool
 from zoetrope.scenes.photography.label import LEFT, NONE
 
-STILL = AugmentConfig(zoom=(1.0, 1.0), turn_deg=0.0, shift=0.0, strength=0.0, mask_share=1.0)
+STILL = AugmentConfig(zoom=(1.0, 1.0), turn_deg=0.0, shift=0.0, closer_share=0.0, strength=0.0, mask_share=1.0)
+CLOSER = replace(STILL, closer_share=1.0, closer_margin=(0.1, 0.1), closer_shift=0.0)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -58,6 +59,44 @@ def test_moved_photos_move_their_labels(pool: Pool) -> None:
     coarse = torch.nn.functional.max_pool2d(batch.visible[:, None], 2)[:, 0]
     assert float((coarse > 0.3)[known].float().mean()) > 0.95
     assert float(known[coarse > 0.8].float().mean()) > 0.95
+
+
+def _spans(masks: torch.Tensor) -> list[tuple[float, float, float]]:
+    """Column and row of the middle of each mask's box, and its longer side, in parts of the picture."""
+    found = []
+    for mask in masks > 0.5:
+        row, column = mask.nonzero().T
+        low, high = torch.stack([column.min(), row.min()]), torch.stack([column.max(), row.max()]) + 1
+        middle, side = (low + high) / 2 / len(mask), float((high - low).max()) / len(mask)
+        found.append((float(middle[0]), float(middle[1]), side))
+    return found
+
+
+def test_closer_cuts_have_the_subject_in_their_middle(pool: Pool) -> None:
+    batch = draw_batch(pool, torch.arange(8), 64, CLOSER, generator(2))
+    for column, row, side in _spans(batch.visible):
+        assert (column, row) == pytest.approx((0.5, 0.5), abs=0.05)
+        assert side == pytest.approx(1 / 1.2, abs=0.06)
+    known = batch.part != NONE
+    coarse = torch.nn.functional.max_pool2d(batch.visible[:, None], 2)[:, 0]
+    assert float((coarse > 0.3)[known].float().mean()) > 0.95
+    assert float(known[coarse > 0.8].float().mean()) > 0.95
+
+
+def test_a_subject_out_of_view_is_not_cut_to_nothing(pool: Pool) -> None:
+    hidden = replace(pool, visible=torch.zeros_like(pool.visible))
+    batch = draw_batch(hidden, torch.arange(8), 64, CLOSER, generator(2))
+    assert bool(batch.picture.isfinite().all())
+    assert float(batch.visible.max()) == 0
+
+
+def test_large_photos_are_shrunk_to_means(pool: Pool) -> None:
+    """A pattern finer than the pictures' pixels becomes grey and does not sparkle, wherever it is cut."""
+    board = (torch.arange(64)[:, None] + torch.arange(64)) % 2 * 255
+    fine = replace(pool, photo=board.to(torch.uint8)[None, ..., None].expand(8, -1, -1, 3))
+    batch = draw_batch(fine, torch.arange(8), 32, replace(STILL, zoom=(0.95, 0.95)), generator(3))
+    assert float(batch.picture.std()) < 0.12
+    assert float(batch.picture.mean()) == pytest.approx(0.5, abs=0.01)
 
 
 def test_covers_hide_what_they_cover(pool: Pool) -> None:

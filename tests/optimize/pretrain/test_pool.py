@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from zoetrope.optimize.pretrain.mesh_pool import fill_mesh_pool
 from zoetrope.optimize.pretrain.pool import PLACE_STEPS, Pool, fill_pool, read_pool
@@ -40,6 +41,11 @@ def test_a_pool_grows_where_it_was_left(pool_folder: Path, recipe: StreamConfig)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert len(read_pool(pool_folder, 100)) == 12
     assert len(read_pool(pool_folder, 8)) == 8
+
+
+def test_a_pool_can_begin_at_another_seed(pool: Pool, recipe: StreamConfig, tmp_path: Path) -> None:
+    fill_pool(tmp_path, recipe, 4, lambda _: None, process_count=1, first_seed=1)
+    assert torch.equal(read_pool(tmp_path, 4).photo, pool.photo[4:])
 
 
 def test_another_recipe_is_another_pool(pool_folder: Path, tmp_path: Path) -> None:

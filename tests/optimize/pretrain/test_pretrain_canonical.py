@@ -101,5 +101,7 @@ def test_what_cannot_be_trained(config: PretrainConfig, recipe: StreamConfig) ->
         pretrain_canonical(replace(config, meshes=config.pool), stream=recipe)
     with pytest.raises(InputError, match="a share between 0 and 1"):
         replace(config, mesh_share=1.0)
+    with pytest.raises(InputError, match="an even side from 64 pixels on"):
+        replace(config, photo_side=101)
     with pytest.raises(InputError, match="two photos a step"):
         replace(config, photos=2)
