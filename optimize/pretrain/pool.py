@@ -72,7 +72,7 @@ def fill_pool(
     `report` is told how many there are after each sitting. Raises InputError if the folder holds photos made by
     another recipe.
     """
-    recipe = {"chart_version": VERSION, **asdict(config)}
+    recipe = {"chart_version": VERSION, "first_seed": first_seed, **asdict(config)}
     keep_filling(
         folder,
         recipe,

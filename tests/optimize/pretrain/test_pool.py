@@ -46,6 +46,9 @@ def test_a_pool_grows_where_it_was_left(pool_folder: Path, recipe: StreamConfig)
 def test_a_pool_can_begin_at_another_seed(pool: Pool, recipe: StreamConfig, tmp_path: Path) -> None:
     fill_pool(tmp_path, recipe, 4, lambda _: None, process_count=1, first_seed=1)
     assert torch.equal(read_pool(tmp_path, 4).photo, pool.photo[4:])
+    # The first photos of a folder are what is read, so one folder has one first seed.
+    with pytest.raises(InputError, match="made by another recipe"):
+        fill_pool(tmp_path, recipe, 4, lambda _: None, process_count=1)
 
 
 def test_another_recipe_is_another_pool(pool_folder: Path, tmp_path: Path) -> None:
