@@ -46,6 +46,8 @@ class CanonicalScore:
     """Share of those with a side on which the odds are right."""
     place_error: float | None
     """Median distance on the reference body, a trunk being 1 long, with the side given."""
+    calibration: float | None
+    """Mean spread that is said over the mean error in a coordinate of `place`: below 1 is too sure of itself."""
     azimuth_error_deg: float | None
     """Median of the best guess."""
     azimuth_within_30: float | None
@@ -71,7 +73,7 @@ def score_canonical(
     if with_masks:
         overlap = mask_iou(maps.foreground.numpy() > 0.5, subject.numpy() > 0.5)
     known = subject if with_masks else maps.foreground
-    parts, sides, places = _label_scores(maps, chosen, crops, labels, side)
+    parts, sides, places, calibration = _label_scores(maps, chosen, crops, labels, side)
     errors = _azimuth_errors(maps, chosen, truth)
     transferred = _transfers(maps, known, chosen, crops, truth)
     return CanonicalScore(
@@ -80,6 +82,7 @@ def score_canonical(
         part_accuracy=parts,
         side_accuracy=sides,
         place_error=places,
+        calibration=calibration,
         azimuth_error_deg=None if errors is None else float(np.median(errors)),
         azimuth_within_30=None if errors is None else float(np.mean(errors <= 30)),
         keypoint_transfer=transferred[0],
@@ -140,8 +143,8 @@ def _azimuth_errors(maps: CanonicalMaps, chosen: list[Photo], truth: Truth) -> n
 
 def _label_scores(
     maps: CanonicalMaps, chosen: list[Photo], crops: list[Crop], labels: dict[str, Labels], side: int
-) -> tuple[float | None, float | None, float | None]:
-    parts, sides, places = [], [], []
+) -> tuple[float | None, float | None, float | None, float | None]:
+    parts, sides, places, errors, spreads = [], [], [], [], []
     ticks = (np.stack(np.meshgrid(np.arange(side), np.arange(side)), -1) + 0.5).reshape(-1, 2)
     for k, (photo, crop) in enumerate(zip(chosen, crops, strict=True)):
         one = labels.get(photo.stem)
@@ -160,13 +163,17 @@ def _label_scores(
         sides.append((left == (true == LEFT))[(true == LEFT) | (true == RIGHT)])
         reference = one.reference[row, column].astype(np.float32)
         reference[:, 0] = np.abs(reference[:, 0])
-        places.append(np.linalg.norm(maps.place[k].flatten(0, 1).numpy()[pixel] - reference, axis=1))
+        wrong = maps.place[k].flatten(0, 1).numpy()[pixel] - reference
+        places.append(np.linalg.norm(wrong, axis=1))
+        errors.append(np.abs(wrong).mean(1))
+        spreads.append(maps.spread[k].flatten().numpy()[pixel])
     if not parts:
-        return None, None, None
+        return None, None, None, None
     return (
         float(np.concatenate(parts).mean()),
         float(np.concatenate(sides).mean()),
         float(np.median(np.concatenate(places))),
+        float(np.concatenate(spreads).mean() / max(float(np.concatenate(errors).mean()), 1e-9)),
     )
 
 

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -21,16 +21,15 @@ from ..representations.rendering.silhouette import blur_pyramid_loss, outside_lo
 from ..representations.rendering.topology import Topology
 from ..representations.unite import unite
 from ..representations.united_surface import UnitedSurface
-from ..scenes.known_placement import KnownPlacement
-from ..scenes.placement import Placement
 from ..scenes.scene import Scene
 from .account import believe, beside, confront, propose, survivors, witness
 from .appearance import Sample, folded, others, sample
 from .hypothesis import least_by_photo
 from .observe import Observations
+from .parameter_groups import parameter_groups
 from .prior_terms import PriorTerms
 from .silhouette_loss import camera_prior, pose_prior
-from .stage import Free, Rates, Stage
+from .stage import Stage, Weights
 from .term import Sight, Term
 from .texture_loss import texture_loss
 
@@ -40,6 +39,9 @@ _JUDGING_INTERVAL = 20
 _JUDGING_SIZE = 96
 """Side in pixels at which colours are compared: coarse enough to forgive a pose that is a little off."""
 _PAINTING_INTERVAL = 10
+_MUCH_BETTER = 0.6
+"""Share of the outlines' loss below which a fit is believed against what canonical maps say. Without them it is freer,
+and leaves less even where they are right: .85 on real dogs, .37 on a toy that the network takes for turned."""
 _WARM_UP = 15
 """Steps over which learning rates grow to their full size: Adam's first steps go full length into every direction, the
 useless ones too, before it has seen which gradients are noise."""
@@ -79,6 +81,12 @@ class Descent:
         """Colours that each photo expects on the surface from all others, (N, V, 3); renewed every few steps."""
         self.contenders: list[dict[str, Any]] = []
         """Builds of the template that have been tried: loss, scores, and the scene as it stood."""
+        self.led = True
+        """Whether canonical maps have a say."""
+        self.rival: dict[str, Any] | None = None
+        """What they have led to, while a fit without them is under way: loss of the outlines, scores, and the scene."""
+        self.verdict = ""
+        """Which of the two went on, for people."""
         self.optimizer: torch.optim.Adam | None = None
         self._topology: Topology | None = None
         self._priors = PriorTerms(observations)
@@ -111,8 +119,13 @@ class Descent:
     def prepare(self) -> None:
         """Brings the scene into the form that the stage in progress starts from."""
         stage, scene = self.stage, self.scene
+        before = self.stages[self.progress.stage - 1] if self.progress.stage else None
+        if stage.maps == "out" and self.led:
+            self._do_without()
+        elif stage.maps == "best" and self.rival is not None:
+            self._decide(self.rival)
         if stage.build and stage.propose == "circle":
-            self._begin(stage.build)
+            self._begin(stage.build, tried=before is not None and bool(before.build))
         elif self.contenders and not stage.build:
             self._choose()
         placement = scene.placement
@@ -122,7 +135,7 @@ class Descent:
             scene.surface.set_level(stage.level)
             view = self.observations.at(stage.size)
             maps = self.observations.canonical
-            views = None if maps is None else maps.view
+            views = maps.view if maps is not None and self.led else None
             scene.placement = propose(placement, scene.surface.shared(), view, stage.hypotheses, views)
         else:
             if self.scores is None:
@@ -141,11 +154,11 @@ class Descent:
         self._priors.leave()
         self.attach()
 
-    def _begin(self, build: str) -> None:
-        """Puts away what has come of the build before, and starts with the next one."""
-        if self.progress.step:
+    def _begin(self, build: str, *, tried: bool) -> None:
+        """Puts away what has come of the build before, if one was being tried, and starts with the next one."""
+        if tried:
             self._put_away()
-            self._priors.leave(forget=True)
+        self._priors.leave(forget=True)
         self.scene.begin(build)
         with torch.no_grad():
             self.scene.rest_pose.zero_()
@@ -153,7 +166,7 @@ class Descent:
     def _put_away(self) -> None:
         assert self.scores is not None
         least = least_by_photo(self.scene.placement.photo, self.scores)
-        merit = least.mean() + self._regularizers(self.stage)[0]
+        merit = least.mean() + self._regularizers(self.stage.weights)[0]
         state = copy.deepcopy(self.scene.state())
         self.contenders.append({"loss": float(merit.detach()), "scores": self.scores, "scene": state})
 
@@ -165,6 +178,29 @@ class Descent:
         self.scores, self.contenders = chosen["scores"], []
         self._priors.leave(forget=True)
         self.attach()
+
+    def _do_without(self) -> None:
+        """Puts away what canonical maps have led to."""
+        state = copy.deepcopy(self.scene.state())
+        self.rival = {"loss": self._outline_loss(), "scores": self.scores, "scene": state}
+        self.led = False
+
+    def _decide(self, rival: dict[str, Any]) -> None:
+        """Goes on with what canonical maps have led to, unless doing without explains the outlines much better."""
+        self.rival, share = None, self._outline_loss() / rival["loss"]
+        self.verdict = f"the fit without canonical maps leaves {share:.0%} of the outlines' loss of the fit with them"
+        if share < _MUCH_BETTER:
+            self.verdict += ", and goes on"
+            return
+        self.verdict += f", not below {_MUCH_BETTER:.0%}; the one with them goes on"
+        self.scene.restore(rival["scene"])
+        self.scores, self.led = rival["scores"], True
+        self._priors.leave(forget=True)
+        self.attach()
+
+    def _outline_loss(self) -> float:
+        """At the last step."""
+        return self.progress.losses["pyramid"] + self.progress.losses["outside"]
 
     def attach(self) -> None:
         """Sets up what depends on the stage alone: mesh level, topology, optimiser."""
@@ -182,7 +218,7 @@ class Descent:
         if self._topology is None:
             self.attach()
         with torch.no_grad():
-            self.scores = self._losses(self.stage)[0]
+            self.scores = self._losses(self.stage, self._weights)[0]
         return self.scores
 
     def judge(self) -> Float[Tensor, " B"]:
@@ -245,9 +281,9 @@ class Descent:
         assert self.credit is not None
         if iteration % _PAINTING_INTERVAL == 0:
             scene, view = self.scene, self.observations.at(stage.size)
-            self._priors.renew(scene, view, self.credit, stage.weights, own_shape=self._own_shapes)
+            self._priors.renew(scene, view, self.credit, self._weights, own_shape=self._own_shapes)
         self.optimizer.zero_grad(set_to_none=True)
-        entries, shared, logged = self._losses(stage)
+        entries, shared, logged = self._losses(stage, self._weights)
         # The shared shape listens to the accounts by how well they explain their photo. The floor leaves every account
         # a gradient for its own camera and pose, whose scale Adam ignores.
         weight = self.credit.clamp_min(1e-3)
@@ -260,10 +296,14 @@ class Descent:
         self.scores = entries.detach()
         self.progress.losses = {"loss": float(total.detach()), **logged}
 
-    def _losses(self, stage: Stage) -> tuple[Tensor, Tensor, dict[str, float]]:
+    @property
+    def _weights(self) -> Weights:
+        weights = self.stage.weights
+        return weights if self.led else replace(weights, canonical=0, view=0)
+
+    def _losses(self, stage: Stage, weights: Weights) -> tuple[Tensor, Tensor, dict[str, float]]:
         """Loss of each entry, loss of what is shared, and means to log."""
-        scene, weights = self.scene, stage.weights
-        placement = scene.placement
+        scene, placement = self.scene, self.scene.placement
         view = self.observations.at(stage.size)
         photo = placement.photo
         mesh = scene.surface.shared()
@@ -288,7 +328,7 @@ class Descent:
         for term in self.terms:
             terms[term.name] = term.weight * term(sight)
         entries = torch.stack(list(terms.values())).sum(0)
-        shared, regularizers = self._regularizers(stage)
+        shared, regularizers = self._regularizers(weights)
         with torch.no_grad():
             logged = {name: float(value.mean()) for name, value in (terms | regularizers).items()}
             kept = survivors(placement, entries, 1)
@@ -297,9 +337,8 @@ class Descent:
             logged["iou"] = float(overlap.mean())
         return entries, shared, logged
 
-    def _regularizers(self, stage: Stage) -> tuple[Tensor, dict[str, Tensor]]:
+    def _regularizers(self, weights: Weights) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of what all photos share, and its terms."""
-        weights = stage.weights
         terms = {
             name: getattr(weights, name) * value
             for name, value in self.scene.surface.regularizers().items()
@@ -319,6 +358,8 @@ class Descent:
             "credit": self.credit,
             "paint": self.paint,
             "contenders": self.contenders,
+            "led": self.led,
+            "rival": self.rival,
             "priors": self._priors.state(),
         }
 
@@ -330,7 +371,7 @@ class Descent:
         assert self.optimizer is not None
         self.optimizer.load_state_dict(state["optimizer"])
         self.scores, self.credit, self.paint = state["scores"], state["credit"], state["paint"]
-        self.contenders = state["contenders"]
+        self.contenders, self.led, self.rival = state["contenders"], state["led"], state["rival"]
         self._priors.restore(state["priors"])
 
 
@@ -344,46 +385,3 @@ def united(parts: PartSurfaces) -> UnitedSurface:
         assert whole.mirror is not None
         photo_count = parts.instance_coefficients.shape[0]
         return UnitedSurface.begin(whole.mesh, parts.skeleton(), whole.mirror, photo_count)
-
-
-def parameter_groups(scene: Scene, free: frozenset[Free], rates: Rates) -> list[dict[str, Any]]:
-    """Adam's parameter groups of what is free; everything else gets no gradient."""
-    placement, surface = scene.placement, scene.surface
-    owned: dict[Free, list[tuple[torch.nn.Parameter, float]]] = {
-        "pose": [(placement.pose, rates.pose)],
-        "rest_pose": [(scene.rest_pose, rates.rest_pose)],
-        "deformation": [(surface.coefficients, rates.deformation)],
-        "instance": [(surface.instance_coefficients, rates.instance)],
-    }
-    if isinstance(placement, Placement):
-        owned["camera"] = [
-            (placement.azimuth, rates.angle),
-            (placement.elevation, rates.angle),
-            (placement.roll, rates.angle),
-            (placement.log_distance, rates.distance),
-            (placement.offset, rates.offset),
-        ]
-    if isinstance(placement, KnownPlacement):
-        # Known cameras stay; what is free is where the subject stands, and each body's own motion with its pose.
-        owned["camera"] = [
-            (placement.yaw, rates.angle),
-            (placement.tilt, rates.angle),
-            (placement.log_scale, rates.distance),
-            (placement.shift, rates.offset),
-        ]
-        owned["pose"] += [(placement.turn, rates.angle), (placement.step, rates.offset)]
-        if placement.still:
-            owned["pose"], owned["instance"] = [(placement.common_pose, rates.pose)], []
-    if isinstance(surface, PartSurfaces):
-        owned["length"] = [(surface.log_length, rates.length)]
-        owned["girth"] = [(surface.log_girth, rates.girth)]
-        owned["attachment"] = [(surface.shift, rates.attachment)]
-    for parameter in scene.parameters():
-        parameter.requires_grad_(False)
-    groups = []
-    for name in owned:
-        if name in free:
-            for parameter, rate in owned[name]:
-                parameter.requires_grad_(True)
-                groups.append({"params": [parameter], "lr": rate, "base": rate})
-    return groups

@@ -64,9 +64,8 @@ def fit(config: FitConfig) -> RunResult:
     start, reason = starting_template(config, observations, prior)
     origin = f"semantic prior: {prior.line}"
     if why := doubt(observations):
-        # The body plan is the last thing it errs in; views and places are left to outlines and colours.
-        observations.canonical, origin = None, f"{origin}; it {why} and chooses the body plan alone"
-    stages = schedule(config, start)
+        origin = f"{origin}; it {why}, so a fit without it is tried as well"
+    stages = schedule(config, start, contested=bool(why))
     scene = first_scene(start, observations)
     with open_run(config, prior.models) as run:
         write_masks(collection, estimated, run.masks)
@@ -106,12 +105,15 @@ def first_scene(start: Template, observations: Observations) -> Scene:
 
 def _descend(descent: Descent, run: RunFolder, progress: FitProgress, log: MetricsLog) -> None:
     best = float("inf")
-    shown: int | None = None
+    shown, verdict = None, descent.verdict
     for place in descent.steps():
         stage = descent.stages[place.stage]
         if shown != place.stage:
             progress.start(stage.name, place.iteration - 1)
             shown = place.stage
+        if descent.verdict != verdict:
+            verdict = descent.verdict
+            progress.say(verdict)
         log.log(place.step, stage.name, place.iteration, place.losses)
         progress.advance({name: place.losses[name] for name in ("loss", "iou")})
         if place.step % CHECKPOINT_INTERVAL == 0 or place.iteration == stage.iterations:

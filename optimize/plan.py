@@ -13,10 +13,10 @@ from .stage import Stage, full, quick, shortened
 from .starting_template import builds
 
 
-def schedule(config: FitConfig, start: Template) -> tuple[Stage, ...]:
-    """The stages that the options ask for, from that skeleton on, `effort` applied."""
+def schedule(config: FitConfig, start: Template, contested: bool = False) -> tuple[Stage, ...]:
+    """The stages that the options ask for, from that skeleton on, `effort` applied; see `quick` for `contested`."""
     check_supported(config)
-    stages = {"quick": quick, "full": full}[config.preset](builds(start))
+    stages = {"quick": quick, "full": full}[config.preset](builds(start), contested)
     return stages if config.effort == 1 else shortened(stages, config.effort)
 
 
@@ -42,6 +42,8 @@ def plan(config: FitConfig) -> list[str]:
     lines.append(f"semantic prior: {prior.line}")
     if not known:
         lines.append("stages below are those of a quadruped; other plans have fewer builds to try")
+    if prior.canonical is not None:
+        lines.append("where the canonical network is in doubt, a fit without its maps is tried as well")
     occupied = visible_names(config.out) and not (config.resume or config.overwrite)
     hint = ", which is not empty: add --resume or --overwrite" if occupied else ""
     lines.append(f"device {device}, seed {config.seed}, into {config.out}{hint}")

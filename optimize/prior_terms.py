@@ -73,7 +73,9 @@ class PriorTerms:
         if self._views is not None and weights.view > 0:
             azimuth_deg = scene.placement.camera().orbit().azimuth_deg
             terms["view"] = weights.view * view_loss(self._views, scene.placement.photo, azimuth_deg)
-        if self._pixels is not None and self._surface is not None and self._visible is not None:
+        if self._visible is not None and weights.semantic > 0:
+            assert self._pixels is not None
+            assert self._surface is not None
             semantic = semantic_loss(self._pixels, self._surface, self._visible, mesh, posed, scene.placement, view)
             terms["semantic"] = weights.semantic * semantic
         return terms

@@ -7,6 +7,7 @@ from typing import Literal
 
 Free = Literal["camera", "pose", "rest_pose", "length", "girth", "attachment", "deformation", "instance"]
 Proposal = Literal["keep", "circle", "rivals", "neighbours"]
+Lead = Literal["lead", "out", "best"]
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,9 @@ class Stage:
     build: str = ""
     """Build of the template that the stage belongs to. Where stages name several, each build goes through its own from
     the very beginning, and the one with the least loss goes on alone."""
+    maps: Lead = "lead"
+    """Whether canonical maps have a say where there are any; "best" goes on with whichever fit, with them or without,
+    explains the outlines."""
     level: int = 2
     """Icosphere level of the parts."""
     cutoff: tuple[float, float] = (0.0, 0.0)
@@ -113,17 +117,23 @@ _SHAPE = _BODY | _free("deformation")
 _OWN = _STANCE | _free("deformation", "instance")
 
 
-def quick(builds: tuple[str, ...] = ("standard",)) -> tuple[Stage, ...]:
-    """Preset quick: a CPU, minutes. `builds` of the template compete first."""
+def quick(builds: tuple[str, ...] = ("standard",), contested: bool = False) -> tuple[Stage, ...]:
+    """Preset quick: a CPU, minutes. `builds` of the template compete first.
+
+    Of a `contested` fit, all until the shape is known is done with canonical maps and then, from its beginning, without
+    them.
+    """
     # Where the shape is known, elevations no longer need to be held, and colours say more than their prior.
     known = Weights(elevation=1e-4, texture=0.5)
-    return (
+    start = (
         *(stage for build in builds for stage in _first(build)),
         Stage("body", 60, 64, _BODY, hypotheses=6, level=1),
         Stage("rivals", 80, 64, _BODY, propose="rivals", level=1),
         Stage("shape", 120, 64, _SHAPE, hypotheses=3, level=2, cutoff=(1.0, 4.0)),
         Stage("rivals again", 80, 64, _SHAPE, propose="rivals", level=2, cutoff=(4.0, 4.0)),
         Stage("detail", 80, 128, _SHAPE, level=2, cutoff=(4.0, 6.0), weights=known),
+    )
+    end = (
         Stage("neighbours", 60, 64, _STANCE, propose="neighbours", level=2, cutoff=(6.0, 6.0), weights=known),
         Stage("settled", 100, 128, _SHAPE, level=2, cutoff=(6.0, 6.0), weights=known),
         Stage(
@@ -136,6 +146,10 @@ def quick(builds: tuple[str, ...] = ("standard",)) -> tuple[Stage, ...]:
             rates=Rates(deformation=0.003, instance=0.003),
         ),
     )
+    if not contested:
+        return start + end
+    without = (replace(stage, name=f"{stage.name} without maps", maps="out") for stage in start)
+    return (*start, *without, *(replace(stage, maps="best") for stage in end))
 
 
 def _first(build: str) -> tuple[Stage, ...]:
@@ -148,12 +162,12 @@ def _first(build: str) -> tuple[Stage, ...]:
     )
 
 
-def full(builds: tuple[str, ...] = ("standard",)) -> tuple[Stage, ...]:
+def full(builds: tuple[str, ...] = ("standard",), contested: bool = False) -> tuple[Stage, ...]:
     """Preset full: the same way with more steps and larger pictures at its end."""
     sizes = {"settled": 192, "instance": 256}
     return tuple(
         replace(stage, iterations=2 * stage.iterations, size=sizes.get(stage.name, stage.size))
-        for stage in quick(builds)
+        for stage in quick(builds, contested)
     )
 
 

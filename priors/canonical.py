@@ -25,9 +25,9 @@ from torch.nn import functional
 from .canonical_network import STRIDE, CanonicalLayout, CanonicalNetwork, CanonicalOutput
 from .semantic import SemanticNetwork, load_semantic
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Of weight files."""
-SIZE = 160
+SIZE = 192
 """Side of the square pictures that the network looks at."""
 _AT_ONCE = 32
 _FEATURE_STRIDE = 16
@@ -159,20 +159,17 @@ class CanonicalPrior:
         return looks[0] if not mirror else _together(*looks)
 
     def _maps(self, out: CanonicalOutput) -> CanonicalMaps:
-        def finer(maps: Tensor) -> Tensor:
-            return functional.interpolate(maps, scale_factor=2, mode="bilinear")
-
         place = out.place.clone()
         place[:, 0] = place[:, 0].clamp_min(0)
+        descriptor = functional.interpolate(out.descriptor, out.part.shape[2:], mode="bilinear")
         return CanonicalMaps(
             foreground=out.foreground.sigmoid(),
             amodal=out.amodal.sigmoid(),
-            part=finer(out.part).softmax(1),
-            left=finer(out.left[:, None])[:, 0].sigmoid(),
-            # Between parts that touch in the picture and lie far apart on the body there is no middle.
-            place=functional.interpolate(place, scale_factor=2, mode="nearest").permute(0, 2, 3, 1),
-            spread=functional.interpolate(out.log_spread[:, None].exp(), scale_factor=2, mode="nearest")[:, 0],
-            descriptor=functional.normalize(finer(out.descriptor), dim=1),
+            part=out.part.softmax(1),
+            left=out.left.sigmoid(),
+            place=place.permute(0, 2, 3, 1),
+            spread=out.log_spread.exp(),
+            descriptor=functional.normalize(descriptor, dim=1),
             view=out.view.flatten(1).softmax(1).view_as(out.view),
             plan=out.plan.softmax(1),
             species=out.species.softmax(1),

@@ -2,8 +2,8 @@
 
 Residual stages at strides 4 to 32 (He et al., "Deep residual learning", CVPR 2016) see parts; two transformer layers
 (Vaswani et al., NeurIPS 2017) on the coarsest grid and one extra token agree on what is seen from where; a feature
-pyramid (Lin et al., CVPR 2017) carries both back to stride 8, a sub-pixel convolution (Shi et al., CVPR 2016) to stride
-4, and a last step with the stem's edges to stride 2. Convolutions are dense, since those train fast on a CPU.
+pyramid (Lin et al., CVPR 2017) carries both back to stride 8, sub-pixel convolutions (Shi et al., CVPR 2016) to strides
+4 and 2, where a last step adds what the stem's edges tell. Convolutions are dense, since those train fast on a CPU.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ class CanonicalLayout:
     token_layers: int = 2
     pyramid: int = 64
     fine: int = 48
-    """Channels of what is said at stride 4."""
+    """Channels at stride 4 of what comes down the pyramid."""
+    edge: int = 24
+    """Channels at stride 2."""
     descriptor: int = 16
     key_count: int = 512
     """Points of the reference body that have a descriptor of their own."""
@@ -50,18 +52,18 @@ class CanonicalLayout:
 class CanonicalOutput(NamedTuple):
     """What comes out for B pictures, before any meaning is given to it; logits where not said otherwise.
 
-    M, N are half the sides of the pictures, h, w a quarter.
+    h, w are half the sides of the pictures, p, q a quarter.
     """
 
-    foreground: Float[Tensor, "B M N"]
-    amodal: Float[Tensor, "B M N"]
+    foreground: Float[Tensor, "B h w"]
+    amodal: Float[Tensor, "B h w"]
     part: Float[Tensor, "B K h w"]
     left: Float[Tensor, "B h w"]
     place: Float[Tensor, "B 3 h w"]
     """On the reference body, with the distance from its plane of symmetry first."""
     log_spread: Float[Tensor, "B h w"]
     """Logarithm of the Laplace scale of `place`."""
-    descriptor: Float[Tensor, "B D h w"]
+    descriptor: Float[Tensor, "B D p q"]
     """Unit vectors."""
     view: Float[Tensor, "B A E"]
     plan: Float[Tensor, "B P"]
@@ -105,10 +107,13 @@ class CanonicalNetwork(nn.Module):
         self.unfold = nn.Sequential(_convolution(pyramid, 96), nn.Conv2d(96, 4 * fine, 1), nn.PixelShuffle(2))
         self.lateral = nn.Conv2d(widths[0], fine, 1)
         self.detail = nn.Sequential(_convolution(fine, fine), _Residual(fine, fine))
-        self.maps = nn.Conv2d(fine, layout.part_count + 5 + layout.descriptor, 1)
-        self.lift = nn.Conv2d(fine, 16, 1)
-        self.edge = nn.Sequential(_convolution(16 + layout.stem, 16), _Residual(16, 16))
-        self.masks = nn.Conv2d(16, 2, 1)
+        self.descriptor = nn.Conv2d(fine, layout.descriptor, 1)
+        self.maps = nn.Sequential(nn.Conv2d(fine, 4 * (layout.part_count + 5), 1), nn.PixelShuffle(2))
+        self.lift = nn.Conv2d(fine, layout.edge, 1)
+        self.edge = nn.Sequential(
+            _convolution(layout.edge + layout.stem, layout.edge), _Residual(layout.edge, layout.edge)
+        )
+        self.sharpened = nn.Conv2d(layout.edge, 2 + layout.part_count + 5, 1)
         self.keys = nn.Parameter(torch.randn(layout.key_count, layout.descriptor))
         views = layout.azimuth_count * layout.elevation_count
         self.about = nn.Linear(layout.token_width, views + layout.plan_count + layout.species_count)
@@ -145,10 +150,11 @@ class CanonicalNetwork(nn.Module):
             y = self.merges[k](y)
         y = self.detail(functional.relu(self.unfold(y) + self.lateral(levels[0])))
         layout = self.layout
-        sizes = (layout.part_count, 1, 3, 1, layout.descriptor)
-        part, left, place, log_spread, descriptor = self.maps(y).float().split(sizes, dim=1)
+        maps, descriptor = self.maps(y), self.descriptor(y).float()
         y = functional.interpolate(self.lift(y), scale_factor=2, mode="bilinear")
-        foreground, amodal = self.masks(self.edge(torch.cat([y, entrance], dim=1))).float().unbind(1)
+        masks, change = self.sharpened(self.edge(torch.cat([y, entrance], dim=1))).split((2, maps.shape[1]), dim=1)
+        foreground, amodal = masks.float().unbind(1)
+        part, left, place, log_spread = (maps + change).float().split((layout.part_count, 1, 3, 1), dim=1)
         views = layout.azimuth_count * layout.elevation_count
         view, plan, species = self.about(whole).float().split((views, layout.plan_count, layout.species_count), dim=1)
         return CanonicalOutput(

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional
 
@@ -47,21 +47,21 @@ class AugmentConfig:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """B square pictures of side S and what is to be said of them; q = S / 4."""
+    """B square pictures of side S and what is to be said of them; h = S / 2."""
 
     picture: Float[Tensor, "B 3 S S"]
     mask: Float[Tensor, "B S S"]
     """Given to the network; 0 where there is none."""
     given: Float[Tensor, " B"]
-    visible: Float[Tensor, "B S/2 S/2"]
-    amodal: Float[Tensor, "B S/2 S/2"]
-    inside: Float[Tensor, "B S/2 S/2"]
+    visible: Float[Tensor, "B h h"]
+    amodal: Float[Tensor, "B h h"]
+    inside: Float[Tensor, "B h h"]
     """1 where the photo is; beyond its frame nobody knows what the subject covers."""
-    part: Int[Tensor, "B q q"]
+    part: Int[Tensor, "B h h"]
     """`NONE` where the subject is not in view."""
-    left: Float[Tensor, "B q q"]
+    left: Float[Tensor, "B h h"]
     """1 on the left half, 0 on the right, 0.5 in the middle and beside the subject."""
-    place: Float[Tensor, "B 3 q q"]
+    place: Float[Tensor, "B 3 h h"]
     """On the reference body, the distance from its plane of symmetry first."""
     view: Float[Tensor, "B 2"]
     """Azimuth and elevation in degrees."""
@@ -74,32 +74,8 @@ def draw_batch(
     """Photos number `index` as a batch of `size` pixels; on the pool's device, drawn on the CPU by `generator`."""
     count, device = len(index), pool.photo.device
     index = index.to(device)
-
-    def uniform(low: float, high: float, *shape: int) -> Tensor:
-        return (low + (high - low) * torch.rand(count, *shape, generator=generator)).to(device)
-
-    def normal(deviation: float, *shape: int) -> Tensor:
-        return (deviation * torch.randn(count, *shape, generator=generator)).to(device)
-
-    mirrored = uniform(0, 1) < 0.5
-    zoom = uniform(math.log(config.zoom[0]), math.log(config.zoom[1])).exp()
-    turn = torch.deg2rad(normal(config.turn_deg))
-    shift = 2 * normal(config.shift, 2)
-    if config.closer_share > 0:
-        closer = uniform(0, 1) < config.closer_share
-        centre, extent = _boxes(pool.visible[index])
-        side = (extent * (1 + 2 * uniform(*config.closer_margin))).clamp_min(_LEAST_ZOOM)
-        zoom = torch.where(closer, side, zoom)
-        wander = normal(config.closer_shift, 2)
-        shift = torch.where(closer[:, None], centre + 2 * side[:, None] * wander, shift)
-    sign = torch.where(mirrored, -1.0, 1.0)
-    theta = torch.stack(
-        [
-            torch.stack([sign * zoom * turn.cos(), -zoom * turn.sin(), shift[:, 0]], dim=1),
-            torch.stack([sign * zoom * turn.sin(), zoom * turn.cos(), shift[:, 1]], dim=1),
-        ],
-        dim=1,
-    )
+    mirrored = (torch.rand(count, generator=generator) < 0.5).to(device)
+    theta = _cuts(pool.visible[index], mirrored, config, generator)
 
     def sampled(maps: Float[Tensor, "B C h w"], side: int, mode: str = "bilinear") -> Float[Tensor, "B C s s"]:
         # Larger photos are sampled twice as finely as needed, since what is shrunk would sparkle.
@@ -118,7 +94,7 @@ def draw_batch(
     hard = torch.cat([kinds, pool.place[index].permute(0, 3, 1, 2).float() / PLACE_STEPS, soft[:, :1]], dim=1)
     hard = sampled(hard, size // 2, "nearest")
     hard[:, 0] *= hard[:, -1] > 0.5
-    part, side, x, y, z, _ = _thinned(hard, generator).unbind(1)
+    part, side, x, y, z, _ = hard.unbind(1)
     known = part > 0
     side = side - 1
     left = torch.where(side == LEFT, 1.0, torch.where(side == RIGHT, 0.0, 0.5))
@@ -131,10 +107,11 @@ def draw_batch(
         picture = _repainted(picture, full, config.strength, generator)
         picture, free = _covered(picture, config.strength, generator)
         full = full * free
-        visible = visible * functional.avg_pool2d(free[:, None], 2)[:, 0]
-        known &= functional.avg_pool2d(free[:, None], 4)[:, 0] > 0.5
+        free = functional.avg_pool2d(free[:, None], 2)[:, 0]
+        visible = visible * free
+        known &= free > 0.5
         picture = _degraded(picture, config.strength, generator)
-    given = (uniform(0, 1) < config.mask_share).float()
+    given = (torch.rand(count, generator=generator) < config.mask_share).float().to(device)
     rough = torch.zeros_like(full)
     shown = given.nonzero()[:, 0]
     rough[shown] = _roughened(full[shown], generator)
@@ -153,6 +130,36 @@ def draw_batch(
     )
 
 
+def _cuts(
+    visible: UInt8[Tensor, "B h h"], mirrored: Bool[Tensor, " B"], config: AugmentConfig, generator: torch.Generator
+) -> Float[Tensor, "B 2 3"]:
+    """From positions in the pictures to be drawn to those in photos, both spanning [-1, 1]."""
+    count, device = len(visible), visible.device
+
+    def uniform(low: float, high: float) -> Float[Tensor, " B"]:
+        return (low + (high - low) * torch.rand(count, generator=generator)).to(device)
+
+    def normal(deviation: float, *shape: int) -> Tensor:
+        return (deviation * torch.randn(count, *shape, generator=generator)).to(device)
+
+    zoom = uniform(math.log(config.zoom[0]), math.log(config.zoom[1])).exp()
+    turn = torch.deg2rad(normal(config.turn_deg))
+    shift = 2 * normal(config.shift, 2)
+    if config.closer_share > 0:
+        closer = uniform(0, 1) < config.closer_share
+        centre, extent = _boxes(visible)
+        side = (extent * (1 + 2 * uniform(*config.closer_margin))).clamp_min(_LEAST_ZOOM)
+        zoom = torch.where(closer, side, zoom)
+        wander = normal(config.closer_shift, 2)
+        shift = torch.where(closer[:, None], centre + 2 * side[:, None] * wander, shift)
+    sign = torch.where(mirrored, -1.0, 1.0)
+    rows = (
+        torch.stack([sign * zoom * turn.cos(), -zoom * turn.sin(), shift[:, 0]], dim=1),
+        torch.stack([sign * zoom * turn.sin(), zoom * turn.cos(), shift[:, 1]], dim=1),
+    )
+    return torch.stack(rows, dim=1)
+
+
 def _boxes(visible: UInt8[Tensor, "B h h"]) -> tuple[Float[Tensor, "B 2"], Float[Tensor, " B"]]:
     """Middles (column, row) of tight boxes and halves of their longer sides, where photos span [-1, 1]."""
     seen, side = visible > 127, visible.shape[1]
@@ -162,14 +169,6 @@ def _boxes(visible: UInt8[Tensor, "B h h"]) -> tuple[Float[Tensor, "B 2"], Float
         ends.append(torch.stack([first, last], dim=1) * (2 / side) - 1)
     low, high = torch.stack(ends, dim=1).unbind(2)
     return (low + high) / 2, (high - low).amax(1) / 2
-
-
-def _thinned(labels: Float[Tensor, "B C h w"], generator: torch.Generator) -> Float[Tensor, "B C h/2 w/2"]:
-    """One of each four pixels, any that is labelled (channel 0): what is thin is not lost between the others."""
-    four = torch.stack([labels[..., row::2, column::2] for row in (0, 1) for column in (0, 1)])
-    chance = torch.rand(4, *four.shape[-2:], generator=generator).to(labels.device)
-    chosen = ((four[:, :, 0] > 0) + chance[:, None]).argmax(0)
-    return four.gather(0, chosen[None, :, None].expand(1, *four.shape[1:]))[0]
 
 
 def _some(

@@ -41,7 +41,8 @@ AZIMUTH_COUNT = 36
 ELEVATION_EDGES_DEG = (-30.0, -10.0, 10.0, 30.0, 50.0, 70.0, 90.0)
 _SAVE_MINUTES = 3.0
 _LOG_STEPS = 50
-_ENDS = ("stem", "whole", "keys", "maps", "masks", "about")
+_REPORT_PHOTOS = 400
+_ENDS = ("stem", "whole", "keys", "descriptor", "maps", "sharpened", "about")
 """Weights next to pictures and labels, by the beginning of their names."""
 
 
@@ -88,7 +89,7 @@ def pretrain_canonical(
         made = time.monotonic()
 
         def report(done: int) -> None:
-            if done % 1600 < stream.photo_count:
+            if done % _REPORT_PHOTOS < stream.photo_count:
                 print(f"{done} photos after {(time.monotonic() - made) / 60:.1f} min", flush=True)
 
         fill_pool(config.pool, stream, config.photos, report, first_seed=config.first_seed)

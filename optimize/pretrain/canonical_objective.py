@@ -94,9 +94,12 @@ class Objective:
         chosen = chance.topk(min(_KEY_PIXELS, chance.shape[1]), dim=1).indices
         counts = known.flatten(1).gather(1, chosen).float()
 
-        def picked(maps: Float[Tensor, "B C q q"]) -> Float[Tensor, "B n C"]:
+        def picked(maps: Float[Tensor, "B C h w"]) -> Float[Tensor, "B n C"]:
             flat = maps.flatten(2).transpose(1, 2)
-            return flat.gather(1, chosen[..., None].expand(-1, -1, flat.shape[2]))
+            # The same pixels in maps that are coarser, as descriptors are.
+            width, coarser = known.shape[2], known.shape[2] // maps.shape[3]
+            index = (chosen // width // coarser) * maps.shape[3] + chosen % width // coarser
+            return flat.gather(1, index[..., None].expand(-1, -1, flat.shape[2]))
 
         place, left = picked(batch.place), picked(batch.left[:, None])
         sign = torch.where(left[..., 0] < 0.5, -1.0, 1.0)
@@ -107,7 +110,7 @@ class Objective:
         return (loss * counts).sum() / counts.sum().clamp_min(1)
 
 
-def _part_weights(part: Int[Tensor, "B q q"], known: Tensor) -> Float[Tensor, "B q q"]:
+def _part_weights(part: Int[Tensor, "B h h"], known: Tensor) -> Float[Tensor, "B h h"]:
     """One over the root of how many pixels of the same picture show the same part; 0 beside the subject."""
     count = len(part)
     index = torch.where(known, part, 0).flatten(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +25,7 @@ _COLUMNS = {
     "part_accuracy": ("parts", "{:.3f}"),
     "side_accuracy": ("side", "{:.3f}"),
     "place_error": ("place", "{:.3f}"),
+    "calibration": ("doubt", "{:.2f}"),
     "azimuth_error_deg": ("azimuth", "{:.1f}°"),
     "azimuth_within_30": ("within 30°", "{:.0%}"),
     "keypoint_transfer": ("PCK@0.1", "{:.1%}"),
@@ -36,17 +38,16 @@ From a photo of an animal or a character to where on one reference body each pix
 things, kind of part, side, place with its doubt, a descriptor, the camera's azimuth and elevation, body plan, species.
 
 * Weights: `canonical.safetensors`, half precision, {parameters:.1f} million parameters, chart version {chart}.
-* Trained by `zoetrope pretrain canonical` on {taught}: {pictures:,} pictures drawn from
-  {photos:,} rendered photos of seeds below one million, with the augmentation of `optimize/pretrain/augment.py`.
+{training}
 * Licence: the package's.
 * Made for starting fits. It has seen no photograph of an animal: on those its word is worth less than the scores on
   renderings below say. It does not recognise people or breeds, and was not made to.
 
 Scores, on photos that nothing was trained on. Foreground IoU, the same refined along the photo's edges (GrabCut),
 share of visible pixels with the right kind of part and with the right side, median distance on the reference body (a
-trunk is 1 long), median error of the best guess of the azimuth and share within 30 degrees, keypoints carried from
-photo to photo through the maps alone (0.1 of the longest side of the tight box), and the same for keypoints copied by
-their place in the box.
+trunk is 1 long), the spread that is said of it over the error there is (below 1 is too sure), median error of the best
+guess of the azimuth and share within 30 degrees, keypoints carried from photo to photo through the maps alone (0.1 of
+the longest side of the tight box), and the same for keypoints copied by their place in the box.
 """
 
 
@@ -78,9 +79,7 @@ def write_card(
         _HEAD.format(
             parameters=sum(p.numel() for p in prior.network.parameters()) / 1e6,
             chart=prior.meaning.chart_version,
-            taught=_taught(prior.meaning.meshes),
-            pictures=pictures,
-            photos=photos,
+            training=_training(prior.meaning.meshes, pictures, photos),
         )
     ]
     for title, rows in tables.items():
@@ -100,10 +99,15 @@ def score_collection(prior: CanonicalPrior, folder: Path, with_masks: bool) -> C
     return score_canonical(prior, photos, load_truth(photos, folder), labels, with_masks)
 
 
-def _taught(meshes: Sequence[str]) -> str:
-    if not meshes:
-        return "nothing but the package's own zoo"
-    return f"the package's own zoo, and outlines and views of the rigged meshes {', '.join(meshes)}"
+def _training(meshes: Sequence[str], pictures: int, photos: int) -> str:
+    taught = "nothing but the package's own zoo"
+    if meshes:
+        taught = f"the package's own zoo, and outlines and views of the rigged meshes {', '.join(meshes)}"
+    line = (
+        f"* Trained by `zoetrope pretrain canonical` on {taught}: {pictures:,} pictures drawn from {photos:,} rendered "
+        "photos of seeds below one million, with the augmentation of `optimize/pretrain/augment.py`."
+    )
+    return textwrap.fill(line, 120, subsequent_indent="  ", break_long_words=False)
 
 
 def _mean(scores: Sequence[CanonicalScore]) -> CanonicalScore:

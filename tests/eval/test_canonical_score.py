@@ -110,6 +110,10 @@ def test_each_mistake_shows_in_its_own_column(shown: Shown, true_maps: Canonical
     assert turned.azimuth_within_30 == 0
     moved = shown.score(Knowing(replace(true_maps, place=true_maps.place + torch.tensor([0.3, 0.0, 0.4]))))
     assert moved.place_error == pytest.approx(0.5, abs=0.02)
+    # Errors of .3, 0 and .4 are .7 / 3 in the mean.
+    doubtful = replace(true_maps, place=true_maps.place + torch.tensor([0.3, 0.0, 0.4]))
+    doubtful = replace(doubtful, spread=torch.full_like(true_maps.spread, 0.35 / 3))
+    assert shown.score(Knowing(doubtful)).calibration == pytest.approx(0.5, abs=0.02)
     blurred = shown.score(Knowing(replace(true_maps, part=true_maps.part.roll(1, 1))))
     assert blurred.part_accuracy == 0
 

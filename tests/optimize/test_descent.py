@@ -9,8 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from zoetrope.optimize.checkpoint import Place, load_checkpoint, save_checkpoint
-from zoetrope.optimize.descent import Descent, parameter_groups
+from zoetrope.optimize.descent import Descent
 from zoetrope.optimize.observe import Observations
+from zoetrope.optimize.parameter_groups import parameter_groups
 from zoetrope.optimize.stage import Rates, Stage, Weights
 from zoetrope.optimize.term import Sight
 from zoetrope.representations.camera import OrbitCamera

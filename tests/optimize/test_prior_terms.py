@@ -30,6 +30,11 @@ STAGES = (
     Stage("body", 2, 32, BODY, level=1),
     Stage("shape", 2, 32, BODY | {"deformation"}, level=2, cutoff=(1.0, 4.0)),
 )
+CONTEST = (
+    *STAGES[:4],
+    *(replace(stage, name=f"{stage.name} without maps", maps="out") for stage in STAGES[:4]),
+    replace(STAGES[4], maps="best"),
+)
 
 
 def _load_oracle() -> Any:
@@ -59,25 +64,57 @@ def _begun(observations: Observations, stages: tuple[Stage, ...] = STAGES) -> De
     return Descent(first_scene(template("quadruped"), observations), observations, stages)
 
 
-def test_any_step_goes_on_to_the_bit(observations: Observations, tmp_path: Path) -> None:
-    whole, losses = _begun(observations), []
+@pytest.mark.parametrize("stages", [STAGES, CONTEST], ids=["led", "contested"])
+def test_any_step_goes_on_to_the_bit(observations: Observations, stages: tuple[Stage, ...], tmp_path: Path) -> None:
+    whole, losses = _begun(observations, stages), []
     for place in whole.steps():
         losses.append(dict(place.losses))
         save_checkpoint(
             tmp_path, whole.state(), Place(whole.stage.name, place.iteration, place.step), name=str(place.step)
         )
-    assert all("canonical" in step and step["canonical"] > 0 for step in losses)
+    led = losses if stages is STAGES else losses[:9]
+    assert all("canonical" in step and step["canonical"] > 0 for step in led)
     assert all("semantic" in step for step in losses)
     for step in (2, 4, 6, 8, 10):
         checkpoint = load_checkpoint(tmp_path, name=str(step))
         assert checkpoint is not None
-        again = _begun(observations)
+        again = _begun(observations, stages)
         again.restore(checkpoint.state)
         assert [dict(place.losses) for place in again.steps()] == losses[step:], f"differs when resumed after {step}"
         for (name, ours), theirs in zip(
             whole.scene.state_dict().items(), again.scene.state_dict().values(), strict=True
         ):
             assert torch.equal(ours, theirs), f"{name} differs when resumed after step {step}"
+
+
+@pytest.mark.parametrize(("share", "words"), [(0.59, "59% of the outlines' loss"), (0.61, "61% of the outlines' loss")])
+def test_maps_are_given_up_only_for_much_better_outlines(
+    observations: Observations, share: float, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    descent, given_up = _begun(observations, CONTEST), share < 0.6
+    monkeypatch.setattr(descent, "_outline_loss", lambda: 1.0 if descent.led else share)
+    said, ends = [], {}
+    for place in descent.steps():
+        said.append({"canonical", "view"} & set(place.losses))
+        if place.step in (9, 18):
+            ends[place.step] = descent.scene.rest_pose.detach().clone()
+        if place.step == 19:
+            # What goes on is what came of the one that was chosen.
+            moved = {step: float((descent.scene.rest_pose.detach() - end).abs().max()) for step, end in ends.items()}
+            assert min(moved, key=lambda step: moved[step]) == (18 if given_up else 9)
+    both: set[str] = {"canonical", "view"}
+    assert said == [both] * 9 + [set()] * 9 + [set() if given_up else both] * 2
+    assert words in descent.verdict
+    assert descent.verdict.endswith("and goes on" if given_up else "the one with them goes on")
+    assert descent.rival is None
+
+
+def test_without_maps_a_fit_is_what_it_would_be_alone(observations: Observations, good_photos: Path) -> None:
+    bare = Observations(load_collection(good_photos))
+    bare.features = observations.features
+    alone = [dict(place.losses) for place in _begun(bare, STAGES[:4]).steps()]
+    contested = [dict(place.losses) for place in _begun(observations, CONTEST).steps()]
+    assert contested[9:18] == alone
 
 
 def test_priors_of_no_weight_change_no_bit(observations: Observations, good_photos: Path) -> None:
@@ -102,7 +139,7 @@ def test_views_start_where_the_maps_say(observations: Observations, good_photos:
 def test_a_fit_takes_maps_for_its_crops(good_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fitting, "write_outputs", lambda *_: {})
     monkeypatch.setattr(fitting, "score_run", lambda *_: {})
-    monkeypatch.setattr(fitting, "schedule", lambda config, start: schedule(config, start)[:2])
+    monkeypatch.setattr(fitting, "schedule", lambda *options, **more: schedule(*options, **more)[:2])
     flaws = oracle.Flaws(noise=0.05, flipped_photos=0.25, garbage=0.15, mirrored_view=0.4)
     config = FitConfig(photos=good_photos, out=tmp_path / "out", effort=0.02, device="cpu", template="quadruped")
     maps = oracle.Oracle(good_photos, flaws, size=48)

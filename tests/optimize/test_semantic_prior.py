@@ -39,7 +39,7 @@ def test_the_embedded_network_is_what_auto_means_on_a_cpu(good_photos: Path) -> 
     assert float((inside & said).sum() / (inside | said).sum()) > 0.8
 
 
-def test_a_network_that_does_not_know_the_subject_is_doubted(good_photos: Path) -> None:
+def test_a_network_that_is_not_sure_of_the_subject_is_doubted(good_photos: Path) -> None:
     observations = Observations(load_collection(good_photos))
     assert doubt(observations) == ""
     maps = load_semantic_prior(_config(good_photos), CPU).canonical_maps(observations)
@@ -48,9 +48,9 @@ def test_a_network_that_does_not_know_the_subject_is_doubted(good_photos: Path) 
     sure = torch.zeros_like(maps.part)
     sure[:, 3] = 1
     for part, words in (
-        (flat, "does not know this subject"),
+        (flat, "is not sure of this subject"),
         (sure, ""),
-        (0.44 * sure, "odds of 44.0%, at least 47.5%"),
+        (0.44 * sure, "odds of 44%, at least 60%"),
     ):
         observations.canonical = replace(maps, part=part)
         assert words in doubt(observations)

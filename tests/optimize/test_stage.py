@@ -2,11 +2,14 @@
 
 import dataclasses
 import itertools
+from collections.abc import Callable
 from typing import get_args
 
 import pytest
 
-from zoetrope.optimize.stage import Free, Stage, full, quick, shortened
+from zoetrope.optimize.stage import Free, Lead, Stage, full, quick, shortened
+
+ORDER = get_args(Lead)
 
 
 @pytest.fixture(params=[quick, full], ids=["quick", "full"])
@@ -43,6 +46,22 @@ def test_bands_open_without_a_jump(stages: tuple[Stage, ...]) -> None:
     shaped = [stage for stage in stages if "deformation" in stage.free and not stage.united]
     for before, after in itertools.pairwise(shaped):
         assert after.cutoff[0] == before.cutoff[1]
+
+
+@pytest.mark.parametrize("schedule", [quick, full])
+def test_a_contested_fit_is_begun_twice(schedule: Callable[..., tuple[Stage, ...]]) -> None:
+    builds = ("standard", "compact")
+    plain, contested = schedule(builds), schedule(builds, contested=True)
+
+    def of(maps: str) -> list[Stage]:
+        return [dataclasses.replace(stage, maps="lead", name="") for stage in contested if stage.maps == maps]
+
+    nameless = [dataclasses.replace(stage, name="") for stage in plain]
+    assert of("lead") == of("out")
+    assert of("lead") + of("best") == nameless
+    assert [stage.maps for stage in contested] == sorted((stage.maps for stage in contested), key=ORDER.index)
+    assert contested[len(of("lead"))].propose == "circle", "all round once more"
+    assert len({stage.name for stage in contested}) == len(contested)
 
 
 @pytest.mark.parametrize("factor", [1e-6, 0.1, 2.5])

@@ -11,9 +11,10 @@ import torch
 
 from zoetrope.optimize.appearance import Sample
 from zoetrope.optimize.checkpoint import Place, load_checkpoint, save_checkpoint
-from zoetrope.optimize.descent import Descent, parameter_groups
+from zoetrope.optimize.descent import Descent
 from zoetrope.optimize.known_start import first_placement
 from zoetrope.optimize.observe import Observations
+from zoetrope.optimize.parameter_groups import parameter_groups
 from zoetrope.optimize.stage import Free, Rates, Stage
 from zoetrope.optimize.world_hypothesis import (
     best_worlds,

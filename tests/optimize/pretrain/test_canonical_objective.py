@@ -89,6 +89,15 @@ def test_only_what_is_in_view_counts(batch: Batch, objective: Objective) -> None
     assert terms(objective, odd, keys, batch) == terms(objective, out, keys, batch)
 
 
+def test_a_pixel_is_compared_by_the_descriptor_of_the_cell_that_it_lies_in(batch: Batch, objective: Objective) -> None:
+    out, keys = truth(batch, objective)
+    best = terms(objective, out, keys, batch)["descriptor"]
+    coarser = out.descriptor[:, :, ::2, ::2]
+    near = terms(objective, out._replace(descriptor=coarser), keys, batch)["descriptor"]
+    far = terms(objective, out._replace(descriptor=coarser.roll(4, 3)), keys, batch)["descriptor"]
+    assert best < near < best + 0.5 * (far - best)
+
+
 def test_doubt_pays_where_the_place_is_wrong(batch: Batch, objective: Objective) -> None:
     out, keys = truth(batch, objective)
     wrong = out._replace(place=out.place + 0.2)
