@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from .canonical_network import STRIDE, CanonicalLayout, CanonicalNetwork, CanonicalOutput
+from .canonical_network import STRIDE, CanonicalLayout, CanonicalNetwork, CanonicalOutput, folded
 from .semantic import SemanticNetwork, load_semantic
 
 FORMAT_VERSION = 2
@@ -84,10 +85,14 @@ class CanonicalPrior:
     def __init__(
         self, network: CanonicalNetwork, meaning: CanonicalMeaning, backbone: SemanticNetwork | None = None
     ) -> None:
-        # Channels last: convolutions on a CPU take three quarters of the time.
-        self.network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        self.network = network.eval().requires_grad_(False)
         self.meaning = meaning
         self.backbone = backbone
+
+    @cached_property
+    def _eye(self) -> CanonicalNetwork:
+        """The network as it was when it first looked, in its fastest form."""
+        return folded(self.network)
 
     @classmethod
     def load(
@@ -152,10 +157,10 @@ class CanonicalPrior:
             enlarged = masks[:, None].to(seen)
             mask = functional.interpolate(enlarged, shape, mode="bilinear", antialias=True)[:, 0]
         seen = seen.contiguous(memory_format=torch.channels_last)
-        looks = [self._maps(self.network(seen, mask, given, backbone_features(self.backbone, seen)))]
+        looks = [self._maps(self._eye(seen, mask, given, backbone_features(self.backbone, seen)))]
         if mirror:
             seen, mask = seen.flip(3), mask.flip(2)
-            looks.append(_mirrored(self._maps(self.network(seen, mask, given, backbone_features(self.backbone, seen)))))
+            looks.append(_mirrored(self._maps(self._eye(seen, mask, given, backbone_features(self.backbone, seen)))))
         return looks[0] if not mirror else _together(*looks)
 
     def _maps(self, out: CanonicalOutput) -> CanonicalMaps:

@@ -8,6 +8,7 @@ pyramid (Lin et al., CVPR 2017) carries both back to stride 8, sub-pixel convolu
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,6 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 STRIDE = 32
 """Sides of pictures are multiples of this."""
@@ -180,6 +182,19 @@ class CanonicalNetwork(nn.Module):
             tokens = layer(tokens)
         tokens = self.settled(tokens)
         return tokens[:, 0], tokens[:, 1:].transpose(1, 2).unflatten(2, (height, width))
+
+
+def folded(network: CanonicalNetwork) -> CanonicalNetwork:
+    """A copy that is not to be trained: its norms are taken into the convolutions before them, which saves a tenth."""
+    copied = copy.deepcopy(network).eval()
+    for module in copied.modules():
+        if not isinstance(module, nn.Sequential):
+            continue
+        for k in range(len(module) - 1):
+            first, second = module[k], module[k + 1]
+            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                module[k], module[k + 1] = fuse_conv_bn_eval(first, second), nn.Identity()
+    return copied.requires_grad_(False).to(memory_format=torch.channels_last)
 
 
 class _Residual(nn.Module):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from zoetrope.priors.canonical import CanonicalMeaning, CanonicalPrior, backbone_features, save_canonical
-from zoetrope.priors.canonical_network import CanonicalLayout, CanonicalNetwork
+from zoetrope.priors.canonical_network import CanonicalLayout, CanonicalNetwork, folded
 from zoetrope.priors.semantic import load_semantic
 
 MEANING = CanonicalMeaning(
@@ -85,6 +85,16 @@ def test_masks_count_where_they_are_given(prior: CanonicalPrior, pictures: torch
 def test_photos_do_not_depend_on_their_company(prior: CanonicalPrior, pictures: torch.Tensor) -> None:
     many = pictures.repeat(14, 1, 1, 1)
     torch.testing.assert_close(prior(many, size=64).place[-3:], prior(pictures, size=64).place, atol=1e-5, rtol=0)
+
+
+def test_a_folded_network_says_the_same() -> None:
+    whole = network(5)
+    quick = folded(whole)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in quick.modules())
+    assert any(isinstance(module, torch.nn.BatchNorm2d) for module in whole.modules()), "the original can still learn"
+    seen = torch.rand(2, 3, 64, 64), torch.rand(2, 64, 64), torch.ones(2)
+    for one, other in zip(whole(*seen), quick(*seen), strict=True):
+        torch.testing.assert_close(other, one, atol=2e-4, rtol=1e-4)
 
 
 def test_what_cannot_be_looked_at(prior: CanonicalPrior) -> None:
