@@ -1,7 +1,7 @@
 """How good a fit is, one protocol per file; `run_score` takes all of them, `report` and `compare` say what came out.
 
 In the photos: `silhouette`, `boundary`, `keypoint_transfer`, `side_flip`, `novel_view`. In pictures of the textured
-subject (`redraw`, `picture_score`): `image_quality`, and where their networks are at hand `lpips`, `fid`,
-`feature_distance`, `clip_similarity`. Against true shapes, cameras and rigs: `chamfer`,
-`normal_consistency`, `volume_iou`, `animodel`, `camera_error`, `pose_error`. Alone: `thickness`.
+subject (`redraw`, `novel_picture`, `picture_score`): `image_quality`, and where their networks are at hand `lpips`,
+`fid`, `feature_distance`, `clip_similarity`. Against true shapes, cameras and rigs: `chamfer`, `normal_consistency`,
+`volume_iou`, `animodel`, `camera_error`, `pose_error`. Alone: `thickness`.
 """

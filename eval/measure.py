@@ -46,6 +46,8 @@ MEASURES = (
     Measure("boundary_f", "boundary F", "percent", "higher", "boundary_f"),
     Measure("amodal_iou", "amodal IoU", "percent", "higher", "amodal_iou"),
     Measure("novel_view_iou", "IoU from between the photos", "percent", "higher"),
+    Measure("novel_psnr_db", "held-out views, PSNR", "decibels", "higher"),
+    Measure("novel_ssim", "held-out views, SSIM", "ratio", "higher"),
     Measure("psnr_db", "photos drawn again, PSNR", "decibels", "higher", "psnr_db"),
     Measure("ssim", "photos drawn again, SSIM", "ratio", "higher", "ssim"),
     Measure("lpips", "photos drawn again, LPIPS (alex)", "ratio", "lower", "lpips"),

@@ -4,7 +4,7 @@ Photos are put in order of their true azimuth. For each two neighbours whose gap
 enough to be in between, a camera stands half-way on the orbit, and the fitted and the true posed mesh of either photo
 are drawn from there. A fit that only repeats its photos' outlines loses here, the more the wider the gap.
 
-The predicted world is laid onto the true one by one similarity for the whole collection (`alignment.py`). The camera
+The predicted world is laid onto the true one by one similarity for the whole collection (`true_world.py`). The camera
 looks at the middle of the true mesh and frames it, so that the score does not depend on how photos were cropped.
 """
 
@@ -20,11 +20,10 @@ from jaxtyping import Bool, Float
 from ..representations.camera import Intrinsics, OrbitCamera, project
 from ..representations.rendering.fragment import rasterize
 from ..scenes.error import InputError
-from ..scenes.nerfstudio import CameraFrame, read_transforms, scan_transforms
-from .alignment import Mesh, Similarity, align_meshes, world_rotation
-from .prediction import read_mesh_array, read_meshes
+from ..scenes.nerfstudio import CameraFrame
+from .alignment import Mesh, Similarity
 from .silhouette import mask_iou
-from .truth import true_transforms
+from .true_world import load_true_world
 
 _FILL = 0.7
 """Share of the picture's side that the true mesh's bounding sphere takes up."""
@@ -73,30 +72,22 @@ def novel_view_iou(
     cameras. A photo that the run lacks a usable mesh or camera for scores 0.
     """
     run, collection = Path(run), Path(collection)
-    true_cameras = _truth_cameras(collection)
-    true = _meshes(collection / "truth", true_cameras)
+    world = load_true_world(run, collection)
+    true = world.true
     if len(true) < 2:
         raise InputError(f"{collection / 'truth'} has {len(true)} posed meshes STEM.ply with a camera; 2 are needed")
-    stands = {stem: _Stand.of(true_cameras[stem], true[stem][0]) for stem in true}
+    stands = {stem: _Stand.of(world.cameras[stem], true[stem][0]) for stem in true}
     plan = _between(stands, gap_deg)
     if not plan:
         low, high = gap_deg
         raise InputError(f"{collection} has no neighbouring photos {low:g} to {high:g} degrees apart; widen gap_deg")
-    cameras, _ = scan_transforms(run / "transforms.json")
-    predicted, _ = read_meshes(run / "posed", cameras.keys() & true.keys())
-    similarity = None
-    if predicted:
-        rotation = world_rotation({stem: cameras[stem] for stem in predicted}, true_cameras)
-        similarity = align_meshes(list(predicted.values()), [true[stem] for stem in predicted], rotation)
     views = []
     for stem, neighbour, stand, gap in plan:
-        iou = 0.0
-        if similarity is not None and stem in predicted:
-            vertices, faces = predicted[stem]
-            found = _silhouette((similarity.apply(vertices), faces), stand, size)
-            iou = float(mask_iou(found, _silhouette(true[stem], stand, size)))
+        iou, mesh = 0.0, world.laid(stem)
+        if mesh is not None:
+            iou = float(mask_iou(_silhouette(mesh, stand, size), _silhouette(true[stem], stand, size)))
         views.append(NovelView(stem, neighbour, stand.azimuth_deg % 360, stand.elevation_deg, gap, iou))
-    return NovelViewScore(float(np.mean([view.iou for view in views])), tuple(views), similarity)
+    return NovelViewScore(float(np.mean([view.iou for view in views])), tuple(views), world.similarity)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,19 +141,3 @@ def _silhouette(mesh: Mesh, stand: _Stand, size: int) -> Bool[np.ndarray, "{size
     lens = Intrinsics(focal * one, focal * one, size / 2 * one, size / 2 * one, size, size)
     clip = project(torch.from_numpy(vertices - stand.centre)[None], camera, lens)
     return (rasterize(clip, torch.from_numpy(faces), (size, size)).face[0] >= 0).numpy()
-
-
-def _truth_cameras(collection: Path) -> dict[str, CameraFrame]:
-    path = true_transforms(collection)
-    if path is None:
-        raise InputError(
-            f"{collection} has no truth/transforms.json; novel views are scored against a known truth only"
-        )
-    return {camera.stem: camera for camera in read_transforms(path)}
-
-
-def _meshes(folder: Path, cameras: dict[str, CameraFrame]) -> dict[str, Mesh]:
-    """Posed meshes of the photos that have a camera, by stem, sorted."""
-    return {
-        stem: read_mesh_array(folder / f"{stem}.ply") for stem in sorted(cameras) if (folder / f"{stem}.ply").is_file()
-    }

@@ -29,7 +29,8 @@ class Thorough:
     """Which of the slower scores are taken, where the truth allows."""
 
     shape: bool = True
-    """Chamfer, F-score, normals and volume after alignment, and views from between the photos: a second a photo."""
+    """Chamfer, F-score, normals and volume after alignment, views from between the photos and from held-out cameras: a
+    second a photo."""
     animodel: bool = False
     """Chamfer by Animodel's protocol: several seconds a photo."""
 

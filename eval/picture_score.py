@@ -23,7 +23,8 @@ from .feature_distance import FeatureNetwork, feature_distance, frechet_feature_
 from .fid import Fid, load_fid
 from .image_quality import psnr, ssim
 from .lpips import Lpips, load_lpips
-from .redraw import Redrawn, load_textured
+from .redraw import Redrawn
+from .textured import load_textured
 
 _HIGHEST_PSNR_DB = 60.0
 _SET_SIZE = 299

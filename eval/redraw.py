@@ -19,22 +19,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from ..representations.camera import RigidCamera
-from ..representations.rendering.topology import Topology
 from ..scenes.collection import Collection
 from ..scenes.error import InputError
-from ..scenes.gltf_file import GltfFile
-from ..scenes.gltf_material import read_materials
 from ..scenes.nerfstudio import CameraFrame
 from ..scenes.photo import SUBJECT_LEVEL, Photo
-from ..scenes.studio import Studio, photograph, srgb_from_linear
-from ..scenes.subject import Subject, load_subject
+from ..scenes.studio import Studio, photograph
 from .alignment import Mesh
 from .prediction import Prediction
+from .textured import Wardrobe
 from .visibility import View, in_camera, lens
 
 _LONGEST_SIDE = 512
@@ -44,10 +41,17 @@ _FLAT = Studio(background=(1.0, 1.0, 1.0), ambient=1.0, key=0.0)
 
 @dataclass(frozen=True, eq=False)
 class Redrawn:
-    """A fit and its photo, pixel by pixel; sRGB-encoded, in [0, 1], on white."""
+    """A fit and its photo, or what else it should look like, pixel by pixel; sRGB-encoded, in [0, 1], on white."""
 
     drawn: Float[Tensor, "H W 3"]
     photo: Float[Tensor, "H W 3"]
+
+    @staticmethod
+    def framed(drawn: Float[Tensor, "H W 3"], photo: Float[Tensor, "H W 3"]) -> Redrawn:
+        """Both with white added at the right and below where a side is shorter than 32 pixels."""
+        height, width, _ = drawn.shape
+        grown = (0, 0, 0, max(0, _SHORTEST_SIDE - width), 0, max(0, _SHORTEST_SIDE - height))
+        return Redrawn(pad(drawn, grown, value=1.0), pad(photo, grown, value=1.0))
 
     def square(self, size: int) -> Redrawn:
         """Both with white added to a square round their middle, scaled to `size` pixels."""
@@ -63,10 +67,9 @@ def redraw_run(
     A run without its exact subject or without texture gives no pictures at all.
     """
     try:
-        subject = load_textured(run)
+        wardrobe = Wardrobe.of(run)
     except InputError as fault:
         return {}, [f"pictures of the textured subject: {fault}"]
-    topology = Topology.of(subject.mesh.faces)
     redrawn, faults = {}, []
     for photo in photos.photos:
         if photo.mask is None:
@@ -74,44 +77,30 @@ def redraw_run(
         seen, drawing = views.get(photo.stem), None
         if seen is not None:
             try:
-                drawing = _Drawing.of(run, photo.stem, subject, topology, found)
+                mesh = found.meshes[photo.stem]
+                drawing = _Drawing(wardrobe, mesh, found.cameras[photo.stem], wardrobe.texture(photo.stem, mesh))
             except InputError as fault:
                 faults.append(f"the picture of {photo.stem}: {fault}")
         redrawn[photo.stem] = _redraw(photo, photo.mask, seen, drawing)
     return redrawn, faults
 
 
-def load_textured(run: Path) -> Subject:
-    """The run's exact subject. Raises InputError where the run has none or it has no texture."""
-    path = run / "checkpoints" / "subject.safetensors"
-    subject = load_subject(path)
-    if subject.texture is None or subject.mesh.uv is None:
-        raise InputError(f"{path} has no texture; run the fit again")
-    return subject
+def box_of(shown: Bool[np.ndarray, "H W"]) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of where `shown` is true, in pixels' edges. Raises ValueError where it is nowhere."""
+    columns, rows = np.flatnonzero(shown.any(axis=0)), np.flatnonzero(shown.any(axis=1))
+    if not len(columns):
+        raise ValueError("nothing is shown, so there is no box round it")
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 @dataclass(frozen=True, eq=False)
 class _Drawing:
     """What is drawn of one photo."""
 
-    subject: Subject
+    wardrobe: Wardrobe
     mesh: Mesh
     camera: CameraFrame
     texture: Float[Tensor, "H W 3"]
-    topology: Topology
-    """Of the subject's mesh."""
-
-    @staticmethod
-    def of(run: Path, stem: str, subject: Subject, topology: Topology, found: Prediction) -> _Drawing:
-        vertices, faces = found.meshes[stem]
-        if len(vertices) != len(subject.mesh.vertices) or not np.array_equal(faces, subject.mesh.faces.numpy()):
-            raise InputError(f"posed/{stem}.ply has other triangles than the run's subject; run the fit again")
-        path = run / "instances" / f"{stem}.glb"
-        picture = read_materials(GltfFile(path))[0].picture
-        if picture is None:
-            raise InputError(f"{path} has no texture; run the fit again")
-        texture = srgb_from_linear(picture.pixels[..., :3])
-        return _Drawing(subject, (vertices, faces), found.cameras[stem], texture, topology)
 
     def draw(self, box: tuple[int, int, int, int], height: int, width: int) -> Float[Tensor, "H W 3"]:
         """The picture of a box (left, top, right, bottom) of the camera's own picture."""
@@ -121,12 +110,12 @@ class _Drawing:
         cut = cut.resized(width, height)
         return photograph(
             torch.from_numpy(in_camera(self.mesh[0], cut)).float()[None],
-            self.subject.mesh,
+            self.wardrobe.subject.mesh,
             RigidCamera(torch.eye(3)[None], torch.zeros(1, 3)),
             lens(cut, torch.float32),
             self.texture,
             _FLAT,
-            self.topology,
+            self.wardrobe.topology,
         ).color[0]
 
 
@@ -134,8 +123,7 @@ def _redraw(photo: Photo, mask: np.ndarray, seen: View | None, drawing: _Drawing
     shown = mask >= SUBJECT_LEVEL
     if drawing is not None and seen is not None:
         shown = shown | seen.silhouette
-    columns, rows = np.flatnonzero(shown.any(axis=0)), np.flatnonzero(shown.any(axis=1))
-    left, top, right, bottom = box = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    left, top, right, bottom = box = box_of(shown)
     scale = min(1.0, _LONGEST_SIDE / max(right - left, bottom - top))
     width, height = (max(1, round(scale * side)) for side in (right - left, bottom - top))
     share = torch.from_numpy(mask[top:bottom, left:right].astype(np.float32) / 255)[..., None]
@@ -143,8 +131,7 @@ def _redraw(photo: Photo, mask: np.ndarray, seen: View | None, drawing: _Drawing
     cut = (pixels * share + (1 - share)).permute(2, 0, 1)[None]
     true = interpolate(cut, (height, width), mode="bilinear", antialias=True)[0].permute(1, 2, 0).clamp(0, 1)
     drawn = torch.ones_like(true) if drawing is None else drawing.draw(box, height, width)
-    grown = (0, 0, 0, max(0, _SHORTEST_SIDE - width), 0, max(0, _SHORTEST_SIDE - height))
-    return Redrawn(pad(drawn, grown, value=1.0), pad(true, grown, value=1.0))
+    return Redrawn.framed(drawn, true)
 
 
 def _square(picture: Tensor, size: int) -> Tensor:

@@ -25,6 +25,7 @@ from .camera_error import CameraScore, camera_errors
 from .keypoint_picture import write_keypoint_picture
 from .keypoint_transfer import Normaliser, TransferPhoto, TransferScore, score_transfers, transfer_keypoints
 from .measure import MEASURES
+from .novel_picture import has_held_out_views, novel_picture_scores
 from .novel_view import novel_view_iou
 from .photo_score import Thorough, score_photo
 from .picture_score import Judges, score_pairs, score_sets, score_subject
@@ -54,6 +55,7 @@ def score_run(
     thorough: which of the slower scores are taken; None: the shape scores, but not Animodel's.
     judges: networks that look at the run's pictures; None: no network does.
 
+    `novel_pictures` has the held-out views one by one, `novel_gain` the gain of each colour channel in all of them.
     `thickness` is None where the rest mesh is not closed and turned outward, as it has no inside then. Where there are
     keypoints, a picture of their transfers goes to `run/keypoints.png`.
     Raises InputError where the run has no cameras or no rest mesh, or where there is nothing to score against.
@@ -91,6 +93,7 @@ def score_run(
         scores["missing"].append("meshes that are closed, both the run's and the true ones, for the volume IoU")
     if truth is not None and thorough.shape:
         scores |= _novel_views(run, truth, known, scores["missing"])
+        scores |= _novel_pictures(run, truth, scores["missing"])
     scores["by_photo"] = rows
     with atomic_write(run / "scores.json") as temporary:
         text = json.dumps(scores, indent=1, ensure_ascii=False, allow_nan=False)
@@ -160,6 +163,23 @@ def _novel_views(run: Path, truth: Path, known: Truth, missing: list[str]) -> di
         missing.append(f"views from between the photos: {fault}")
         return {}
     return {"novel_view_iou": novel.mean_iou, "novel_views": len(novel.views)}
+
+
+def _novel_pictures(run: Path, truth: Path, missing: list[str]) -> dict[str, Any]:
+    """Most collections have no held-out views, and nobody could add them: that is not worth a word."""
+    if not has_held_out_views(truth):
+        return {}
+    try:
+        novel = novel_picture_scores(run, truth)
+    except InputError as fault:
+        missing.append(f"pictures from held-out cameras: {fault}")
+        return {}
+    return {
+        "novel_psnr_db": novel.psnr_db,
+        "novel_ssim": novel.ssim,
+        "novel_gain": list(novel.gain),
+        "novel_pictures": [asdict(view) for view in novel.views],
+    }
 
 
 def _keypoints(run: Path, photos: Collection, known: Truth, views: dict[str, View], rows: _Rows) -> dict[str, Any]:

@@ -29,8 +29,9 @@ from .run_folder import read_config
 FORMAT_VERSION = 1
 _COLUMNS = (
     ("pck", "PCK"), ("pck_identity", "copying"), ("mask_iou", "mask IoU"), ("amodal_iou", "amodal IoU"),
-    ("novel_view_iou", "novel views"), ("boundary_f", "boundary F"), ("chamfer", "Chamfer"), ("f_score", "F-score"),
-    ("normal_consistency", "normals"), ("volume_iou", "volume IoU"), ("azimuth_median_deg", "azimuth"),
+    ("novel_view_iou", "novel views"), ("novel_psnr_db", "novel PSNR"), ("novel_ssim", "novel SSIM"),
+    ("boundary_f", "boundary F"), ("chamfer", "Chamfer"), ("f_score", "F-score"), ("normal_consistency", "normals"),
+    ("volume_iou", "volume IoU"), ("azimuth_median_deg", "azimuth"),
     ("azimuth_within_30", "within 30"), ("pose_deg", "pose"), ("flip_rate", "flipped"), ("seconds", "seconds"),
     ("memory_gib", "GiB"),
 )  # fmt: skip

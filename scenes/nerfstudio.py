@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -125,32 +125,49 @@ def scan_transforms(
     return frames, refused
 
 
-def write_transforms(path: Path | str, frames: Iterable[CameraFrame], extra: Mapping[str, Any] | None = None) -> None:
-    """Write cameras as `transforms.json`, whole or not at all; `extra` adds top-level entries (plain data).
+def write_transforms(
+    path: Path | str,
+    frames: Iterable[CameraFrame],
+    extra: Mapping[str, Any] | None = None,
+    notes: Sequence[Mapping[str, Any]] | None = None,
+) -> None:
+    """Write cameras as `transforms.json`, whole or not at all.
 
-    Raises ValueError for numbers that are not finite and for `extra` entries that would replace the format's own.
+    `extra` adds top-level entries (plain data), `notes` entries to each frame, one mapping for each.
+    Raises ValueError for numbers that are not finite, for entries that would replace the format's own, and where there
+    are not as many notes as frames.
     """
     content: dict[str, Any] = {"camera_model": "PINHOLE"}
     for key, value in (extra or {}).items():
         if key in ("frames", "camera_model", *_INTRINSICS, *_DISTORTION):
             raise ValueError(f"extra has '{key}', which belongs to the format itself; use another name")
         content[key] = value
-    content["frames"] = [
-        {
-            "file_path": frame.file_path,
-            "transform_matrix": np.asarray(frame.camera_to_world, np.float64).tolist(),
-            "fl_x": float(frame.fx),
-            "fl_y": float(frame.fy),
-            "cx": float(frame.cx),
-            "cy": float(frame.cy),
-            "w": int(frame.width),
-            "h": int(frame.height),
-        }
-        for frame in frames
-    ]
+    entries = [_entry(frame) for frame in frames]
+    if notes is not None:
+        if len(notes) != len(entries):
+            raise ValueError(f"{len(notes)} notes for {len(entries)} frames; give one each")
+        for entry, note in zip(entries, notes, strict=True):
+            taken = sorted(note.keys() & {*entry, "camera_model", *_DISTORTION})
+            if taken:
+                raise ValueError(f"a note has '{taken[0]}', which belongs to the format itself; use another name")
+            entry |= note
+    content["frames"] = entries
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _entry(frame: CameraFrame) -> dict[str, Any]:
+    return {
+        "file_path": frame.file_path,
+        "transform_matrix": np.asarray(frame.camera_to_world, np.float64).tolist(),
+        "fl_x": float(frame.fx),
+        "fl_y": float(frame.fy),
+        "cx": float(frame.cx),
+        "cy": float(frame.cy),
+        "w": int(frame.width),
+        "h": int(frame.height),
+    }
 
 
 def _load(path: Path) -> dict[str, Any]:

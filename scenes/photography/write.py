@@ -5,6 +5,7 @@ masks/STEM.png         visible part of the subject
 keypoints.json         COCO
 truth/transforms.json  cameras, for the photos' own pixels
 truth/STEM.ply, truth/rest.ply, truth/amodal/STEM.png, truth/maps/STEM.npz
+truth/novel/           eight views from where no photo was taken (see `held_out`)
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from ..error import InputError, one_line
 from ..mesh_file import write_ply
 from ..nerfstudio import CameraFrame, write_transforms
 from ..photo import write_mask
+from .held_out import write_held_out
 from .label import Labels
 from .photograph import Shot
 from .sitter import Poses, Sitter
@@ -64,6 +66,8 @@ def write_collection(
     write_ply(folder / "truth" / "rest.ply", sitter.vertices, sitter.faces)
     write_transforms(folder / "truth" / "transforms.json", frames, extra={**(extra or {}), "photos": notes})
     _write_bytes(folder / "keypoints.json", _coco(sitter.keypoint_names, shots).encode())
+    size = max(max(shot.photo.shape) for shot in shots)
+    write_held_out(folder / "truth" / "novel", sitter, poses, [note["stem"] for note in notes], size)
 
 
 def read_maps(path: Path) -> Labels:

@@ -206,6 +206,9 @@ def test_the_truth_scores_as_the_truth(part_of: PartOf, truth_as_run: TruthAsRun
     assert scores["flip_rate"] == 0
     with Image.open(run / "keypoints.png") as picture:
         assert min(picture.size) > 300
+    # A collection without held-out views is none that lacks something.
+    assert "novel_psnr_db" not in scores
+    assert not any("held-out" in name for name in scores["missing"])
     # The crops are larger than the boxes, so they forgive more.
     table = scores["keypoint_transfer"]
     assert table["tight_box"]["pooled"] <= table["acsm"]["pooled"] <= table["artic3d_crop"]["pooled"]

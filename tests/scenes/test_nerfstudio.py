@@ -46,6 +46,19 @@ def test_round_trip(tmp_path):
     assert json.loads((tmp_path / "transforms.json").read_text())["made_by"] == "test"
 
 
+def test_notes_stand_in_the_frames(tmp_path):
+    path = tmp_path / "transforms.json"
+    frames = [CameraFrame(f"{k}.jpg", pose(k), 500, 500, 320, 240, 640, 480) for k in range(2)]
+    write_transforms(path, frames, notes=[{"pose": "a"}, {}])
+    assert [entry.get("pose") for entry in json.loads(path.read_text())["frames"]] == ["a", None]
+    assert [camera.stem for camera in read_transforms(path)] == ["0", "1"]
+    with pytest.raises(ValueError, match="1 notes for 2 frames"):
+        write_transforms(path, frames, notes=[{}])
+    for taken in ("file_path", "k1"):
+        with pytest.raises(ValueError, match=f"'{taken}', which belongs to the format"):
+            write_transforms(path, frames, notes=[{}, {taken: 0}])
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "transforms.json"
     write_transforms(path, [CameraFrame("a.jpg", pose(), 500, 500, 320, 240, 640, 480)])

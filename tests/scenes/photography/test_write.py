@@ -13,6 +13,7 @@ from zoetrope.scenes.error import InputError
 from zoetrope.scenes.keypoints import load_keypoints
 from zoetrope.scenes.mesh_file import read_ply
 from zoetrope.scenes.nerfstudio import read_transforms
+from zoetrope.scenes.photography.held_out import read_held_out
 from zoetrope.scenes.photography.photograph import PhotographyConfig, photograph
 from zoetrope.scenes.photography.sitter import Poses, Sitter
 from zoetrope.scenes.photography.viewpoint import ViewpointConfig
@@ -78,6 +79,12 @@ def test_maps_and_keypoints_come_back(folder: Path, sitter: Sitter, shots) -> No
         assert np.allclose(found.positions[seen], shot.keypoints[seen], atol=0.006)
 
 
+def test_held_out_views_show_the_photos_poses_at_their_size(folder: Path) -> None:
+    views = read_held_out(folder / "truth" / "novel")
+    assert [view.pose for view in views] == ["000", "000", "001", "002", "003", "003", "004", "005"]
+    assert {view.picture.coverage.shape for view in views} == {(CONFIG.size, CONFIG.size)}
+
+
 def test_the_same_shots_give_the_same_bytes(folder: Path, tmp_path: Path, sitter: Sitter, poses: Poses, shots) -> None:
     write_collection(tmp_path / "again", sitter, poses, shots, {"seed": 2})
     first, again = (
@@ -85,7 +92,8 @@ def test_the_same_shots_give_the_same_bytes(folder: Path, tmp_path: Path, sitter
         for root in (folder, tmp_path / "again")
     )
     assert first == again
-    assert len(first) == 5 * len(shots) + 3
+    # Eight views from elsewhere and their cameras; two files with keypoints and cameras, and the rest pose.
+    assert len(first) == 5 * len(shots) + 3 + 9
 
 
 def test_what_cannot_be_is_refused(folder: Path, tmp_path: Path, sitter: Sitter, poses: Poses, shots) -> None:

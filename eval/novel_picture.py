@@ -1,0 +1,127 @@
+"""How a fit looks from where no photo was taken: its textured mesh against the truth's held-out views, PSNR and SSIM.
+
+The held-out views (`scenes.photography.held_out`) show the true subject flat, in its albedo without any light, in the
+poses of eight of the photos. For each of them
+
+* drawn: the photo's fitted mesh in the photo's fitted texture, flat as well, brought into the true world by one
+  similarity for the whole collection (`true_world.py`) and seen through the held-out camera. Where mesh, camera or
+  texture cannot be used an empty picture is drawn, so that photos that failed count;
+* both are laid on white and cut to the union of both silhouettes' boxes, as in `redraw.py`.
+
+A darker coat in brighter light gives the same photos, so colours are only known up to a gain. The drawn light is
+multiplied by one gain per colour channel for the whole collection,
+
+    g = sum(drawn * true) / sum(drawn * drawn)    clamped to [1/3, 3], in linear light,
+
+the least-squares answer over the pixels, in all views, that both subjects cover entirely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..scenes.error import InputError
+from ..scenes.flat import FlatPicture, draw_flat
+from ..scenes.photography.held_out import HeldOutView, read_held_out
+from .picture_score import Judges, score_pairs
+from .redraw import Redrawn, box_of
+from .textured import Wardrobe
+from .true_world import TrueWorld, load_true_world
+from .visibility import in_camera, lens
+
+_GAINS = (1 / 3, 3.0)
+_COVERED = 0.999
+"""Coverage from here on is a pixel that shows nothing but the subject."""
+
+
+@dataclass(frozen=True)
+class NovelPicture:
+    """What one view scores."""
+
+    view: str
+    """The view's name."""
+    pose: str
+    """The photo whose pose it shows."""
+    psnr_db: float
+    ssim: float
+
+
+@dataclass(frozen=True)
+class NovelPictureScore:
+    """What all views score."""
+
+    psnr_db: float
+    """Mean over the views, as is the next."""
+    ssim: float
+    gain: tuple[float, float, float]
+    """Of the drawn light, by colour channel."""
+    views: tuple[NovelPicture, ...]
+
+
+def has_held_out_views(collection: Path) -> bool:
+    """Whether a collection has views to compare with."""
+    return (_folder(collection) / "transforms.json").is_file()
+
+
+def novel_picture_scores(run: Path | str, collection: Path | str) -> NovelPictureScore:
+    """PSNR in dB (60 at most) and SSIM of a run's pictures against the held-out views in a collection's `truth/novel`.
+
+    Raises InputError where the collection has no such views or no true cameras, and where the run has no cameras, no
+    exact subject or no texture. A view whose photo the run lacks a usable mesh, camera or texture for is an empty
+    picture.
+    """
+    run, collection = Path(run), Path(collection)
+    views = read_held_out(_folder(collection))
+    wardrobe, world = Wardrobe.of(run), load_true_world(run, collection)
+    drawn = [_draw(view, wardrobe, world) for view in views]
+    gain = _gain(drawn, [view.picture for view in views])
+    pairs = {
+        view.camera.stem: _pair(FlatPicture(gain * made.light, made.coverage), view.picture)
+        for view, made in zip(views, drawn, strict=True)
+    }
+    scores = score_pairs(pairs, Judges())
+    rows = tuple(NovelPicture(view.camera.stem, view.pose, **scores[view.camera.stem]) for view in views)
+    psnr_db, ssim = (float(np.mean(values)) for values in zip(*((row.psnr_db, row.ssim) for row in rows), strict=True))
+    red, green, blue = gain.tolist()
+    return NovelPictureScore(psnr_db, ssim, (red, green, blue), rows)
+
+
+def _folder(collection: Path) -> Path:
+    return collection / "truth" / "novel"
+
+
+def _draw(view: HeldOutView, wardrobe: Wardrobe, world: TrueWorld) -> FlatPicture:
+    empty = FlatPicture(torch.zeros_like(view.picture.light), torch.zeros_like(view.picture.coverage))
+    mesh = world.laid(view.pose)
+    if mesh is None:
+        return empty
+    try:
+        texture = wardrobe.texture(view.pose, mesh)
+    except InputError:
+        # `redraw` draws the same photo and says so.
+        return empty
+    vertices = torch.from_numpy(in_camera(mesh[0], view.camera)).float()
+    own = wardrobe.subject.mesh
+    return draw_flat(vertices, own, lens(view.camera, torch.float32), texture, wardrobe.topology)
+
+
+def _gain(drawn: Sequence[FlatPicture], true: Sequence[FlatPicture]) -> Float[Tensor, " 3"]:
+    squares, products = torch.zeros(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
+    for made, given in zip(drawn, true, strict=True):
+        both = (made.coverage > _COVERED) & (given.coverage > _COVERED)
+        squares += made.light[both].double().square().sum(0)
+        products += (made.light[both] * given.light[both]).double().sum(0)
+    # Nothing that both show, or black all over: no light to tell a gain by.
+    return torch.where(squares > 0, products / squares.clamp_min(1e-12), 1.0).clamp(*_GAINS).float()
+
+
+def _pair(drawn: FlatPicture, true: FlatPicture) -> Redrawn:
+    left, top, right, bottom = box_of(((drawn.coverage >= 0.5) | (true.coverage >= 0.5)).numpy())
+    return Redrawn.framed(*(picture.on_white()[top:bottom, left:right] for picture in (drawn, true)))

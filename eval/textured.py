@@ -1,0 +1,61 @@
+"""A run's textured subject in the pose and the colours of one photo: what pictures of a fit are drawn from.
+
+The mesh is `posed/STEM.ply`, the texture that of `instances/STEM.glb`, on the atlas of the run's exact subject.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from ..representations.rendering.topology import Topology
+from ..scenes.error import InputError
+from ..scenes.gltf_file import GltfFile
+from ..scenes.gltf_material import read_materials
+from ..scenes.studio import srgb_from_linear
+from ..scenes.subject import Subject, load_subject
+from .alignment import Mesh
+
+
+@dataclass(frozen=True, eq=False)
+class Wardrobe:
+    """A run's subject and the textures of its photos."""
+
+    run: Path
+    subject: Subject
+    topology: Topology
+    """Of the subject's mesh."""
+
+    @staticmethod
+    def of(run: Path) -> Wardrobe:
+        """The run's. Raises InputError where it has no exact subject or that has no texture."""
+        subject = load_textured(run)
+        return Wardrobe(run, subject, Topology.of(subject.mesh.faces))
+
+    def texture(self, stem: str, mesh: Mesh) -> Float[Tensor, "H W 3"]:
+        """What `mesh`, the run's in the pose of photo `stem`, wears there; sRGB-encoded.
+
+        Raises InputError where the mesh has other triangles than the subject, or the photo's texture cannot be read.
+        """
+        vertices, faces = mesh
+        own = self.subject.mesh
+        if len(vertices) != len(own.vertices) or not np.array_equal(faces, own.faces.numpy()):
+            raise InputError(f"posed/{stem}.ply has other triangles than the run's subject; run the fit again")
+        path = self.run / "instances" / f"{stem}.glb"
+        picture = read_materials(GltfFile(path))[0].picture
+        if picture is None:
+            raise InputError(f"{path} has no texture; run the fit again")
+        return srgb_from_linear(picture.pixels[..., :3])
+
+
+def load_textured(run: Path) -> Subject:
+    """The run's exact subject. Raises InputError where the run has none or it has no texture."""
+    path = run / "checkpoints" / "subject.safetensors"
+    subject = load_subject(path)
+    if subject.texture is None or subject.mesh.uv is None:
+        raise InputError(f"{path} has no texture; run the fit again")
+    return subject
