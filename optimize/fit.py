@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from .progress import FitProgress, Work
 from .run_folder import RunFolder, changed_versions, open_run
 from .semantic_prior import doubt, load_semantic_prior
 from .stage import Stage
-from .starting_template import starting_template
+from .starting_template import starting_templates
 
 CHECKPOINT_INTERVAL = 25
 """Steps between checkpoints; a stage's last step has one as well."""
@@ -61,12 +62,12 @@ def fit(config: FitConfig) -> RunResult:
     observations = Observations(collection, device)
     observations.canonical = prior.canonical_maps(observations)
     observations.features = prior.feature_maps(observations)
-    start, reason = starting_template(config, observations, prior)
+    templates, reason = starting_templates(config, observations, prior)
     origin = f"semantic prior: {prior.line}"
     if why := doubt(observations):
         origin = f"{origin}; it {why}, so a fit without it is tried as well"
-    stages = schedule(config, start, contested=bool(why))
-    scene = first_scene(start, observations)
+    stages = schedule(config, tuple(one.build for one in templates), contested=bool(why))
+    scene = first_scene(templates, observations)
     with open_run(config, prior.models) as run:
         write_masks(collection, estimated, run.masks)
         descent = Descent(scene, observations, stages)
@@ -87,12 +88,14 @@ def fit(config: FitConfig) -> RunResult:
         return RunResult(run.root, descent.scene, score_run(run.root, collection))
 
 
-def first_scene(start: Template, observations: Observations) -> Scene:
+def first_scene(templates: Sequence[Template], observations: Observations) -> Scene:
     """The body to start from, unposed, before known cameras, or before any where the first stage is to propose them.
+
+    It is the first of the templates; the scene may try the others.
 
     Raises InputError where known cameras and masks do not belong together.
     """
-    count = len(observations)
+    start, count = templates[0], len(observations)
     if all(photo.camera is not None for photo in observations.photos):
         placement = first_placement(observations, len(start.skeleton))
     else:
@@ -100,7 +103,7 @@ def first_scene(start: Template, observations: Observations) -> Scene:
         # The first stage proposes cameras of its own; these only give the placement its shape.
         camera = OrbitCamera(zeros, zeros, zeros, zeros + 1, torch.zeros(count, 2))
         placement = Placement(torch.arange(count), camera, len(start.skeleton))
-    return Scene(PartSurfaces(start, count), placement).to(observations.device)
+    return Scene(PartSurfaces(start, count), placement, templates).to(observations.device)
 
 
 def _descend(descent: Descent, run: RunFolder, progress: FitProgress, log: MetricsLog) -> None:

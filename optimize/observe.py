@@ -18,6 +18,7 @@ from ..scenes.crop import Crop, crop_for_photo, crop_intrinsics, cut, known_shar
 from ..scenes.error import InputError, some_of
 from ..scenes.photo import Photo
 from .appearance import opponent_colors
+from .occlusion import hidden_share
 
 CROP_MARGIN = 0.2
 """Room round the subject on each side, in parts of the longer side of its box."""
@@ -36,7 +37,7 @@ class View:
     mask: Float[Tensor, "N S S"]
     """Share of each pixel that shows the subject."""
     valid: Float[Tensor, "N S S"]
-    """0 beyond the photo's frame where the subject may go on unseen, see `crop.known_share`."""
+    """0 where the subject may be unseen: beyond the photo's frame (`crop.known_share`), behind things (`occlusion`)."""
     outside: Float[Tensor, "N S S"]
     """Distance in pixels to the nearest subject or unknown pixel; 0 there."""
     boxes: Float[Tensor, "N 4"]
@@ -73,8 +74,7 @@ class Observations:
         self.crops: tuple[Crop, ...] = tuple(crop_for_photo(photo, CROP_MARGIN) for photo in self.photos)
         self.focal_px: tuple[float, ...] = tuple(_focal(photo) for photo in self.photos)
         self.device = device
-        self.canonical: CanonicalMaps | None = None
-        """What a canonical network says of the crops, whose sides its maps span; None where there is no such prior."""
+        self._canonical: CanonicalMaps | None = None
         self.features: Float[Tensor, "N C h h"] | None = None
         """Feature maps of the crops, of any network; None where there are none."""
         # Few sizes occur in a fit; photos and crops never change.
@@ -82,6 +82,19 @@ class Observations:
 
     def __len__(self) -> int:
         return len(self.photos)
+
+    @property
+    def canonical(self) -> CanonicalMaps | None:
+        """What a canonical network says of the crops, whose sides its maps span; None where there is no such prior.
+
+        Once it is set, views know what may be hidden.
+        """
+        return self._canonical
+
+    @canonical.setter
+    def canonical(self, maps: CanonicalMaps | None) -> None:
+        self._canonical = maps
+        self.at.cache_clear()
 
     def lens(self, photo: int) -> tuple[float, float, float, float]:
         """fx, fy, cx, cy in the original photo's pixels: as known, else square pixels and the picture's centre."""
@@ -94,21 +107,29 @@ class Observations:
         cuts = [cut(photo, crop, size) for photo, crop in zip(self.photos, self.crops, strict=True)]
         pixels, mask, _ = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*cuts, strict=True))
         shares = [known_share(photo, crop, size) for photo, crop in zip(self.photos, self.crops, strict=True)]
-        valid = torch.from_numpy(np.stack(shares))
+        known = torch.from_numpy(np.stack(shares))
         lenses = [crop_intrinsics(*self.lens(k), crop, size) for k, crop in enumerate(self.crops)]
         fx, fy, cx, cy = (torch.tensor(values, dtype=torch.float32) for values in zip(*lenses, strict=True))
         # A subject thinner than a crop's pixels covers no pixel by half: it is where it covers most.
         subject = mask >= mask.amax((1, 2), keepdim=True).clamp_max(0.5)
+        valid = known
+        if self._canonical is not None:
+            valid = known * (1 - self._hidden(self._canonical.amodal, size) * (1 - mask))
         view = View(
             pixels=pixels,
             opponent=opponent_colors(pixels),
-            mask=mask * valid,
+            mask=mask * known,
             valid=valid,
             outside=distance_maps(subject | (valid <= 0.5))[0],
             boxes=torch.tensor([_box(m) for m in subject.numpy()], dtype=torch.float32),
             intrinsics=Intrinsics(fx, fy, cx, cy, size, size),
         )
         return view.to(self.device)
+
+    def _hidden(self, amodal: Float[Tensor, "N h h"], size: int) -> Float[Tensor, "N {size} {size}"]:
+        side = amodal.shape[1]
+        masks = [cut(photo, crop, side).mask for photo, crop in zip(self.photos, self.crops, strict=True)]
+        return hidden_share(amodal.cpu(), torch.from_numpy(np.stack(masks)), size)
 
 
 def _focal(photo: Photo) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..representations.template import Template, template
+from ..representations.template import BUILDS
 from ..scenes.collection import Collection, load_collection
 from .config import FitConfig, check_supported
 from .device import choose_device
@@ -10,13 +10,12 @@ from .estimated_masks import mask_estimator, mask_source
 from .run_folder import visible_names
 from .semantic_prior import load_semantic_prior
 from .stage import Stage, full, quick, shortened
-from .starting_template import builds
 
 
-def schedule(config: FitConfig, start: Template, contested: bool = False) -> tuple[Stage, ...]:
-    """The stages that the options ask for, from that skeleton on, `effort` applied; see `quick` for `contested`."""
+def schedule(config: FitConfig, builds: tuple[str, ...], contested: bool = False) -> tuple[Stage, ...]:
+    """The stages that the options ask for, with builds that compete, `effort` applied; see `quick` for `contested`."""
     check_supported(config)
-    stages = {"quick": quick, "full": full}[config.preset](builds(start), contested)
+    stages = {"quick": quick, "full": full}[config.preset](builds, contested)
     return stages if config.effort == 1 else shortened(stages, config.effort)
 
 
@@ -27,7 +26,7 @@ def plan(config: FitConfig) -> list[str]:
     """
     device = choose_device(config.device)
     known = config.template not in ("auto", "discover")
-    stages = schedule(config, template(config.template if known else "quadruped"))  # type: ignore[arg-type]
+    stages = schedule(config, BUILDS[config.template if known else "quadruped"])  # type: ignore[index]
     photos = load_collection(config.photos, mask_source(config), config.cameras)
     prior = load_semantic_prior(config, device)
     masks = mask_estimator(photos, config, prior)  # refuses what the fit would refuse
@@ -43,6 +42,7 @@ def plan(config: FitConfig) -> list[str]:
     if not known:
         lines.append("stages below are those of a quadruped; other plans have fewer builds to try")
     if prior.canonical is not None:
+        lines.append("bodies of species that the canonical network takes the subject for are tried as well")
         lines.append("where the canonical network is in doubt, a fit without its maps is tried as well")
     occupied = visible_names(config.out) and not (config.resume or config.overwrite)
     hint = ", which is not empty: add --resume or --overwrite" if occupied else ""

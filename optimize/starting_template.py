@@ -1,4 +1,4 @@
-"""The skeleton that a fit starts from: the one named, the one the photos speak for, or one found in them."""
+"""The skeletons that a fit starts from: those of the plan named, those the photos speak for, or one found in them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import torch
 
 from ..representations.skeleton import BodyPlan
 from ..representations.template import BUILDS, Template, template
+from ..scenes.zoo.species import SPECIES
+from ..scenes.zoo.species_template import species_template
 from .choose_template import choose_template
 from .config import FitConfig
 from .discover import discover
@@ -14,30 +16,54 @@ from .semantic_prior import SemanticPrior
 from .skeleton_evidence import Evidence
 
 _SIZE = 256
+_LIKELY = 0.15
+"""Mean odds of a species over the photos from which on its body is tried."""
+_MOST_SPECIES = 2
 
 
-def starting_template(config: FitConfig, observations: Observations, prior: SemanticPrior) -> tuple[Template, str]:
-    """The template and a line on where it comes from. `observations` hold what the prior says of them."""
+def starting_templates(
+    config: FitConfig, observations: Observations, prior: SemanticPrior
+) -> tuple[tuple[Template, ...], str]:
+    """The templates that compete, and a line on where they come from. `observations` hold what the prior says of them.
+
+    They are all builds of a body plan and the bodies of those species that the photos are likeliest of; or the one that
+    was found.
+    """
     if config.template not in ("auto", "discover"):
-        return template(config.template), f"{config.template} template, as asked for"
+        return _candidates(config.template, observations, prior, f"{config.template} template, as asked for")
     plan, line = _plan(observations, prior)
     if config.template == "auto":
-        return template(plan), f"{plan} template: {line}"
+        return _candidates(plan, observations, prior, f"{plan} template: {line}")
     if plan != "quadruped":
-        return template(plan), f"{plan} template: {line}; skeletons are found in photos of quadrupeds only"
+        line = f"{plan} template: {line}; skeletons are found in photos of quadrupeds only"
+        return _candidates(plan, observations, prior, line)
     if observations.canonical is None and observations.features is None:
-        return template(plan), f"{plan} template: nothing tells parts apart, so no skeleton can be found"
+        line = f"{plan} template: nothing tells parts apart, so no skeleton can be found"
+        return _candidates(plan, observations, prior, line)
     found = discover(evidence(observations))
     if found.fault:
-        return found.template, f"quadruped template: {found.fault}"
+        return _candidates("quadruped", observations, prior, f"quadruped template: {found.fault}")
     assert found.reference is not None
-    return found.template, f"skeleton found in {observations.photos[found.reference].path.name}; {line}"
+    return (found.template,), f"skeleton found in {observations.photos[found.reference].path.name}; {line}"
 
 
-def builds(start: Template) -> tuple[str, ...]:
-    """The builds that compete: all those of a template's plan, or the one that was found."""
-    own = BUILDS[start.skeleton.plan]
-    return own if start.build in own else (start.build,)
+def _candidates(
+    plan: BodyPlan, observations: Observations, prior: SemanticPrior, line: str
+) -> tuple[tuple[Template, ...], str]:
+    usual = tuple(template(plan, build) for build in BUILDS[plan])
+    if observations.canonical is None or prior.canonical is None:
+        return usual, line
+    odds = observations.canonical.species.mean(0)
+    known = [
+        (share, name)
+        for share, name in zip(odds.tolist(), prior.canonical.meaning.species, strict=True)
+        if name in SPECIES and SPECIES[name].plan == plan and share >= _LIKELY
+    ]
+    likeliest = sorted(known, reverse=True)[:_MOST_SPECIES]
+    if not likeliest:
+        return usual, line
+    said = " and ".join(f"the zoo's {name} ({share:.0%})" for share, name in likeliest)
+    return usual + tuple(species_template(name) for _, name in likeliest), f"{line}; {said} tried as well"
 
 
 def evidence(observations: Observations) -> Evidence:

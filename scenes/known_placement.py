@@ -14,7 +14,7 @@ animal that moved between the photos, every photo has its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -143,6 +143,11 @@ class KnownPlacement(Accounts):
         motion = self.turn.detach()[index], self.step.detach()[index]
         worlds, pose = self.worlds().select(left), self.pose.detach()[index]
         return KnownPlacement(self.given, self.photo[index], world, worlds, pose, motion)
+
+    def unposed(self, joint_count: int) -> KnownPlacement:
+        """The same accounts of an unbent body of so many joints, without motions of their own."""
+        none = self.yaw.new_zeros(len(self.yaw), joint_count, 3)
+        return KnownPlacement(self.given, self.photo, self.world, replace(self.worlds(), pose=none))
 
     def follow(self, scale: float, centre: Float[Tensor, " 3"]) -> None:
         """Keeps every picture what it was when body points p become `scale * (p - centre)`."""

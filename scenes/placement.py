@@ -45,6 +45,10 @@ class Accounts(nn.Module, ABC):
         """New accounts that start from the entries at `index`."""
 
     @abstractmethod
+    def unposed(self, joint_count: int) -> Accounts:
+        """The same accounts of an unbent body of so many joints."""
+
+    @abstractmethod
     def follow(self, scale: float, centre: Float[Tensor, " 3"]) -> None:
         """Keeps every picture what it was when body points p become `scale * (p - centre)`."""
 
@@ -78,6 +82,10 @@ class Placement(Accounts):
     def select(self, index: Int[Tensor, " K"]) -> Placement:
         """A new placement that starts from the entries at `index`."""
         return Placement(self.photo[index], self.camera().select(index), self.pose.shape[1], self.pose.detach()[index])
+
+    def unposed(self, joint_count: int) -> Placement:
+        """The same accounts of an unbent body of so many joints."""
+        return Placement(self.photo, self.camera(), joint_count)
 
     def follow(self, scale: float, centre: Float[Tensor, " 3"]) -> None:
         """Keeps every picture what it was when body points p become `scale * (p - centre)`."""

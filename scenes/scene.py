@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from ..representations.mesh import SkinnedMesh
 from ..representations.part_surface import PartSurfaces
 from ..representations.skeleton import Skeleton, forward_kinematics, mirrored_pose, posed_joints
 from ..representations.skinning import skin
-from ..representations.template import template
+from ..representations.template import Template
 from ..representations.united_surface import UnitedSurface
 from .placement import Accounts
 
@@ -20,15 +21,21 @@ from .placement import Accounts
 class Scene(nn.Module):
     """What a fit fits. `placement` may hold several accounts of one photo while a fit is still in doubt."""
 
-    def __init__(self, surface: PartSurfaces | UnitedSurface, placement: Accounts) -> None:
+    def __init__(
+        self, surface: PartSurfaces | UnitedSurface, placement: Accounts, templates: Sequence[Template] = ()
+    ) -> None:
+        """`templates`: others that the subject may be tried in, see `begin`."""
         super().__init__()
         self.surface = surface
         self.placement = placement
-        self._start = surface.template if isinstance(surface, PartSurfaces) else None
-        skeleton = surface.skeleton()
-        self.rest_pose = nn.Parameter(torch.zeros(len(skeleton), 3, device=placement.photo.device))
+        self._templates = {one.build: one for one in templates}
+        self._build: str | None = None
+        if isinstance(surface, PartSurfaces):
+            self._build = surface.template.build
+            self._templates[self._build] = surface.template
+        self.rest_pose: nn.Parameter
         """Rotation vectors that all photos share, on top of the template's rest pose; see `shared_pose`."""
-        self.register_buffer("_mirror", torch.tensor(skeleton.mirror, device=placement.photo.device))
+        self._stand(surface.skeleton())
 
     def shared_pose(self) -> Float[Tensor, "J 3"]:
         """The mean pose of the collection, made mirror symmetric."""
@@ -73,35 +80,47 @@ class Scene(nn.Module):
         """All tensors of the scene, and whether its parts are united."""
         return {
             "united": isinstance(self.surface, UnitedSurface),
-            "build": self.surface.template.build if isinstance(self.surface, PartSurfaces) else None,
+            "build": self._build,
             "surface": self.surface.state_dict(),
             "placement": self.placement.state_dict(),
             "rest_pose": self.rest_pose.detach(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes over what `state` returned; the scene must have been made for the same body plan and photos."""
+        """Takes over what `state` returned; the scene must have been made with the same templates and photos."""
+        if state["build"] is not None and isinstance(self.surface, PartSurfaces):
+            self.begin(state["build"])
         if state["united"]:
             self.surface = UnitedSurface(self.surface.skeleton(), state["surface"])
         else:
-            self.begin(state["build"])
             self.surface.load_state_dict(state["surface"])
         self.placement = self.placement.restored(state["placement"])
         with torch.no_grad():
             self.rest_pose.copy_(state["rest_pose"])
 
     def begin(self, build: str) -> None:
-        """Puts untouched parts in the place of the present ones: of the scene's first build, or of another of its plan.
+        """Puts untouched parts of another build in the place of the present ones and unbends all entries.
 
-        Raises ValueError if the parts have been united, or if the plan has no such build.
+        Raises ValueError if the parts have been united, or if no template of the scene has that build.
         """
         parts = self.surface
-        if not isinstance(parts, PartSurfaces) or self._start is None:
+        if not isinstance(parts, PartSurfaces):
             raise ValueError(f"build {build!r} cannot be begun: the parts have been united, and there is no way back")
-        start = self._start if build == self._start.build else template(self._start.skeleton.plan, build)
+        if build not in self._templates:
+            raise ValueError(f"build is {build!r}; the scene has templates of {', '.join(self._templates)}")
+        start = self._templates[build]
         fresh = PartSurfaces(start, parts.instance_coefficients.shape[0], level=parts.level, degree=parts.degree)
         fresh.cutoff = parts.cutoff
+        self._build = build
         self.surface = fresh.to(self.placement.photo.device)
+        self.placement = self.placement.unposed(len(start.skeleton))
+        self._stand(start.skeleton)
+
+    def _stand(self, skeleton: Skeleton) -> None:
+        """Straightens up, as that skeleton rests."""
+        device = self.placement.photo.device
+        self.rest_pose = nn.Parameter(torch.zeros(len(skeleton), 3, device=device))
+        self.register_buffer("_mirror", torch.tensor(skeleton.mirror, device=device))
 
     def keep(self, index: Int[Tensor, " K"]) -> None:
         """Drops all entries of the placement but those at `index`."""

@@ -73,7 +73,7 @@ class Oracle:
         part = torch.nn.functional.one_hot(kind.clamp_max(len(PART_KINDS) - 1), len(PART_KINDS)).permute(0, 3, 1, 2)
         return CanonicalMaps(
             foreground=real * mask,
-            amodal=real.float(),
+            amodal=(mask > 0.99).to(mask),
             part=part.float(),
             left=left,
             place=place,
@@ -81,7 +81,7 @@ class Oracle:
             descriptor=torch.nn.functional.normalize(place, dim=-1).permute(0, 3, 1, 2),
             view=self._views(observations, flipped),
             plan=torch.ones(count, 1),
-            species=torch.ones(count, 1),
+            species=torch.full((count, 17), 1 / 17),
         )
 
     def _true_maps(self, observations: Observations) -> list[tuple[Tensor, Tensor, Tensor]]:

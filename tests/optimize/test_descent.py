@@ -21,6 +21,7 @@ from zoetrope.representations.united_surface import UnitedSurface
 from zoetrope.scenes.collection import load_collection
 from zoetrope.scenes.placement import Placement
 from zoetrope.scenes.scene import Scene
+from zoetrope.scenes.zoo.species_template import species_template
 
 BODY = frozenset({"camera", "pose", "rest_pose", "length", "girth", "attachment"})
 STAGES = (
@@ -32,8 +33,8 @@ STAGES = (
 CONTEST = (
     Stage("camera", 2, 32, frozenset({"camera"}), hypotheses=3, propose="circle", build="standard", level=1),
     Stage("pose", 2, 32, BODY, hypotheses=2, build="standard", level=1),
-    Stage("camera compact", 2, 32, frozenset({"camera"}), hypotheses=3, propose="circle", build="compact", level=1),
-    Stage("pose compact", 2, 32, BODY, hypotheses=2, build="compact", level=1),
+    Stage("camera elephant", 2, 32, frozenset({"camera"}), hypotheses=3, propose="circle", build="elephant", level=1),
+    Stage("pose elephant", 2, 32, BODY, hypotheses=2, build="elephant", level=1),
     Stage("body", 2, 32, BODY, level=1),
 )
 LAST = (Stage("instance", 3, 40, frozenset({"camera", "pose", "deformation", "instance"}), united=True),)
@@ -48,7 +49,9 @@ def first_scene(count: int) -> Scene:
     start = template("quadruped")
     zero = torch.zeros(count)
     camera = OrbitCamera(90 * torch.arange(count).float(), zero + 10, zero, zero + 3, torch.zeros(count, 2))
-    return Scene(PartSurfaces(start, count, level=1), Placement(torch.arange(count), camera, len(start.skeleton)))
+    placement = Placement(torch.arange(count), camera, len(start.skeleton))
+    # A build with joints that the others lack.
+    return Scene(PartSurfaces(start, count, level=1), placement, [species_template("elephant")])
 
 
 def in_one(count: int) -> Scene:
@@ -100,12 +103,12 @@ def test_the_build_with_the_least_loss_goes_on(observations: Observations, monke
         builds.append(build)
         if place.step in (4, 8):
             ends[build] = descent.scene.surface.log_length.detach().clone()
-    assert builds[:8] == ["standard"] * 4 + ["compact"] * 4
+    assert builds[:8] == ["standard"] * 4 + ["elephant"] * 4
     assert len(set(builds[8:])) == 1
     assert not descent.contenders
     # Each starts from the beginning, and what goes on is what came of the winner.
-    assert not torch.equal(ends["standard"], ends["compact"])
-    for favourite in ("standard", "compact"):
+    assert not torch.equal(ends["standard"], ends["elephant"])
+    for favourite in ("standard", "elephant"):
         again = begun(observations, CONTEST)
         put_away = again._put_away
 

@@ -9,10 +9,10 @@ from PIL import Image
 from zoetrope.cli import main
 from zoetrope.optimize.config import FitConfig
 from zoetrope.optimize.plan import plan, schedule
-from zoetrope.representations.template import template
+from zoetrope.representations.template import BUILDS
 from zoetrope.scenes.error import InputError
 
-START = template("quadruped")
+BUILT = BUILDS["quadruped"]
 
 
 @pytest.fixture
@@ -37,17 +37,17 @@ def test_the_plan_names_photos_and_stages(photos: Path, tmp_path: Path, capsys: 
     assert "seed 9" in shown
     config = FitConfig(photos=photos, out=tmp_path / "run")
     assert "semantic prior: the embedded canonical network" in shown
-    for stage in schedule(config, START):
+    for stage in schedule(config, BUILT):
         assert f"{stage.name} " in shown
         assert f"{stage.iterations} iterations at {stage.size}x{stage.size}" in shown
     assert not (tmp_path / "run").exists()
 
 
 def test_effort_scales_the_iterations(photos: Path, tmp_path: Path) -> None:
-    whole = schedule(FitConfig(photos=photos, out=tmp_path), START)
-    half = schedule(FitConfig(photos=photos, out=tmp_path, effort=0.5), START)
+    whole = schedule(FitConfig(photos=photos, out=tmp_path), BUILT)
+    half = schedule(FitConfig(photos=photos, out=tmp_path, effort=0.5), BUILT)
     assert [stage.iterations for stage in half] == [round(stage.iterations / 2) for stage in whole]
-    tiny = schedule(FitConfig(photos=photos, out=tmp_path, effort=1e-9), START)
+    tiny = schedule(FitConfig(photos=photos, out=tmp_path, effort=1e-9), BUILT)
     assert all(stage.iterations >= 1 for stage in tiny)
 
 

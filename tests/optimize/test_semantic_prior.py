@@ -11,7 +11,7 @@ from zoetrope.optimize.config import FitConfig
 from zoetrope.optimize.observe import Observations
 from zoetrope.optimize.pretrain.canonical import layout, meaning
 from zoetrope.optimize.semantic_prior import EMBEDDED, doubt, load_semantic_prior
-from zoetrope.optimize.starting_template import builds, starting_template
+from zoetrope.optimize.starting_template import starting_templates
 from zoetrope.priors.canonical import save_canonical
 from zoetrope.priors.canonical_network import CanonicalNetwork
 from zoetrope.representations.template import BUILDS
@@ -62,12 +62,12 @@ def test_none_is_none(good_photos: Path) -> None:
     observations = Observations(load_collection(good_photos))
     assert prior.models == {}
     assert prior.canonical_maps(observations) is None
-    start, line = starting_template(_config(good_photos, semantic="none"), observations, prior)
-    assert start.skeleton.plan == "quadruped"
+    starts, line = starting_templates(_config(good_photos, semantic="none"), observations, prior)
+    assert [start.build for start in starts] == list(BUILDS["quadruped"])
     assert "no prior tells the body plan" in line
     assert (
         "no skeleton can be found"
-        in starting_template(_config(good_photos, semantic="none", template="discover"), observations, prior)[1]
+        in starting_templates(_config(good_photos, semantic="none", template="discover"), observations, prior)[1]
     )
 
 
@@ -116,9 +116,26 @@ def test_photos_choose_the_template_and_options_overrule_them(good_photos: Path,
     assert prior.canonical is not None
     observations.canonical.plan.fill_(0.02)
     observations.canonical.plan[:, prior.canonical.meaning.plans.index(plan)] = 0.96
-    start, line = starting_template(config, observations, prior)
-    assert start.skeleton.plan == plan
+    observations.canonical.species.fill_(0.01)
+    starts, line = starting_templates(config, observations, prior)
+    assert {start.skeleton.plan for start in starts} == {plan}
     assert f"body plan {plan}" in line
-    assert builds(start) == BUILDS[start.skeleton.plan]
-    asked, _ = starting_template(_config(good_photos, template="bird"), observations, prior)
-    assert asked.skeleton.plan == "bird"
+    assert tuple(start.build for start in starts) == BUILDS[starts[0].skeleton.plan]
+    asked, _ = starting_templates(_config(good_photos, template="bird"), observations, prior)
+    assert asked[0].skeleton.plan == "bird"
+
+
+def test_bodies_of_the_likeliest_species_of_the_plan_compete(good_photos: Path) -> None:
+    config = _config(good_photos, template="quadruped")
+    prior = load_semantic_prior(config, CPU)
+    observations = Observations(load_collection(good_photos))
+    observations.canonical = prior.canonical_maps(observations)
+    assert observations.canonical is not None
+    assert prior.canonical is not None
+    odds = {"elephant": 0.3, "penguin": 0.4, "deer": 0.2, "horse": 0.16, "cow": 0.14}
+    for column, name in enumerate(prior.canonical.meaning.species):
+        observations.canonical.species[:, column] = odds.get(name, 0.001)
+    starts, line = starting_templates(config, observations, prior)
+    assert [start.build for start in starts] == [*BUILDS["quadruped"], "elephant", "deer"]
+    assert "the zoo's elephant (30%) and the zoo's deer (20%) tried as well" in line
+    assert any("proboscis" in name for name in starts[2].skeleton.names)
