@@ -2,9 +2,9 @@
 
 What is compared, and how:
 
-* drawn: `posed/STEM.ply` with the texture of `instances/STEM.glb` on the atlas of the run's subject, as flat colour,
-  since a texture made of photos holds their light already; where mesh, camera or texture cannot be used an empty
-  picture is drawn, so that photos that failed count;
+* drawn: `posed/STEM.ply` with the texture of `instances/STEM.glb` on the atlas of the run's subject, in the light that
+  the run noted for the photo, or as flat colour where it noted none: then textures hold their photos' light. Where
+  mesh, camera or texture cannot be used an empty picture is drawn, so that photos that failed count;
 * photo: its pixels, mixed with white by its mask. The mask shows what is visible of the subject, the drawing all of it;
 * both are cut to the union of the mask's box and the drawn silhouette's, within the frame, in the pixels of the photo's
   working copy; larger boxes are shrunk until their longer side is 512, the texture's own size, and white is added at
@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from ..representations.camera import RigidCamera
+from ..representations.rendering.photo_light import PhotoLight
 from ..scenes.collection import Collection
 from ..scenes.error import InputError
 from ..scenes.nerfstudio import CameraFrame
@@ -78,7 +79,13 @@ def redraw_run(
         if seen is not None:
             try:
                 mesh = found.meshes[photo.stem]
-                drawing = _Drawing(wardrobe, mesh, found.cameras[photo.stem], wardrobe.texture(photo.stem, mesh))
+                drawing = _Drawing(
+                    wardrobe,
+                    mesh,
+                    found.cameras[photo.stem],
+                    wardrobe.texture(photo.stem, mesh),
+                    wardrobe.lights.get(photo.stem),
+                )
             except InputError as fault:
                 faults.append(f"the picture of {photo.stem}: {fault}")
         redrawn[photo.stem] = _redraw(photo, photo.mask, seen, drawing)
@@ -101,6 +108,7 @@ class _Drawing:
     mesh: Mesh
     camera: CameraFrame
     texture: Float[Tensor, "H W 3"]
+    light: PhotoLight | None
 
     def draw(self, box: tuple[int, int, int, int], height: int, width: int) -> Float[Tensor, "H W 3"]:
         """The picture of a box (left, top, right, bottom) of the camera's own picture."""
@@ -116,6 +124,7 @@ class _Drawing:
             self.texture,
             _FLAT,
             self.wardrobe.topology,
+            self.light,
         ).color[0]
 
 

@@ -12,10 +12,12 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from ..representations.rendering.photo_light import PhotoLight
 from ..representations.rendering.topology import Topology
 from ..scenes.error import InputError
 from ..scenes.gltf_file import GltfFile
 from ..scenes.gltf_material import read_materials
+from ..scenes.photo_light_note import read_lights
 from ..scenes.studio import srgb_from_linear
 from ..scenes.subject import Subject, load_subject
 from .alignment import Mesh
@@ -29,12 +31,14 @@ class Wardrobe:
     subject: Subject
     topology: Topology
     """Of the subject's mesh."""
+    lights: dict[str, PhotoLight]
+    """That photos were taken in, by stem; textures are free of it."""
 
     @staticmethod
     def of(run: Path) -> Wardrobe:
-        """The run's. Raises InputError where it has no exact subject or that has no texture."""
+        """The run's. Raises InputError where it has no exact subject, no texture on it, or no readable cameras."""
         subject = load_textured(run)
-        return Wardrobe(run, subject, Topology.of(subject.mesh.faces))
+        return Wardrobe(run, subject, Topology.of(subject.mesh.faces), read_lights(run / "transforms.json"))
 
     def texture(self, stem: str, mesh: Mesh) -> Float[Tensor, "H W 3"]:
         """What `mesh`, the run's in the pose of photo `stem`, wears there; sRGB-encoded.

@@ -1,9 +1,15 @@
 """Photos painted back onto the fitted surface: one shared texture, and one for each photo.
 
 For every texel of the atlas and every photo: where is it seen, is it in front, how squarely does it face the camera,
-how far inside the mask does it lie? The shared colour is the mean over photos with these weights, repeated with less
-weight for photos that disagree (iteratively reweighted least squares with a Cauchy weight), left and right seen as
-one where only one side is known. Texels that no photo shows take the smoothest continuation over the surface.
+how far inside the mask does it lie? Its colour is freed of the photo's light, where that is known. The shared colour is
+the mean over photos with these weights, repeated with less weight for photos that disagree (iteratively reweighted
+least squares with a Cauchy weight), left and right seen as one where only one side is known. Texels that no photo shows
+take the smoothest continuation over the surface.
+
+Seams are where one photo ends and the others go on, in colours a little off. So before the mean is taken each photo is
+brought to the others by a smooth offset, a membrane over its differences to them; gradients stay the photo's own
+(Perez et al., Poisson Image Editing, SIGGRAPH 2003, with the membrane in its closed form). A photo's own texture keeps
+its colours where it shows the surface; beyond, the shared ones are offset by the same membrane, which fades.
 """
 
 from __future__ import annotations
@@ -13,14 +19,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy import sparse
-from scipy.sparse.linalg import factorized
 from torch import Tensor
 
 from ..representations.atlas import Atlas, dilate, texel_positions
 from ..representations.camera import Camera, Intrinsics, project, to_pixels
-from ..representations.mesh import edges, face_normals
+from ..representations.mesh import edges, face_normals, vertex_normals
 from ..representations.rendering.fragment import rasterize
+from ..representations.rendering.photo_light import PhotoLight
+from ..representations.rendering.shading import linear_from_srgb, srgb_from_linear
+from .membrane import Membrane
 
 _DEPTH_TOLERANCE = 0.02
 """A texel is hidden if it lies further behind the visible surface than this (rest frame units, subject about 1)."""
@@ -28,6 +35,11 @@ _FAR = 1e3
 _GRAZING_POWER = 2.0
 _CAUCHY = 0.12
 """Colour distance at which a photo's weight is halved in the robust mean."""
+_OFFSET_STIFFNESS = 0.3
+"""Of the membrane of a photo's offset, in texels per vertex."""
+_OFFSET_ROUNDS = 2
+_OFFSET_REACH = 0.08
+"""Length over which it fades beyond what the photo shows (rest frame units)."""
 _MIRROR_SHARE = 0.15
 """What the other side's colours count beside a texel's own."""
 
@@ -53,8 +65,12 @@ def backproject(
     intrinsics: Intrinsics,
     pixels: Float[Tensor, "N S S 3"],
     mask: Float[Tensor, "N S S"],
+    light: PhotoLight | None = None,
 ) -> Textures:
-    """Textures from N photos of the posed `vertices`; no gradients."""
+    """Textures from N photos of the posed `vertices`; no gradients.
+
+    `light`: that of the N photos, which textures are to be free of; None leaves it in.
+    """
     with torch.no_grad():
         face_map, bary_map = texel_positions(atlas.uv, atlas.uv_faces, resolution)
         covered = face_map >= 0
@@ -65,15 +81,30 @@ def backproject(
             color, weight = _look_up(
                 vertices[one], faces, face, bary, camera.select(one), intrinsics.select(one), pixels[one], mask[one]
             )
+            if light is not None:
+                normals = _normals(vertices[photo], faces, face, bary) @ camera.select(one).rotation()[0].T
+                lit = light.on(normals, torch.full_like(face, photo))
+                color = srgb_from_linear(linear_from_srgb(color) / lit).clamp(0, 1)
             colors.append(color)
             weights.append(weight)
         color, weight = torch.stack(colors), torch.stack(weights)
-        shared, evidence = _robust_mean(color, weight)
-        shared = _with_other_side(shared, evidence, faces, face, bary, mirror, face_map, atlas, resolution)
-        shared = _continued(shared, evidence, faces, face, bary, vertices.shape[1])
+        membrane = Membrane(faces, vertices.shape[1], face, bary)
+        fading = (_edge_length(vertices[0], faces) / _OFFSET_REACH) ** 2
+
+        def share(colors: Tensor) -> tuple[Tensor, Tensor]:
+            mean, evidence = _robust_mean(colors, weight)
+            mean = _with_other_side(mean, evidence, faces, face, bary, mirror, face_map, atlas, resolution)
+            return _filled(mean, evidence, membrane), evidence
+
+        offsets = torch.zeros_like(color)
+        shared, evidence = share(color)
+        for _ in range(_OFFSET_ROUNDS):
+            pairs = zip(color, weight, strict=True)
+            offsets = torch.stack([_offset(one - shared, w, membrane, fading) for one, w in pairs])
+            shared, evidence = share((color - offsets).clamp(0, 1))
         # A texel that the photo sees well shows the photo; the passage is smooth in the weight.
         trust = (weight / (weight + 0.1))[..., None]
-        own = trust * color + (1 - trust) * shared
+        own = (trust * color + (1 - trust) * (shared + offsets)).clamp(0, 1)
 
         def picture(values: Tensor) -> Tensor:
             full = values.new_zeros(resolution, resolution, 3)
@@ -178,41 +209,31 @@ def _mirrored_faces(
     return index, corner
 
 
-def _continued(
-    color: Float[Tensor, "T 3"],
-    evidence: Float[Tensor, " T"],
-    faces: Int[Tensor, "F 3"],
-    face: Int[Tensor, " T"],
-    bary: Float[Tensor, "T 3"],
-    vertex_count: int,
+def _normals(
+    vertices: Float[Tensor, "V 3"], faces: Int[Tensor, "F 3"], face: Int[Tensor, " T"], bary: Float[Tensor, "T 3"]
 ) -> Float[Tensor, "T 3"]:
-    """Where there is no evidence, the membrane over the surface that meets the known colours (a screened Laplacian)."""
-    corners = faces.index_select(0, face).cpu().numpy()
-    share = (bary * evidence[:, None]).cpu().double().numpy()
-    known = np.bincount(corners.ravel(), weights=share.ravel(), minlength=vertex_count)
-    target = np.stack(
-        [
-            np.bincount(
-                corners.ravel(),
-                weights=(share * color[:, k, None].cpu().double().numpy()).ravel(),
-                minlength=vertex_count,
-            )
-            for k in range(3)
-        ],
-        axis=1,
-    )
-    pairs = edges(faces).cpu().numpy()
-    ones = np.ones(len(pairs))
-    adjacency = sparse.coo_matrix((ones, (pairs[:, 0], pairs[:, 1])), shape=(vertex_count, vertex_count))
-    adjacency = adjacency + adjacency.T
-    laplacian = sparse.diags(np.asarray(adjacency.sum(1)).ravel()) - adjacency
+    corners = vertex_normals(vertices[None], faces)[0].index_select(0, faces.index_select(0, face).reshape(-1))
+    return (corners.reshape(-1, 3, 3) * bary[..., None]).sum(1)
+
+
+def _filled(color: Float[Tensor, "T 3"], evidence: Float[Tensor, " T"], membrane: Membrane) -> Float[Tensor, "T 3"]:
+    """Colours, and where there is no evidence for any, the membrane that meets those that are known."""
+    total = float(evidence.double().sum())
+    mean = (color * evidence[:, None]).double().sum(0).cpu().numpy() / total if total > 0 else np.full(3, 0.5)
     # A trace of the mean colour keeps the system regular where nothing at all is known.
-    floor = 1e-6
-    mean = target.sum(0) / max(known.sum(), 1e-12) if known.sum() > 0 else np.full(3, 0.5)
-    solve = factorized((sparse.diags(known + floor) + 0.01 * laplacian).tocsc())
-    smooth = np.stack([solve(target[:, k] + floor * mean[k]) for k in range(3)], axis=1)
-    vertex_color = torch.from_numpy(smooth).to(color).clamp(0, 1)
-    corner_color = vertex_color.index_select(0, faces.index_select(0, face).reshape(-1)).reshape(-1, 3, 3)
-    fill = (corner_color * bary[..., None]).sum(1)
+    fill = membrane.continued(color, evidence, stiffness=0.01, floor=1e-6, rest=mean).clamp(0, 1)
     trust = (evidence / (evidence + 0.02))[:, None]
     return (trust * color + (1 - trust) * fill).clamp(0, 1)
+
+
+def _offset(
+    difference: Float[Tensor, "T 3"], weight: Float[Tensor, " T"], membrane: Membrane, fading: float
+) -> Float[Tensor, "T 3"]:
+    """What a photo is off the shared colours, smoothly; `fading`: squared edges of the mesh per reach."""
+    stiffness = _OFFSET_STIFFNESS * membrane.density
+    return membrane.continued(difference, weight, stiffness=stiffness, floor=stiffness * fading, rest=np.zeros(3))
+
+
+def _edge_length(vertices: Float[Tensor, "V 3"], faces: Int[Tensor, "F 3"]) -> float:
+    ends = vertices.index_select(0, edges(faces).reshape(-1)).reshape(-1, 2, 3)
+    return float((ends[:, 0] - ends[:, 1]).norm(dim=1).mean())

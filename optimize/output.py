@@ -12,12 +12,14 @@ from torch import Tensor
 from ..eval.silhouette import mask_iou
 from ..representations.atlas import Atlas, unwrap
 from ..representations.camera import Camera, Intrinsics, OrbitCamera, project
-from ..representations.mesh import SkinnedMesh
+from ..representations.mesh import SkinnedMesh, vertex_normals
 from ..representations.motion.clip import Clip
 from ..representations.motion.flap import flap
 from ..representations.motion.gait import walk
 from ..representations.motion.sway import sway
 from ..representations.rendering.coverage import coverage
+from ..representations.rendering.photo_light import PhotoLight
+from ..representations.rendering.shading import linear_from_srgb
 from ..representations.rotation import multiply, quaternion_from_vector
 from ..representations.skeleton import Skeleton
 from ..representations.united_surface import UnitedSurface
@@ -28,11 +30,14 @@ from ..scenes.gltf_export import write_glb
 from ..scenes.known_placement import KnownPlacement
 from ..scenes.mesh_file import to_bytes, write_ply
 from ..scenes.nerfstudio import CameraFrame, write_transforms
+from ..scenes.photo_light_note import light_notes
 from ..scenes.scene import Scene
 from ..scenes.studio import photograph
 from ..scenes.subject import Subject, save_subject
 from ..scenes.turntable import fitting_distance
+from .appearance import folded, sample
 from .backproject import Textures, backproject
+from .lighting import estimate_light
 from .observe import Observations
 from .run_folder import RunFolder
 
@@ -59,9 +64,10 @@ def write_outputs(run: RunFolder, scene: Scene, observations: Observations, name
         mesh = surface.shared()
         posed = scene.posed(mesh)
         camera = scene.placement.camera()
-        _write_geometry(run, scene, mesh, posed, observations)
+        light = _light(mesh, surface.mirror, posed, camera, observations)
+        _write_geometry(run, scene, mesh, posed, light, observations)
         atlas = unwrap(mesh.vertices, mesh.faces, resolution=TEXTURE_SIZE)
-        textures = _paint(mesh, surface.mirror, atlas, posed, camera, observations)
+        textures = _paint(mesh, surface.mirror, atlas, posed, camera, light, observations)
         worn = SkinnedMesh(**{**vars(mesh), "uv": atlas.uv, "uv_faces": atlas.uv_faces}).to("cpu")
         subject = _subject(worn, skeleton, scene, textures, notes)
         save_subject(run.exact_subject, subject)
@@ -71,14 +77,20 @@ def write_outputs(run: RunFolder, scene: Scene, observations: Observations, name
         _write_observations(run, observations)
         films = [run.root / f"turntable.{ending}" for ending in ("mp4", "gif", "webp")]
         write_turntables(subject, films, motion="walk" if _has(subject, "walk") else "interpolate")
-        _write_sheet(run, worn, posed.cpu(), camera.orbit(), textures, observations, name)
+        _write_sheet(run, worn, posed.cpu(), camera.orbit(), textures, light, observations, name)
     return notes
 
 
 def _write_geometry(
-    run: RunFolder, scene: Scene, mesh: SkinnedMesh, posed: Float[Tensor, "N V 3"], observations: Observations
+    run: RunFolder,
+    scene: Scene,
+    mesh: SkinnedMesh,
+    posed: Float[Tensor, "N V 3"],
+    light: PhotoLight,
+    observations: Observations,
 ) -> None:
-    """Cameras and posed meshes in one world: the given one where cameras are known, else the subject's own frame."""
+    """Cameras, the light in them, and posed meshes in one world: the given one where cameras are known, else the
+    subject's own frame."""
     placement = scene.placement
     matrices = placement.camera().world_from_camera().double().cpu().numpy()
     bodies, extra = posed.cpu(), {}
@@ -90,8 +102,19 @@ def _write_geometry(
     for k, photo in enumerate(observations.photos):
         frames.append(CameraFrame(photo.path.name, matrices[k], *observations.lens(k), photo.width, photo.height))
         write_ply(run.posed / f"{photo.stem}.ply", bodies[k], mesh.faces)
-    write_transforms(run.cameras, frames, extra)
+    write_transforms(run.cameras, frames, extra, light_notes(light))
     write_ply(run.root / "rest.ply", mesh.vertices, mesh.faces)
+
+
+def _light(
+    mesh: SkinnedMesh, mirror: Tensor, posed: Float[Tensor, "N V 3"], camera: Camera, observations: Observations
+) -> PhotoLight:
+    view = observations.at(_PAINTING_SIZE)
+    pixels = linear_from_srgb(view.pixels)
+    samples = sample(posed, mesh.faces, camera, view.intrinsics, pixels, view.mask)
+    rotation = camera.rotation()
+    normals = vertex_normals(posed, mesh.faces) @ rotation.transpose(1, 2)
+    return estimate_light(samples, normals, rotation[:, :, 1], folded(mirror))
 
 
 def _paint(
@@ -100,10 +123,12 @@ def _paint(
     atlas: Atlas,
     posed: Float[Tensor, "N V 3"],
     camera: Camera,
+    light: PhotoLight,
     observations: Observations,
 ) -> Textures:
     view = observations.at(_PAINTING_SIZE)
-    return backproject(mesh.faces, mirror, atlas, TEXTURE_SIZE, posed, camera, view.intrinsics, view.pixels, view.mask)
+    seen = (view.intrinsics, view.pixels, view.mask)
+    return backproject(mesh.faces, mirror, atlas, TEXTURE_SIZE, posed, camera, *seen, light)
 
 
 def _subject(mesh: SkinnedMesh, skeleton: Skeleton, scene: Scene, textures: Textures, notes: list[str]) -> Subject:
@@ -171,6 +196,7 @@ def _write_sheet(
     posed: Float[Tensor, "N V 3"],
     camera: OrbitCamera,
     textures: Textures,
+    light: PhotoLight,
     observations: Observations,
     name: str,
 ) -> None:
@@ -185,10 +211,11 @@ def _write_sheet(
     lens = Intrinsics.from_field_of_view(_SHEET_FIELD_OF_VIEW_DEG, _SHEET_SIZE, _SHEET_SIZE)
     entries = []
     for k, stem in enumerate(observations.stems):
-        own = camera.select(slice(k, k + 1))
+        one = slice(k, k + 1)
+        own = camera.select(one)
         texture = textures.own[k].cpu()
-        body = posed[k : k + 1]
-        fit = photograph(body, mesh, own, small.intrinsics.select(slice(k, k + 1)), texture).color[0]
+        body, lit = posed[one], PhotoLight(light.coefficients[one].cpu())
+        fit = photograph(body, mesh, own, small.intrinsics.select(one), texture, light=lit).color[0]
         centred = body - (body.amin(1) + body.amax(1)) / 2
         aside = novel_camera(own)
         far = torch.full_like(aside.distance, fitting_distance(centred, aside, _SHEET_FIELD_OF_VIEW_DEG))

@@ -125,6 +125,15 @@ def scan_transforms(
     return frames, refused
 
 
+def read_notes(path: Path | str, name: str) -> dict[str, Any]:
+    """What a `transforms.json` notes under `name` beside its cameras, by photo stem; frames without it are left out.
+
+    Raises InputError when the file as a whole cannot be used.
+    """
+    named = (frame for frame in _load(Path(path))["frames"] if isinstance(frame, dict) and name in frame)
+    return {photo_stem(frame["file_path"]): frame[name] for frame in named if isinstance(frame.get("file_path"), str)}
+
+
 def write_transforms(
     path: Path | str,
     frames: Iterable[CameraFrame],

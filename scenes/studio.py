@@ -18,6 +18,7 @@ from ..representations.mesh import SkinnedMesh, vertex_normals
 from ..representations.rendering.antialias import antialias
 from ..representations.rendering.fragment import rasterize
 from ..representations.rendering.interpolate import barycentrics, interpolate
+from ..representations.rendering.photo_light import PhotoLight
 from ..representations.rendering.topology import Topology
 
 
@@ -57,13 +58,15 @@ def photograph(
     texture: Float[Tensor, "H W 3"] | None = None,
     studio: Studio | None = None,
     topology: Topology | None = None,
+    light: PhotoLight | None = None,
 ) -> Print:
     """Pictures of the posed `vertices` of `mesh`, one per camera, of the intrinsics' size; no gradients.
 
     `topology`: `Topology.of(mesh.faces)`, made here if None; pass it when photographing more than once.
 
-    `texture` is sRGB-encoded in [0, 1]; without it the subject is of clay. Raises ValueError where a texture comes to a
-    mesh without uv.
+    `texture` is sRGB-encoded in [0, 1]; without it the subject is of clay. `light` is that of photos, one per camera,
+    and takes the place of the studio's on a textured subject. Raises ValueError where a texture comes to a mesh without
+    uv.
     """
     studio = Studio() if studio is None else studio
     if texture is not None and (mesh.uv is None or mesh.uv_faces is None):
@@ -80,13 +83,18 @@ def photograph(
         normals = interpolate(vertex_normals(vertices, mesh.faces), mesh.faces, fragments, weights)
         # Only what is seen is shaded: most of a picture is background.
         seen = (fragments.face >= 0).reshape(-1).nonzero()[:, 0]
-        facing = _facing(normals.reshape(-1, 3).index_select(0, seen), camera, seen // (size[0] * size[1]))
+        shot, normals = seen // (size[0] * size[1]), normals.reshape(-1, 3).index_select(0, seen)
+        facing = _facing(normals, camera, shot)
         if texture is None or mesh.uv is None or mesh.uv_faces is None:
             albedo, ambient = linear_from_srgb(normals.new_tensor(studio.clay)), studio.ambient / 2
         else:
             uv = interpolate(mesh.uv, mesh.uv_faces, fragments, weights).reshape(-1, 2).index_select(0, seen)
             albedo, ambient = _look_up(linear_from_srgb(texture.to(uv)), uv), studio.ambient
-        lit = albedo * (ambient + (1 + studio.ambient - ambient) * studio.key * facing)
+        if light is None or texture is None:
+            lit = albedo * (ambient + (1 + studio.ambient - ambient) * studio.key * facing)
+        else:
+            towards = torch.einsum("pij,pj->pi", camera.rotation().index_select(0, shot), normals)
+            lit = albedo * light.on(towards, shot)
         picture.view(-1, 4).index_copy_(0, seen, torch.nn.functional.pad(lit, (0, 1), value=1.0))
         picture = antialias(picture, fragments, clip, mesh.faces, topology)
         picture = torch.nn.functional.avg_pool2d(picture.permute(0, 3, 1, 2), step).permute(0, 2, 3, 1)

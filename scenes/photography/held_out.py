@@ -10,7 +10,6 @@ side. View k shows the pose of photo floor(k N / 8) of N. Nothing here is drawn 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from ...representations.mesh import SkinnedMesh
 from ...representations.rendering.topology import Topology
 from ..error import InputError
 from ..flat import FlatPicture, draw_flat, read_flat, write_flat
-from ..nerfstudio import CameraFrame, photo_stem, read_transforms, write_transforms
+from ..nerfstudio import CameraFrame, read_notes, read_transforms, write_transforms
 from .sitter import Poses, Sitter
 
 _COUNT = 8
@@ -72,10 +71,9 @@ def write_held_out(folder: Path, sitter: Sitter, poses: Poses, stems: Sequence[s
 def read_held_out(folder: Path) -> tuple[HeldOutView, ...]:
     """The views in `folder`, in the file's order. Raises InputError where they are missing or cannot be read."""
     path = folder / "transforms.json"
-    cameras = {camera.stem: camera for camera in read_transforms(path)}
-    views = []
-    for frame in json.loads(path.read_text(encoding="utf-8-sig"))["frames"]:
-        camera, pose = cameras[photo_stem(frame["file_path"])], frame.get("pose")
+    poses, views = read_notes(path, "pose"), []
+    for camera in read_transforms(path):
+        pose = poses.get(camera.stem)
         if not isinstance(pose, str):
             raise InputError(f"{path}: {camera.stem} has no 'pose', the photo whose pose it shows; add its name")
         picture = read_flat(folder / camera.file_path)
