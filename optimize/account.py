@@ -36,7 +36,8 @@ def propose(
     if isinstance(accounts, KnownPlacement):
         return circle_of_worlds(mesh, accounts, view.intrinsics, view.boxes, count)
     azimuth_deg = None if views is None else first_azimuths(views, count)
-    return circle(mesh, accounts.pose.shape[1], view.intrinsics, view.boxes, count, azimuth_deg)
+    around = circle(mesh, accounts.pose.shape[1], view.intrinsics, view.boxes, count, azimuth_deg)
+    return _free(accounts).others(around.photo, around.camera(), around.pose)
 
 
 def confront(accounts: Accounts, mirror: Int[Tensor, " J"]) -> Accounts:

@@ -25,7 +25,7 @@ from ..scenes.scene import Scene
 from .account import believe, beside, confront, propose, survivors, witness
 from .appearance import Sample, folded, others, sample
 from .hypothesis import least_by_photo
-from .observe import Observations
+from .observe import Observations, View
 from .parameter_groups import parameter_groups
 from .prior_terms import PriorTerms
 from .silhouette_loss import camera_prior, pose_prior
@@ -234,7 +234,7 @@ class Descent:
 
     def _sample(self, mesh: SkinnedMesh, size: int, *, own_shape: bool) -> Sample:
         """Colours that every account puts onto the surface, looked up in crops of `size` pixels."""
-        scene, view = self.scene, self.observations.at(size)
+        scene, view = self.scene, self._view(size)
         photo = scene.placement.photo
         return sample(
             scene.posed(mesh, own_shape=own_shape),
@@ -280,7 +280,7 @@ class Descent:
             self._repaint()
         assert self.credit is not None
         if iteration % _PAINTING_INTERVAL == 0:
-            scene, view = self.scene, self.observations.at(stage.size)
+            scene, view = self.scene, self._view(stage.size)
             self._priors.renew(scene, view, self.credit, self._weights, own_shape=self._own_shapes)
         self.optimizer.zero_grad(set_to_none=True)
         entries, shared, logged = self._losses(stage, self._weights)
@@ -304,7 +304,7 @@ class Descent:
     def _losses(self, stage: Stage, weights: Weights) -> tuple[Tensor, Tensor, dict[str, float]]:
         """Loss of each entry, loss of what is shared, and means to log."""
         scene, placement = self.scene, self.scene.placement
-        view = self.observations.at(stage.size)
+        view = self._view(stage.size)
         photo = placement.photo
         mesh = scene.surface.shared()
         vertices = scene.posed(mesh, own_shape=self._own_shapes)
@@ -336,6 +336,10 @@ class Descent:
             overlap = (seen * mask).sum((1, 2)) / torch.maximum(seen * valid, mask).sum((1, 2)).clamp_min(1e-6)
             logged["iou"] = float(overlap.mean())
         return entries, shared, logged
+
+    def _view(self, size: int) -> View:
+        """The crops at that size, through lenses as they stand."""
+        return self.observations.at(size).through(self.scene.placement)
 
     def _regularizers(self, weights: Weights) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of what all photos share, and its terms."""

@@ -16,7 +16,7 @@ from ..representations.part_surface import PartSurfaces
 from ..representations.template import Template
 from ..scenes.collection import Collection, load_collection
 from ..scenes.known_placement import KnownPlacement
-from ..scenes.placement import Accounts, Placement
+from ..scenes.placement import Accounts, FreeLens, Placement
 from ..scenes.scene import Scene
 from .checkpoint import Place, load_checkpoint, save_checkpoint
 from .config import FitConfig, check_supported
@@ -102,7 +102,9 @@ def first_scene(templates: Sequence[Template], observations: Observations) -> Sc
         zeros = torch.zeros(count)
         # The first stage proposes cameras of its own; these only give the placement its shape.
         camera = OrbitCamera(zeros, zeros, zeros, zeros + 1, torch.zeros(count, 2))
-        placement = Placement(torch.arange(count), camera, len(start.skeleton))
+        unknown = torch.tensor([float(not known) for known in observations.focal_known])
+        lens = FreeLens(unknown, torch.zeros(()))
+        placement = Placement(torch.arange(count), camera, len(start.skeleton), lens=lens)
     return Scene(PartSurfaces(start, count), placement, templates).to(observations.device)
 
 

@@ -77,7 +77,7 @@ def rivals(placement: Placement, mirror: Int[Tensor, " J"]) -> Placement:
     again = torch.arange(len(placement), device=azimuth.device).repeat_interleave(4)
     camera = camera.select(again)
     camera = OrbitCamera(azimuths, camera.elevation_deg, camera.roll_deg, camera.distance, camera.offset)
-    return Placement(placement.photo[again], camera, poses.shape[1], poses)
+    return placement.others(placement.photo[again], camera, poses)
 
 
 def neighbours(placement: Placement, offsets_deg: tuple[float, ...] = (-40, -20, 20, 40, 180)) -> Placement:
@@ -94,7 +94,7 @@ def neighbours(placement: Placement, offsets_deg: tuple[float, ...] = (-40, -20,
         camera.azimuth_deg + turn, camera.elevation_deg, camera.roll_deg, camera.distance, camera.offset
     )
     pose = placement.pose[again] * (turn == 0)[:, None, None]
-    return Placement(placement.photo[again], camera, pose.shape[1], pose)
+    return placement.others(placement.photo[again], camera, pose)
 
 
 def best(

@@ -17,13 +17,13 @@ from ..scenes.collection import Collection
 from ..scenes.crop import Crop, crop_for_photo, crop_intrinsics, cut, known_share
 from ..scenes.error import InputError, some_of
 from ..scenes.photo import Photo
+from ..scenes.placement import Accounts
 from .appearance import opponent_colors
+from .first_focal import first_focals
 from .occlusion import hidden_share
 
 CROP_MARGIN = 0.2
 """Room round the subject on each side, in parts of the longer side of its box."""
-DEFAULT_FIELD_OF_VIEW_DEG = 30.0
-"""Spans the longer side of a photo whose camera did not record its focal length."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,10 @@ class View:
         """Side of the crops in pixels."""
         return self.mask.shape[1]
 
+    def through(self, accounts: Accounts) -> View:
+        """The same crops with intrinsics as accounts of the photos have them."""
+        return replace(self, intrinsics=accounts.lens(self.intrinsics))
+
     def to(self, device: torch.device | str) -> View:
         """The same view on another device."""
         moved = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
@@ -72,7 +76,8 @@ class Observations:
         self.photos: tuple[Photo, ...] = tuple(collection.photos)
         self.stems: tuple[str, ...] = tuple(photo.stem for photo in self.photos)
         self.crops: tuple[Crop, ...] = tuple(crop_for_photo(photo, CROP_MARGIN) for photo in self.photos)
-        self.focal_px: tuple[float, ...] = tuple(_focal(photo) for photo in self.photos)
+        self.focal_px, self.focal_known = first_focals(self.photos)
+        """Focal lengths in original pixels, and whether they are more than a first guess."""
         self.device = device
         self._canonical: CanonicalMaps | None = None
         self.features: Float[Tensor, "N C h h"] | None = None
@@ -97,7 +102,10 @@ class Observations:
         self.at.cache_clear()
 
     def lens(self, photo: int) -> tuple[float, float, float, float]:
-        """fx, fy, cx, cy in the original photo's pixels: as known, else square pixels and the picture's centre."""
+        """fx, fy, cx, cy in the original photo's pixels: as known, else square pixels and the picture's centre.
+
+        A focal length that is not known is the first guess.
+        """
         one, focal = self.photos[photo], self.focal_px[photo]
         if one.camera is not None:
             return one.camera.fx, one.camera.fy, one.camera.cx, one.camera.cy
@@ -130,14 +138,6 @@ class Observations:
         side = amodal.shape[1]
         masks = [cut(photo, crop, side).mask for photo, crop in zip(self.photos, self.crops, strict=True)]
         return hidden_share(amodal.cpu(), torch.from_numpy(np.stack(masks)), size)
-
-
-def _focal(photo: Photo) -> float:
-    if photo.camera is not None:
-        return (photo.camera.fx + photo.camera.fy) / 2
-    if photo.focal_px is not None:
-        return photo.focal_px
-    return max(photo.width, photo.height) / 2 / float(np.tan(np.radians(DEFAULT_FIELD_OF_VIEW_DEG / 2)))
 
 
 def _box(subject: np.ndarray) -> tuple[float, float, float, float]:

@@ -12,10 +12,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import interpolate, max_pool2d
 
-_DOUBTFUL, _SURE = 0.15, 0.35
+_DOUBTFUL, _SURE = 0.2, 0.45
 """Odds of the subject being there, hidden, at which a pixel begins to count as hidden and at which it does altogether.
-On occluded photos of the zoo two thirds of what is hidden are found, and .03 of the visible area besides, most of it
-within some pixels of what is hidden; on photos that hide nothing .002."""
+On occluded photos of the zoo six tenths of what is hidden are found, and .02 of the visible area besides, most of it
+within some pixels of what is hidden; on photos that hide nothing .001."""
 
 
 def hidden_share(amodal: Float[Tensor, "N h w"], mask: Float[Tensor, "N h w"], size: int) -> Float[Tensor, "N S S"]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..eval.silhouette import mask_iou
 from ..representations.atlas import Atlas, unwrap
-from ..representations.camera import Camera, Intrinsics, OrbitCamera, project
+from ..representations.camera import Camera, Intrinsics, project
 from ..representations.mesh import SkinnedMesh, vertex_normals
 from ..representations.motion.clip import Clip
 from ..representations.motion.flap import flap
@@ -31,6 +31,7 @@ from ..scenes.known_placement import KnownPlacement
 from ..scenes.mesh_file import to_bytes, write_ply
 from ..scenes.nerfstudio import CameraFrame, write_transforms
 from ..scenes.photo_light_note import light_notes
+from ..scenes.placement import Accounts
 from ..scenes.scene import Scene
 from ..scenes.studio import photograph
 from ..scenes.subject import Subject, save_subject
@@ -38,7 +39,7 @@ from ..scenes.turntable import fitting_distance
 from .appearance import folded, sample
 from .backproject import Textures, backproject
 from .lighting import estimate_light
-from .observe import Observations
+from .observe import Observations, View
 from .run_folder import RunFolder
 
 TEXTURE_SIZE = 512
@@ -64,10 +65,11 @@ def write_outputs(run: RunFolder, scene: Scene, observations: Observations, name
         mesh = surface.shared()
         posed = scene.posed(mesh)
         camera = scene.placement.camera()
-        light = _light(mesh, surface.mirror, posed, camera, observations)
+        close = observations.at(_PAINTING_SIZE).through(scene.placement)
+        light = _light(mesh, surface.mirror, posed, camera, close)
         _write_geometry(run, scene, mesh, posed, light, observations)
         atlas = unwrap(mesh.vertices, mesh.faces, resolution=TEXTURE_SIZE)
-        textures = _paint(mesh, surface.mirror, atlas, posed, camera, light, observations)
+        textures = _paint(mesh, surface.mirror, atlas, posed, camera, light, close)
         worn = SkinnedMesh(**{**vars(mesh), "uv": atlas.uv, "uv_faces": atlas.uv_faces}).to("cpu")
         subject = _subject(worn, skeleton, scene, textures, notes)
         save_subject(run.exact_subject, subject)
@@ -77,7 +79,7 @@ def write_outputs(run: RunFolder, scene: Scene, observations: Observations, name
         _write_observations(run, observations)
         films = [run.root / f"turntable.{ending}" for ending in ("mp4", "gif", "webp")]
         write_turntables(subject, films, motion="walk" if _has(subject, "walk") else "interpolate")
-        _write_sheet(run, worn, posed.cpu(), camera.orbit(), textures, light, observations, name)
+        _write_sheet(run, worn, posed.cpu(), scene.placement, textures, light, observations, name)
     return notes
 
 
@@ -99,17 +101,21 @@ def _write_geometry(
         bodies = torch.from_numpy(placement.to_world(posed))
         extra = {"world_from_rest": placement.world_from_rest().tolist()}
     frames = []
-    for k, photo in enumerate(observations.photos):
-        frames.append(CameraFrame(photo.path.name, matrices[k], *observations.lens(k), photo.width, photo.height))
+    for k, (photo, zoom) in enumerate(zip(observations.photos, _zooms(placement, len(matrices)), strict=True)):
+        fx, fy, *axis = observations.lens(k)
+        frames.append(CameraFrame(photo.path.name, matrices[k], fx * zoom, fy * zoom, *axis, photo.width, photo.height))
         write_ply(run.posed / f"{photo.stem}.ply", bodies[k], mesh.faces)
     write_transforms(run.cameras, frames, extra, light_notes(light))
     write_ply(run.root / "rest.ply", mesh.vertices, mesh.faces)
 
 
-def _light(
-    mesh: SkinnedMesh, mirror: Tensor, posed: Float[Tensor, "N V 3"], camera: Camera, observations: Observations
-) -> PhotoLight:
-    view = observations.at(_PAINTING_SIZE)
+def _zooms(placement: Accounts, count: int) -> list[float]:
+    """Focal lengths over their first guesses."""
+    one = torch.ones(count, device=placement.photo.device)
+    return placement.lens(Intrinsics(one, one, one, one, 1, 1)).fx.tolist()
+
+
+def _light(mesh: SkinnedMesh, mirror: Tensor, posed: Float[Tensor, "N V 3"], camera: Camera, view: View) -> PhotoLight:
     pixels = linear_from_srgb(view.pixels)
     samples = sample(posed, mesh.faces, camera, view.intrinsics, pixels, view.mask)
     rotation = camera.rotation()
@@ -124,9 +130,8 @@ def _paint(
     posed: Float[Tensor, "N V 3"],
     camera: Camera,
     light: PhotoLight,
-    observations: Observations,
+    view: View,
 ) -> Textures:
-    view = observations.at(_PAINTING_SIZE)
     seen = (view.intrinsics, view.pixels, view.mask)
     return backproject(mesh.faces, mirror, atlas, TEXTURE_SIZE, posed, camera, *seen, light)
 
@@ -194,14 +199,14 @@ def _write_sheet(
     run: RunFolder,
     mesh: SkinnedMesh,
     posed: Float[Tensor, "N V 3"],
-    camera: OrbitCamera,
+    placement: Accounts,
     textures: Textures,
     light: PhotoLight,
     observations: Observations,
     name: str,
 ) -> None:
-    view, small = observations.at(_SCORING_SIZE), observations.at(_SHEET_SIZE)
-    size = _SCORING_SIZE
+    view, small = (observations.at(size).through(placement) for size in (_SCORING_SIZE, _SHEET_SIZE))
+    camera, size = placement.camera().orbit(), _SCORING_SIZE
     seen = coverage(
         project(posed.to(view.mask), camera, view.intrinsics), mesh.faces.to(view.mask.device), (size, size)
     )

@@ -30,6 +30,8 @@ def parameter_groups(scene: Scene, free: frozenset[Free], rates: Rates) -> list[
             (placement.log_distance, rates.distance),
             (placement.offset, rates.offset),
         ]
+        if bool(placement.unknown.any()):
+            owned["lens"] = [(placement.log_focal, rates.lens)]
     if isinstance(placement, KnownPlacement):
         # Known cameras stay; what is free is where the subject stands, and each body's own motion with its pose.
         owned["camera"] = [

@@ -16,13 +16,15 @@ USUAL_ELEVATION_DEG = 12.0
 """Photos of animals are mostly taken from slightly above."""
 _ELEVATION_SPREAD_DEG = 12.0
 _ROLL_SPREAD_DEG = 5.0
+_LENS_SPREAD = 0.3
+"""Of the logarithm of a focal length about its first guess."""
 _TURN_SPREAD_DEG = 10.0
 _STEP_SPREAD = 0.05
 """Of a body as a whole in a world of known cameras, from photo to photo (rest frame units)."""
 
 
 def camera_prior(placement: Accounts, weights: Weights) -> Float[Tensor, " B"]:
-    """Penalty of unusual elevation and roll, in squared standard deviations times their weights.
+    """Penalty of unusual elevation, roll and lens, in squared standard deviations times their weights.
 
     Where cameras are known: of the world's tilt and of bodies' own motions, both with roll's weight.
     """
@@ -33,7 +35,8 @@ def camera_prior(placement: Accounts, weights: Weights) -> Float[Tensor, " B"]:
     assert isinstance(placement, Placement)
     elevation = (placement.elevation - math.radians(USUAL_ELEVATION_DEG)) / math.radians(_ELEVATION_SPREAD_DEG)
     roll = placement.roll / math.radians(_ROLL_SPREAD_DEG)
-    return weights.elevation * elevation.square() + weights.roll * roll.square()
+    lens = placement.log_focal / _LENS_SPREAD
+    return weights.elevation * elevation.square() + weights.roll * roll.square() + weights.lens * lens.square()
 
 
 def pose_prior(

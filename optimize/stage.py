@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-Free = Literal["camera", "pose", "rest_pose", "length", "girth", "attachment", "deformation", "instance"]
+Free = Literal["camera", "lens", "pose", "rest_pose", "length", "girth", "attachment", "deformation", "instance"]
 Proposal = Literal["keep", "circle", "rivals", "neighbours"]
 Lead = Literal["lead", "out", "best"]
 
@@ -41,6 +41,8 @@ class Weights:
     """Squared distance of the elevation from the usual one, in standard deviations."""
     roll: float = 0.001
     """Squared roll in standard deviations."""
+    lens: float = 0.0005
+    """Squared logarithm of the focal length over its first guess, in standard deviations; where none is recorded."""
     deformation: float = 0.05
     laplacian: float = 2e-4
     bone_length: float = 0.05
@@ -60,6 +62,8 @@ class Rates:
     """Logarithm of the distance."""
     offset: float = 0.01
     """Look-at point (rest frame units)."""
+    lens: float = 0.005
+    """Logarithm of the focal length."""
     pose: float = 0.02
     """Joint rotations (radians)."""
     rest_pose: float = 0.01
@@ -131,11 +135,11 @@ def quick(builds: tuple[str, ...] = ("standard",), contested: bool = False) -> t
         Stage("rivals", 80, 64, _BODY, propose="rivals", level=1),
         Stage("shape", 120, 64, _SHAPE, hypotheses=3, level=2, cutoff=(1.0, 4.0)),
         Stage("rivals again", 80, 64, _SHAPE, propose="rivals", level=2, cutoff=(4.0, 4.0)),
-        Stage("detail", 80, 128, _SHAPE, level=2, cutoff=(4.0, 6.0), weights=known),
+        Stage("detail", 80, 128, _SHAPE | {"lens"}, level=2, cutoff=(4.0, 6.0), weights=known),
     )
     end = (
         Stage("neighbours", 60, 64, _STANCE, propose="neighbours", level=2, cutoff=(6.0, 6.0), weights=known),
-        Stage("settled", 100, 128, _SHAPE, level=2, cutoff=(6.0, 6.0), weights=known),
+        Stage("settled", 100, 128, _SHAPE | {"lens"}, level=2, cutoff=(6.0, 6.0), weights=known),
         Stage(
             "instance",
             120,

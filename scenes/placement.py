@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ..representations.camera import Camera, OrbitCamera
+from ..representations.camera import Camera, Intrinsics, OrbitCamera
 from ..representations.rotation import quaternion_from_vector
 
 
@@ -40,6 +41,10 @@ class Accounts(nn.Module, ABC):
     def camera(self) -> Camera:
         """The cameras as the renderer takes them, in the body's frame (differentiable)."""
 
+    def lens(self, intrinsics: Intrinsics) -> Intrinsics:
+        """Intrinsics of all N photos as they stand, where they were `intrinsics` at first (differentiable)."""
+        return intrinsics
+
     @abstractmethod
     def select(self, index: Int[Tensor, " K"]) -> Accounts:
         """New accounts that start from the entries at `index`."""
@@ -57,8 +62,22 @@ class Accounts(nn.Module, ABC):
         """The accounts, of this kind and about these photos, whose `state_dict` this is."""
 
 
+@dataclass(frozen=True, eq=False)
+class FreeLens:
+    """The focal length of those of N photos whose cameras did not record it: one factor on a first guess for all."""
+
+    unknown: Float[Tensor, " N"]
+    """1 for such a photo, else 0."""
+    log_focal: Float[Tensor, ""]
+    """Logarithm of the factor."""
+
+
 class Placement(Accounts):
-    """Accounts with a free camera each. Angles are held in radians, distances as logarithms."""
+    """Accounts with a free camera each. Angles are held in radians, distances as logarithms.
+
+    Distances are those at the first guess of the lens: with a longer lens the camera steps back, and the subject stays
+    as large in the picture.
+    """
 
     def __init__(
         self,
@@ -66,40 +85,64 @@ class Placement(Accounts):
         camera: OrbitCamera,
         joint_count: int,
         pose: Float[Tensor, "B J 3"] | None = None,
+        lens: FreeLens | None = None,
     ) -> None:
+        """`lens`: by default all are known."""
         super().__init__(photo, joint_count, pose)
+        self.unknown: Tensor
+        nothing = camera.distance.new_zeros(int(photo.max()) + 1 if len(photo) else 0)
+        self.register_buffer("unknown", nothing if lens is None else lens.unknown)
+        self.log_focal = nn.Parameter(nothing.new_zeros(()) if lens is None else lens.log_focal.detach().clone())
         self.azimuth = nn.Parameter(torch.deg2rad(camera.azimuth_deg.detach().clone()))
         self.elevation = nn.Parameter(torch.deg2rad(camera.elevation_deg.detach().clone()))
         self.roll = nn.Parameter(torch.deg2rad(camera.roll_deg.detach().clone()))
-        self.log_distance = nn.Parameter(camera.distance.detach().log())
+        self.log_distance = nn.Parameter((camera.distance.log() - self._log_zoom()).detach())
         self.offset = nn.Parameter(camera.offset.detach().clone())
 
     def camera(self) -> OrbitCamera:
         """The cameras as the renderer takes them (differentiable)."""
         azimuth, elevation, roll = (torch.rad2deg(a) for a in (self.azimuth, self.elevation, self.roll))
-        return OrbitCamera(azimuth, elevation, roll, self.log_distance.exp(), self.offset)
+        return OrbitCamera(azimuth, elevation, roll, (self.log_distance + self._log_zoom()).exp(), self.offset)
+
+    def _log_zoom(self) -> Float[Tensor, " B"]:
+        return self.log_focal * self.unknown.index_select(0, self.photo)
+
+    def free_lens(self) -> FreeLens:
+        """The lens as it stands."""
+        return FreeLens(self.unknown, self.log_focal)
+
+    def lens(self, intrinsics: Intrinsics) -> Intrinsics:
+        """Intrinsics of all N photos as they stand, where they were `intrinsics` at first (differentiable)."""
+        zoom = (self.log_focal * self.unknown).exp()
+        return replace(intrinsics, fx=intrinsics.fx * zoom, fy=intrinsics.fy * zoom)
+
+    def others(self, photo: Int[Tensor, " B"], camera: OrbitCamera, pose: Float[Tensor, "B J 3"]) -> Placement:
+        """Other accounts of the same photos."""
+        return Placement(photo, camera, pose.shape[1], pose, self.free_lens())
 
     def select(self, index: Int[Tensor, " K"]) -> Placement:
         """A new placement that starts from the entries at `index`."""
-        return Placement(self.photo[index], self.camera().select(index), self.pose.shape[1], self.pose.detach()[index])
+        return self.others(self.photo[index], self.camera().select(index), self.pose.detach()[index])
 
     def unposed(self, joint_count: int) -> Placement:
-        """The same accounts of an unbent body of so many joints."""
-        return Placement(self.photo, self.camera(), joint_count)
+        """The same accounts of an unbent body of so many joints, through the first guess of a lens."""
+        lens = FreeLens(self.unknown, torch.zeros_like(self.log_focal))
+        return Placement(self.photo, self.camera(), joint_count, lens=lens)
 
     def follow(self, scale: float, centre: Float[Tensor, " 3"]) -> None:
         """Keeps every picture what it was when body points p become `scale * (p - centre)`."""
         with torch.no_grad():
             moved = self.camera().rotation() @ centre
-            distance = scale * (self.log_distance.exp() - moved[:, 2])
+            distance = scale * (self.camera().distance - moved[:, 2])
             self.offset.copy_(scale * (self.offset - moved[:, :2]))
-            self.log_distance.copy_(distance.log())
+            self.log_distance.copy_(distance.log() - self._log_zoom())
 
     def restored(self, state: dict[str, Any]) -> Placement:
         """The placement whose `state_dict` this is."""
         nothing = torch.zeros(len(state["photo"]), device=state["photo"].device)
         camera = OrbitCamera(nothing, nothing, nothing, nothing + 1, torch.stack([nothing, nothing], dim=1))
-        placement = Placement(state["photo"], camera, state["pose"].shape[1])
+        lens = FreeLens(state["unknown"], state["log_focal"])
+        placement = Placement(state["photo"], camera, state["pose"].shape[1], lens=lens)
         placement.load_state_dict(state)
         return placement
 

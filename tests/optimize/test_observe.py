@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from zoetrope.optimize.observe import DEFAULT_FIELD_OF_VIEW_DEG, Observations
+from zoetrope.optimize.first_focal import FIELD_OF_VIEW_DEG
+from zoetrope.optimize.observe import Observations
 from zoetrope.representations.camera import OrbitCamera, project, to_pixels
 from zoetrope.scenes.collection import Collection, load_collection
 from zoetrope.scenes.error import InputError
@@ -105,11 +106,15 @@ def test_a_subject_thinner_than_a_crop_pixel_is_still_found() -> None:
 
 def test_the_focal_length_is_known_recorded_or_assumed(collection: Collection) -> None:
     photo = collection.photos[0]
-    assumed = 32 / np.tan(np.radians(DEFAULT_FIELD_OF_VIEW_DEG / 2))
+    assumed = 32 / np.tan(np.radians(FIELD_OF_VIEW_DEG / 2))
     recorded = dataclasses.replace(photo, focal_px=123.0)
-    observations = observed(photo, recorded)
-    assert observations.focal_px == pytest.approx((assumed, 123.0))
+    observations = observed(photo)
+    assert observations.focal_px == pytest.approx((assumed,))
+    assert observations.focal_known == (False,)
     assert observations.lens(0) == pytest.approx((assumed, assumed, 32, 32))
+    observations = observed(photo, recorded)
+    assert observations.focal_px[1] == 123.0
+    assert observations.focal_known == (False, True)
     zoom = 20 / observations.crops[1].side
     assert float(observations.at(20).intrinsics.fx[1]) == pytest.approx(123.0 * zoom, rel=1e-5)
 
