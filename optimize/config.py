@@ -131,7 +131,6 @@ class FitConfig:
 def check_supported(config: FitConfig) -> None:
     """Raises InputError naming the first option that is accepted but has no implementation yet."""
     for option, value, ready in (
-        ("preset", config.preset, ("quick", "full")),
         ("representation", config.representation, ("parts",)),
         ("init", None if config.init is None else str(config.init), (None,)),
         ("masks", config.masks, ("auto", "alpha", "folder", "estimate", "rembg")),

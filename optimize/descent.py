@@ -13,25 +13,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..representations.camera import project, to_pixels
 from ..representations.mesh import SkinnedMesh
 from ..representations.part_surface import PartSurfaces
-from ..representations.rendering.coverage import coverage
-from ..representations.rendering.silhouette import blur_pyramid_loss, outside_loss
-from ..representations.rendering.topology import Topology
 from ..representations.unite import unite
 from ..representations.united_surface import UnitedSurface
 from ..scenes.scene import Scene
 from .account import believe, beside, confront, propose, survivors, witness
 from .appearance import Sample, folded, others, sample
-from .hypothesis import least_by_photo
+from .hypothesis import MISFIT, least_by_photo, times_usual, trust
+from .objective import Losses, Objective
 from .observe import Observations, View
 from .parameter_groups import parameter_groups
-from .prior_terms import PriorTerms
-from .silhouette_loss import camera_prior, pose_prior
 from .stage import Stage, Weights
-from .term import Sight, Term
-from .texture_loss import texture_loss
+from .term import Term
 
 _UNITING_LEVEL = 3
 _FACES = 10_000
@@ -71,12 +65,14 @@ class Descent:
         self.scene = scene
         self.observations = observations
         self.stages = tuple(stages)
-        self.terms = tuple(terms)
+        self.objective = Objective(observations, terms)
         self.progress = Progress()
         self.scores: Tensor | None = None
         """Loss of each entry at the last step."""
         self.credit: Tensor | None = None
         """How far each entry is believed, from its loss and the colours; renewed every few steps."""
+        self.trust: Tensor | None = None
+        """How far each photo has a say in what all share; renewed with the credit."""
         self.paint: Tensor | None = None
         """Colours that each photo expects on the surface from all others, (N, V, 3); renewed every few steps."""
         self.contenders: list[dict[str, Any]] = []
@@ -88,8 +84,6 @@ class Descent:
         self.verdict = ""
         """Which of the two went on, for people."""
         self.optimizer: torch.optim.Adam | None = None
-        self._topology: Topology | None = None
-        self._priors = PriorTerms(observations)
 
     @property
     def stage(self) -> Stage:
@@ -150,15 +144,15 @@ class Descent:
                 scene.placement = beside(scene.placement)
         if stage.united and isinstance(scene.surface, PartSurfaces):
             scene.surface = united(scene.surface)
-        self.scores = self.credit = self.paint = None
-        self._priors.leave()
+        self.scores = self.credit = self.trust = self.paint = None
+        self.objective.priors.leave()
         self.attach()
 
     def _begin(self, build: str, *, tried: bool) -> None:
         """Puts away what has come of the build before, if one was being tried, and starts with the next one."""
         if tried:
             self._put_away()
-        self._priors.leave(forget=True)
+        self.objective.priors.leave(forget=True)
         self.scene.begin(build)
         with torch.no_grad():
             self.scene.rest_pose.zero_()
@@ -166,7 +160,7 @@ class Descent:
     def _put_away(self) -> None:
         assert self.scores is not None
         least = least_by_photo(self.scene.placement.photo, self.scores)
-        merit = least.mean() + self._regularizers(self.stage.weights)[0]
+        merit = least.mean() + self.objective.shared(self.scene, self.stage.weights, self.scene.surface.shared())[0]
         state = copy.deepcopy(self.scene.state())
         self.contenders.append({"loss": float(merit.detach()), "scores": self.scores, "scene": state})
 
@@ -176,7 +170,7 @@ class Descent:
         chosen = min(self.contenders, key=lambda contender: contender["loss"])
         self.scene.restore(chosen["scene"])
         self.scores, self.contenders = chosen["scores"], []
-        self._priors.leave(forget=True)
+        self.objective.priors.leave(forget=True)
         self.attach()
 
     def _do_without(self) -> None:
@@ -195,7 +189,7 @@ class Descent:
         self.verdict += f", not below {_MUCH_BETTER:.0%}; the one with them goes on"
         self.scene.restore(rival["scene"])
         self.scores, self.led = rival["scores"], True
-        self._priors.leave(forget=True)
+        self.objective.priors.leave(forget=True)
         self.attach()
 
     def _outline_loss(self) -> float:
@@ -208,17 +202,15 @@ class Descent:
         if isinstance(scene.surface, PartSurfaces):
             scene.surface.set_level(stage.level)
             self._set_cutoff()
-        mesh = scene.surface.shared()
-        self._topology = Topology.of(mesh.faces)
-        self._priors.attach(mesh)
+        self.objective.attach(scene.surface.shared())
         self.optimizer = torch.optim.Adam(parameter_groups(scene, stage.free, stage.rates), betas=(0.9, 0.99))
 
     def score(self) -> Float[Tensor, " B"]:
         """Loss of every entry as things stand, kept in `scores`."""
-        if self._topology is None:
+        if not self.objective.attached:
             self.attach()
         with torch.no_grad():
-            self.scores = self._losses(self.stage, self._weights)[0]
+            self.scores = self._look().entries
         return self.scores
 
     def judge(self) -> Float[Tensor, " B"]:
@@ -274,19 +266,22 @@ class Descent:
         if iteration % _JUDGING_INTERVAL == 0:
             if self.scores is None:
                 self.score()
+            assert self.scores is not None
             self.credit = believe(self.scene.placement, self.judge())
+            self.trust = trust(self.scene.placement.photo, self.scores)
         # One photo has no other to expect colours from.
         if stage.weights.texture > 0 and iteration % _PAINTING_INTERVAL == 0 and len(self.observations) > 1:
             self._repaint()
         assert self.credit is not None
         if iteration % _PAINTING_INTERVAL == 0:
             scene, view = self.scene, self._view(stage.size)
-            self._priors.renew(scene, view, self.credit, self._weights, own_shape=self._own_shapes)
+            self.objective.priors.renew(scene, view, self.credit, self._weights, own_shape=self._own_shapes)
         self.optimizer.zero_grad(set_to_none=True)
-        entries, shared, logged = self._losses(stage, self._weights)
+        entries, shared, logged = self._look()
         # The shared shape listens to the accounts by how well they explain their photo. The floor leaves every account
         # a gradient for its own camera and pose, whose scale Adam ignores.
-        weight = self.credit.clamp_min(1e-3)
+        assert self.trust is not None
+        weight = self.credit.clamp_min(1e-3) * self.trust.index_select(0, self.scene.placement.photo)
         total = (entries * weight).sum() / len(self.observations) + shared
         if not bool(torch.isfinite(total)):
             bad = ", ".join(name for name, value in logged.items() if not math.isfinite(value))
@@ -301,55 +296,21 @@ class Descent:
         weights = self.stage.weights
         return weights if self.led else replace(weights, canonical=0, view=0)
 
-    def _losses(self, stage: Stage, weights: Weights) -> tuple[Tensor, Tensor, dict[str, float]]:
-        """Loss of each entry, loss of what is shared, and means to log."""
-        scene, placement = self.scene, self.scene.placement
-        view = self._view(stage.size)
-        photo = placement.photo
-        mesh = scene.surface.shared()
-        vertices = scene.posed(mesh, own_shape=self._own_shapes)
-        clip = project(vertices, placement.camera(), view.intrinsics.select(photo))
-        assert self._topology is not None
-        seen = coverage(clip, mesh.faces, (view.size, view.size), self._topology)
-        mask, valid = view.mask.index_select(0, photo), view.valid.index_select(0, photo)
-        terms: dict[str, Tensor] = {
-            "pyramid": weights.pyramid * blur_pyramid_loss(seen, mask, valid),
-            "outside": weights.outside
-            / view.size
-            * outside_loss(to_pixels(clip, view.size, view.size), view.outside.index_select(0, photo)),
-            "camera": camera_prior(placement, weights),
-            "pose": pose_prior(placement, scene.shared_pose(), scene.surface.skeleton(), weights),
-        }
-        if weights.texture > 0 and self.paint is not None:
-            expected, colors = self.paint.index_select(0, photo), view.opponent.index_select(0, photo)
-            terms["texture"] = weights.texture * texture_loss(clip, mesh.faces, self._topology, expected, colors, mask)
-        terms |= self._priors.losses(scene, mesh, vertices, view, weights)
-        sight = Sight(mesh, vertices, clip, seen, view, placement)
-        for term in self.terms:
-            terms[term.name] = term.weight * term(sight)
-        entries = torch.stack(list(terms.values())).sum(0)
-        shared, regularizers = self._regularizers(weights)
-        with torch.no_grad():
-            logged = {name: float(value.mean()) for name, value in (terms | regularizers).items()}
-            kept = survivors(placement, entries, 1)
-            seen, mask, valid = seen[kept], mask[kept], valid[kept]
-            overlap = (seen * mask).sum((1, 2)) / torch.maximum(seen * valid, mask).sum((1, 2)).clamp_min(1e-6)
-            logged["iou"] = float(overlap.mean())
-        return entries, shared, logged
+    def _look(self) -> Losses:
+        """What the scene costs as it stands."""
+        return self.objective.losses(
+            self.scene, self._view(self.stage.size), self._weights, self.paint, own_shape=self._own_shapes
+        )
 
     def _view(self, size: int) -> View:
         """The crops at that size, through lenses as they stand."""
         return self.observations.at(size).through(self.scene.placement)
 
-    def _regularizers(self, weights: Weights) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss of what all photos share, and its terms."""
-        terms = {
-            name: getattr(weights, name) * value
-            for name, value in self.scene.surface.regularizers().items()
-            if getattr(weights, name) > 0
-        }
-        terms["rest_pose"] = weights.rest_pose * self.scene.rest_pose.square().sum(-1).mean()
-        return torch.stack(list(terms.values())).sum(), terms
+    def misfits(self) -> list[tuple[int, float]]:
+        """Photos that are explained much worse than most, and by how many times the usual loss, the worst first."""
+        assert self.scores is not None
+        times = times_usual(self.scene.placement.photo, self.scores)
+        return [(int(k), float(times[k])) for k in times.argsort(descending=True) if times[k] >= MISFIT]
 
     def state(self) -> dict[str, Any]:
         """All that a later process needs to go on with the very next step."""
@@ -360,11 +321,12 @@ class Descent:
             "optimizer": self.optimizer.state_dict(),
             "scores": self.scores,
             "credit": self.credit,
+            "trust": self.trust,
             "paint": self.paint,
             "contenders": self.contenders,
             "led": self.led,
             "rival": self.rival,
-            "priors": self._priors.state(),
+            "priors": self.objective.priors.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -375,8 +337,9 @@ class Descent:
         assert self.optimizer is not None
         self.optimizer.load_state_dict(state["optimizer"])
         self.scores, self.credit, self.paint = state["scores"], state["credit"], state["paint"]
+        self.trust = state["trust"]
         self.contenders, self.led, self.rival = state["contenders"], state["led"], state["rival"]
-        self._priors.restore(state["priors"])
+        self.objective.priors.restore(state["priors"])
 
 
 def united(parts: PartSurfaces) -> UnitedSurface:

@@ -62,9 +62,14 @@ def fit(config: FitConfig) -> RunResult:
     observations = Observations(collection, device)
     observations.canonical = prior.canonical_maps(observations)
     observations.features = prior.feature_maps(observations)
+    published = config.preset == "artic3d"
+    if published and observations.features is None and observations.canonical is not None:
+        observations.features = observations.canonical.descriptor
     templates, reason = starting_templates(config, observations, prior)
     origin = f"semantic prior: {prior.line}"
-    if why := doubt(observations):
+    if published:
+        origin = f"{origin}; of it features alone, and no DASS, since there is no diffusion prior yet"
+    if why := "" if published else doubt(observations):
         origin = f"{origin}; it {why}, so a fit without it is tried as well"
     stages = schedule(config, tuple(one.build for one in templates), contested=bool(why))
     scene = first_scene(templates, observations)
@@ -83,6 +88,10 @@ def fit(config: FitConfig) -> RunResult:
                 progress.say(line)
             _announce(progress, collection, scene.placement, run, resumed_at)
             _descend(descent, run, progress, log)
+        for photo, times in descent.misfits():
+            name = observations.photos[photo].path.name
+            words = f"is explained badly, with {times:.1f} times the usual loss, and has had little say in the shape"
+            print(f"note: {name} {words}; does it show something else, or is its mask wrong?", file=sys.stderr)
         for note in write_outputs(run, descent.scene, observations, collection.name):
             print(f"note: {note}", file=sys.stderr)
         return RunResult(run.root, descent.scene, score_run(run.root, collection))

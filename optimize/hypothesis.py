@@ -19,6 +19,9 @@ from ..representations.skeleton import mirrored_pose
 from ..scenes.placement import Placement
 from .silhouette_loss import USUAL_ELEVATION_DEG
 
+MISFIT = 3.0
+"""Times the usual loss from which on a photo is one."""
+
 
 def circle(
     mesh: SkinnedMesh,
@@ -125,6 +128,22 @@ def least_by_photo(photo: Int[Tensor, " B"], values: Float[Tensor, " B"]) -> Flo
     """The least value among each photo's entries."""
     none = torch.full((int(photo.max()) + 1,), torch.inf, device=values.device)
     return none.scatter_reduce(0, photo, values, "amin")
+
+
+def times_usual(photo: Int[Tensor, " B"], loss: Float[Tensor, " B"]) -> Float[Tensor, " N"]:
+    """The loss of each photo's best entry over the median of all photos'."""
+    least = least_by_photo(photo, loss)
+    return least / least.median().clamp_min(1e-12)
+
+
+def trust(photo: Int[Tensor, " B"], loss: Float[Tensor, " B"]) -> Float[Tensor, " N"]:
+    """How far each photo has a say in what all share, in (0, 1]: one half for a misfit, 1 for what is usual.
+
+    A photo of something else, or one with a wrong mask, would otherwise bend the body most, since it pulls hardest.
+    The weight is Geman and McClure's (1987) of the loss above the usual one.
+    """
+    excess = (times_usual(photo, loss) - 1).clamp_min(0) / (MISFIT - 1)
+    return 1 / (1 + excess.square())
 
 
 def responsibilities(

@@ -102,8 +102,9 @@ def _write_geometry(
         extra = {"world_from_rest": placement.world_from_rest().tolist()}
     frames = []
     for k, (photo, zoom) in enumerate(zip(observations.photos, _zooms(placement, len(matrices)), strict=True)):
-        fx, fy, *axis = observations.lens(k)
-        frames.append(CameraFrame(photo.path.name, matrices[k], fx * zoom, fy * zoom, *axis, photo.width, photo.height))
+        fx, fy, cx, cy = observations.lens(k)
+        name, size = photo.path.name, (photo.width, photo.height)
+        frames.append(CameraFrame(name, matrices[k], fx * zoom, fy * zoom, cx, cy, *size))
         write_ply(run.posed / f"{photo.stem}.ply", bodies[k], mesh.faces)
     write_transforms(run.cameras, frames, extra, light_notes(light))
     write_ply(run.root / "rest.ply", mesh.vertices, mesh.faces)

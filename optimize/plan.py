@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..representations.template import BUILDS
 from ..scenes.collection import Collection, load_collection
+from .artic3d_preset import artic3d
 from .config import FitConfig, check_supported
 from .device import choose_device
 from .estimated_masks import mask_estimator, mask_source
@@ -15,7 +16,7 @@ from .stage import Stage, full, quick, shortened
 def schedule(config: FitConfig, builds: tuple[str, ...], contested: bool = False) -> tuple[Stage, ...]:
     """The stages that the options ask for, with builds that compete, `effort` applied; see `quick` for `contested`."""
     check_supported(config)
-    stages = {"quick": quick, "full": full}[config.preset](builds, contested)
+    stages = {"quick": quick, "full": full, "artic3d": artic3d}[config.preset](builds, contested)
     return stages if config.effort == 1 else shortened(stages, config.effort)
 
 

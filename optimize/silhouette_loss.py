@@ -50,4 +50,6 @@ def pose_prior(
     # A joint that hardly moves about an axis pays more for it: two standard deviations reach the limits.
     deviation = ((limits[1:, :, 1] - limits[1:, :, 0]) / 4).clamp_min(1e-2)
     own = (pose[:, 1:] / deviation).square().sum(-1).mean(-1)
-    return weights.pose * own + weights.pose_limit * excess[:, 1:].square().sum(-1).mean(-1)
+    beyond = excess[:, 1:].square().sum(-1).mean(-1)
+    bent = pose[:, 1:].square().sum(-1).mean(-1)
+    return weights.pose * own + weights.pose_limit * beyond + weights.rotation * bent

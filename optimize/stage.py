@@ -16,6 +16,8 @@ class Weights:
 
     pyramid: float = 1.0
     """Squared difference of blurred silhouettes over several scales."""
+    silhouette: float = 0.0
+    """Squared difference of silhouettes as they are, without blurring."""
     outside: float = 0.2
     """Distance of projected vertices beyond the mask, in parts of the picture's side."""
     color: float = 2.0
@@ -33,6 +35,8 @@ class Weights:
     """Distance in position and feature between pixels and surface; only where there are feature maps."""
     pose: float = 0.016
     """Squared rotation of each joint away from the shared rest pose, in standard deviations of its range."""
+    rotation: float = 0.0
+    """The same in squared radians, whatever a joint's range."""
     pose_limit: float = 1.0
     """Squared rotation beyond the joint limits (radians)."""
     rest_pose: float = 0.01
@@ -41,10 +45,15 @@ class Weights:
     """Squared distance of the elevation from the usual one, in standard deviations."""
     roll: float = 0.001
     """Squared roll in standard deviations."""
-    lens: float = 0.0005
+    lens: float = 5e-6
     """Squared logarithm of the focal length over its first guess, in standard deviations; where none is recorded."""
     deformation: float = 0.05
     laplacian: float = 2e-4
+    """Roughness of the deformation, by the degrees of its harmonics."""
+    mesh_laplacian: float = 0.0
+    """Distance of the resting mesh's vertices from their neighbours' mean."""
+    mesh_normal: float = 0.0
+    """One minus the cosine between neighbouring faces of the resting mesh."""
     bone_length: float = 0.05
     girth: float = 0.02
     girth_step: float = 0.05
@@ -62,7 +71,7 @@ class Rates:
     """Logarithm of the distance."""
     offset: float = 0.01
     """Look-at point (rest frame units)."""
-    lens: float = 0.005
+    lens: float = 0.02
     """Logarithm of the focal length."""
     pose: float = 0.02
     """Joint rotations (radians)."""
@@ -118,6 +127,7 @@ _PROPORTIONS = _CAMERA | _free("rest_pose", "length", "girth", "attachment")
 _STANCE = _CAMERA | _free("pose")
 _BODY = _PROPORTIONS | _STANCE
 _SHAPE = _BODY | _free("deformation")
+_SHAPE_LENS = _SHAPE | _free("lens")
 _OWN = _STANCE | _free("deformation", "instance")
 
 
@@ -133,13 +143,13 @@ def quick(builds: tuple[str, ...] = ("standard",), contested: bool = False) -> t
         *(stage for build in builds for stage in _first(build)),
         Stage("body", 60, 64, _BODY, hypotheses=6, level=1),
         Stage("rivals", 80, 64, _BODY, propose="rivals", level=1),
-        Stage("shape", 120, 64, _SHAPE, hypotheses=3, level=2, cutoff=(1.0, 4.0)),
+        Stage("shape", 120, 64, _SHAPE_LENS, hypotheses=3, level=2, cutoff=(1.0, 4.0)),
         Stage("rivals again", 80, 64, _SHAPE, propose="rivals", level=2, cutoff=(4.0, 4.0)),
-        Stage("detail", 80, 128, _SHAPE | {"lens"}, level=2, cutoff=(4.0, 6.0), weights=known),
+        Stage("detail", 80, 128, _SHAPE_LENS, level=2, cutoff=(4.0, 6.0), weights=known),
     )
     end = (
         Stage("neighbours", 60, 64, _STANCE, propose="neighbours", level=2, cutoff=(6.0, 6.0), weights=known),
-        Stage("settled", 100, 128, _SHAPE | {"lens"}, level=2, cutoff=(6.0, 6.0), weights=known),
+        Stage("settled", 100, 128, _SHAPE_LENS, level=2, cutoff=(6.0, 6.0), weights=known),
         Stage(
             "instance",
             120,

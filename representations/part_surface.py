@@ -173,7 +173,6 @@ class PartSurfaces(nn.Module):
         """Named scalar penalties: sizes of the deformation, lengths, girths, attachments; roughness; girth steps."""
         energy = (self.coefficients * self._mask).square()
         roughness = (self._degrees * (self._degrees + 1)).float().square()
-        instance = (self.instance_coefficients * self._mask).square()
         skeleton = self.template.skeleton
         follow = [(j, c) for j, c in enumerate(skeleton.main_child) if c >= 0]
         log_girth = self.log_girth.index_select(0, self._owner)
@@ -186,8 +185,11 @@ class PartSurfaces(nn.Module):
             "girth": self.log_girth.square().mean(),
             "girth_step": ends.square().mean(),
             "attachment": (self.shift * self._shift_mask).square().sum(1).mean(),
-            "instance": instance.sum((2, 3)).mean(),
         }
+
+    def individuality(self) -> Float[Tensor, " N"]:
+        """Size of each photo's own deformation, mean over the bones."""
+        return (self.instance_coefficients * self._mask).square().sum((2, 3)).mean(1)
 
     def _deformation(self, coefficients: Float[Tensor, "*N U K 3"]) -> Float[Tensor, "*N U n 3"]:
         window = band_window(self._degrees, self.cutoff)[:, None]

@@ -150,9 +150,7 @@ class SdfSurface(nn.Module):
         return _trilinear(self._closed()[None], within)[0] + self.spacing * beyond
 
     def regularizers(self) -> dict[str, Tensor]:
-        """`eikonal`: squared error of the gradient's length; `smoothness`: squared Laplacian in grid spacings;
-        `instance`: squared offsets and their steps from point to point.
-        """
+        """`eikonal`: squared error of the gradient's length; `smoothness`: squared Laplacian in grid spacings."""
         values = self._closed() / self.spacing
         squared = values.new_zeros(())
         laplacian = values.new_zeros(())
@@ -167,12 +165,13 @@ class SdfSurface(nn.Module):
             squared = squared + step.square()
             laplacian = laplacian + bend
         length = (squared + 1e-12).sqrt()
-        own = self.offsets.square().mean() + sum(self.offsets.diff(dim=axis).square().mean() for axis in (2, 3, 4))
-        return {
-            "eikonal": (length - 1).square().mean(),
-            "smoothness": laplacian.square().mean(),
-            "instance": own if self.offsets.shape[0] else values.new_zeros(()),
-        }
+        return {"eikonal": (length - 1).square().mean(), "smoothness": laplacian.square().mean()}
+
+    def individuality(self) -> Float[Tensor, " N"]:
+        """Mean squared offsets of each photo, and their steps from point to point."""
+        every = (1, 2, 3, 4)
+        steps = [self.offsets.diff(dim=axis).square().mean(every) for axis in (2, 3, 4)]
+        return self.offsets.square().mean(every) + torch.stack(steps).sum(0)
 
     def _closed(self) -> Float[Tensor, "D H W"]:
         """The values with the box's border kept outside, so that the surface is closed."""

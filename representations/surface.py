@@ -32,6 +32,10 @@ class Surface(Protocol):
         """Named scalar penalties, unweighted and non-negative; a fit multiplies each with its own weight."""
         ...
 
+    def individuality(self) -> Float[Tensor, " N"]:
+        """How far each photo's own shape is from the shared one, unweighted, non-negative and 0 for the same shape."""
+        ...
+
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """What is fitted."""
         ...

@@ -101,13 +101,14 @@ class UnitedSurface(nn.Module):
         return scale, centre
 
     def regularizers(self) -> dict[str, Tensor]:
-        """Sizes and roughness of the shared and the individual offsets."""
-        shared, own = self.coefficients.square(), self.instance_coefficients.square()
-        return {
-            "deformation": shared.sum(),
-            "laplacian": (self.stiffness[:, None] * shared).sum(),
-            "instance": own.sum((1, 2)).mean() + 0.01 * (self.stiffness[:, None] * own).sum((1, 2)).mean(),
-        }
+        """Size and roughness of the shared offsets."""
+        shared = self.coefficients.square()
+        return {"deformation": shared.sum(), "laplacian": (self.stiffness[:, None] * shared).sum()}
+
+    def individuality(self) -> Float[Tensor, " N"]:
+        """Size of each photo's own offsets and, with little weight, their roughness."""
+        own = self.instance_coefficients.square()
+        return own.sum((1, 2)) + 0.01 * (self.stiffness[:, None] * own).sum((1, 2))
 
     def _symmetric(self, offset: Float[Tensor, "*B V 3"]) -> Float[Tensor, "*B V 3"]:
         other = offset.index_select(-2, self.mirror) * offset.new_tensor([-1.0, 1.0, 1.0])

@@ -93,7 +93,6 @@ def test_wrong_words_end_with_2(arguments: list[str], capsys: pytest.CaptureFixt
         (["--seed", "-1"], "--seed is -1"),
         (["--effort", "0"], "--effort is 0.0"),
         (["--resume", "--overwrite"], "give one of them"),
-        (["--preset", "artic3d"], "not implemented yet: --preset artic3d"),
         (["--representation", "triplane"], "not implemented yet: --representation triplane"),
         (["--init", "a.glb"], "not implemented yet: --init a.glb"),
         (["--semantic", "clip"], "not implemented yet: --semantic clip"),

@@ -104,7 +104,6 @@ def test_options_that_came_later_take_their_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("preset", "artic3d"),
         ("representation", "triplane"),
         ("representation", "spherical"),
         ("init", Path("a.glb")),

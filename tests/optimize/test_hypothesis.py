@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from zoetrope.optimize.hypothesis import best, circle, neighbours, responsibilities, rivals
+from zoetrope.optimize.hypothesis import best, circle, neighbours, responsibilities, rivals, times_usual, trust
 from zoetrope.representations.camera import Intrinsics, OrbitCamera, project, to_pixels
 from zoetrope.representations.part_surface import PartSurfaces
 from zoetrope.representations.rendering.coverage import coverage
@@ -153,3 +153,12 @@ def test_an_account_one_softness_worse_counts_a_part_in_e() -> None:
     share = responsibilities(torch.tensor([0, 0, 1]), torch.tensor([2.0, 2.6, 7.0]), softness=0.3)
     assert float(share[0] / share[1]) == pytest.approx(math.e, rel=1e-4)
     assert float(share[2]) == 1
+
+
+def test_misfits_have_little_say_and_good_photos_all_of_it() -> None:
+    photo = torch.tensor([0, 0, 1, 1, 2, 3, 4])
+    loss = torch.tensor([0.9, 0.02, 0.01, 0.5, 0.02, 0.06, 0.2])
+    assert times_usual(photo, loss).tolist() == pytest.approx([1.0, 0.5, 1.0, 3.0, 10.0])
+    say = trust(photo, loss)
+    assert say[:4].tolist() == pytest.approx([1, 1, 1, 0.5])
+    assert float(say[4]) < 0.05

@@ -1,0 +1,137 @@
+"""What a fit makes small: the sum of named terms, each with its weight in `stage.Weights`.
+
+A weight of 0 switches a term off, and what costs something is not computed then.
+
+Of each entry (one account of one photo):
+
+* `pyramid`, `silhouette`: coverage against the mask, over several scales or as it is; unknown pixels do not count;
+* `outside`: what stands beyond the mask, along its distance map;
+* `canonical`, `view`, `semantic`: what semantic priors say (`prior_terms`);
+* `texture`: the pattern that the other photos have put onto the surface;
+* `camera`, `pose`: how usual view and posture are;
+* `instance`: how far the photo's own shape is from the shared one, the dearer the less of the body the photo can judge;
+* terms that a fit does not know of (`term.Term`), such as the pull of a diffusion prior.
+
+Of what all photos share: the surface's own regularisers by name, `rest_pose`, and the smoothness of the resting mesh
+(`mesh_laplacian`, `mesh_normal`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..representations.camera import project, to_pixels
+from ..representations.mesh import SkinnedMesh
+from ..representations.rendering.coverage import coverage
+from ..representations.rendering.silhouette import blur_pyramid_loss, outside_loss
+from ..representations.rendering.topology import Topology
+from ..scenes.scene import Scene
+from .account import survivors
+from .mesh_smoothness import laplacian_loss, normal_loss
+from .observe import Observations, View
+from .prior_terms import PriorTerms
+from .silhouette_loss import camera_prior, pose_prior
+from .stage import Weights
+from .term import Sight, Term
+from .texture_loss import texture_loss
+
+
+class Losses(NamedTuple):
+    """What one look at a scene costs."""
+
+    entries: Float[Tensor, " B"]
+    shared: Float[Tensor, ""]
+    logged: dict[str, float]
+    """Means of all terms, and the overlap with the masks of each photo's best entry as `iou`."""
+
+
+class Objective:
+    """The terms of one fit, set up for one mesh at a time."""
+
+    def __init__(self, observations: Observations, terms: Sequence[Term] = ()) -> None:
+        self.priors = PriorTerms(observations)
+        self.terms = tuple(terms)
+        self._topology: Topology | None = None
+
+    @property
+    def attached(self) -> bool:
+        """Whether there is a mesh that it is set up for."""
+        return self._topology is not None
+
+    def attach(self, mesh: SkinnedMesh) -> None:
+        """Sets up what depends on the faces alone."""
+        self._topology = Topology.of(mesh.faces)
+        self.priors.attach(mesh)
+
+    def losses(
+        self,
+        scene: Scene,
+        view: View,
+        weights: Weights,
+        paint: Float[Tensor, "N V 3"] | None,
+        *,
+        own_shape: bool,
+    ) -> Losses:
+        """The scene seen in `view`; `paint`: the colours that each photo expects on the surface from all others."""
+        assert self._topology is not None
+        placement, mesh = scene.placement, scene.surface.shared()
+        photo = placement.photo
+        vertices = scene.posed(mesh, own_shape=own_shape)
+        clip = project(vertices, placement.camera(), view.intrinsics.select(photo))
+        seen = coverage(clip, mesh.faces, (view.size, view.size), self._topology)
+        mask, valid = view.mask.index_select(0, photo), view.valid.index_select(0, photo)
+        terms: dict[str, Tensor] = {}
+        if weights.pyramid > 0:
+            terms["pyramid"] = weights.pyramid * blur_pyramid_loss(seen, mask, valid)
+        if weights.silhouette > 0:
+            terms["silhouette"] = weights.silhouette * blur_pyramid_loss(seen, mask, valid, levels=1)
+        if weights.outside > 0:
+            beyond = outside_loss(to_pixels(clip, view.size, view.size), view.outside.index_select(0, photo))
+            terms["outside"] = weights.outside / view.size * beyond
+        terms["camera"] = camera_prior(placement, weights)
+        terms["pose"] = pose_prior(placement, scene.shared_pose(), scene.surface.skeleton(), weights)
+        if weights.texture > 0 and paint is not None:
+            expected, colors = paint.index_select(0, photo), view.opponent.index_select(0, photo)
+            terms["texture"] = weights.texture * texture_loss(clip, mesh.faces, self._topology, expected, colors, mask)
+        if weights.instance > 0 and own_shape:
+            own = scene.surface.individuality().index_select(0, photo)
+            terms["instance"] = weights.instance * own * _stiffness(seen.detach(), valid)
+        terms |= self.priors.losses(scene, mesh, vertices, view, weights)
+        sight = Sight(mesh, vertices, clip, seen, view, placement)
+        for term in self.terms:
+            terms[term.name] = term.weight * term(sight)
+        entries = torch.stack(list(terms.values())).sum(0)
+        shared, regularizers = self.shared(scene, weights, mesh)
+        with torch.no_grad():
+            logged = {name: float(value.mean()) for name, value in (terms | regularizers).items()}
+            kept = survivors(placement, entries, 1)
+            seen, mask, valid = seen[kept], mask[kept], valid[kept]
+            overlap = (seen * mask).sum((1, 2)) / torch.maximum(seen * valid, mask).sum((1, 2)).clamp_min(1e-6)
+            logged["iou"] = float(overlap.mean())
+        return Losses(entries, shared, logged)
+
+    def shared(self, scene: Scene, weights: Weights, mesh: SkinnedMesh) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of what all photos share, and its terms; `mesh` is the shared one."""
+        assert self._topology is not None
+        terms = {
+            name: getattr(weights, name) * value
+            for name, value in scene.surface.regularizers().items()
+            if getattr(weights, name) > 0
+        }
+        if weights.mesh_laplacian > 0:
+            terms["mesh_laplacian"] = weights.mesh_laplacian * laplacian_loss(mesh.vertices, self._topology)
+        if weights.mesh_normal > 0:
+            terms["mesh_normal"] = weights.mesh_normal * normal_loss(mesh.vertices, self._topology)
+        terms["rest_pose"] = weights.rest_pose * scene.rest_pose.square().sum(-1).mean()
+        return torch.stack(list(terms.values())).sum(), terms
+
+
+def _stiffness(seen: Float[Tensor, "B S S"], valid: Float[Tensor, "B S S"]) -> Float[Tensor, " B"]:
+    """What a photo's own shape costs: 1 where all of the body is in a known place, 4 where half of it may be hidden."""
+    share = (seen * valid).sum((1, 2)) / seen.sum((1, 2)).clamp_min(1e-6)
+    return share.clamp_min(0.25).square().reciprocal()
