@@ -1,5 +1,6 @@
 """The preset for comparison: what is published of its schedule holds, and it runs."""
 
+from itertools import pairwise
 from pathlib import Path
 
 from zoetrope.cli import main
@@ -16,7 +17,7 @@ def test_the_published_schedule() -> None:
     assert [stages[name].weights.mesh_normal for name in joint] == [0, 0, 0, 0.02, 0.02]
     assert {stage.build for stage in stages.values()} == {"standard", ""}
     free = [stages[name].free for name in joint]
-    assert all(now <= later for now, later in zip(free, free[1:], strict=False))
+    assert all(now <= later for now, later in pairwise(free))
     assert stages["joint"].free == {"instance"}
     assert stages["joint"].united
 

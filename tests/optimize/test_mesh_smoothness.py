@@ -26,7 +26,7 @@ def test_a_flat_grid_is_smooth_inside_and_a_fold_is_not() -> None:
 def test_the_laplacian_of_a_sphere_is_its_curvature_times_its_edges() -> None:
     coarse, fine = (icosphere(level) for level in (2, 3))
     losses = [float(laplacian_loss(v.double(), Topology.of(f))) for v, f in (coarse, fine)]
-    assert losses[0] / losses[1] == pytest.approx(4, rel=0.05)
+    assert losses[0] / losses[1] == pytest.approx(4, rel=0.15)
     # A neighbour at angle t round the centre lies 1 - cos t below the tangent plane.
     faces = fine[1]
     t = (fine[0][faces[:, 0]] - fine[0][faces[:, 1]]).norm(dim=1).mean()
