@@ -25,6 +25,13 @@ _SEMANTIC_WORDS = ("auto", "none", "embedded", "timm")
 
 Preset = Literal["quick", "full", "artic3d"]
 TemplateChoice = Literal["auto", "discover", "quadruped", "biped", "bird"]
+Switch = Literal[
+    "pyramid", "silhouette", "outside", "color", "texture", "canonical", "view", "semantic", "pose", "pose_limit",
+    "rest_pose", "elevation", "roll", "deformation", "laplacian", "instance", "lens", "species", "occlusion", "misfits",
+]  # fmt: skip
+"""What `without` may name: terms of the loss by their weight (see `stage.Weights`), and lens (focal lengths that nobody
+recorded are fitted), species (bodies of likely species compete), occlusion (what may be hidden is unknown), misfits
+(photos that nothing explains have little say)."""
 Representation = Literal["parts", "triplane", "spherical"]
 
 
@@ -60,6 +67,8 @@ class FitConfig:
     """Same seed, machine and thread count: the same result, bit for bit."""
     effort: float = 1.0
     """Multiplies every stage's iterations; 0.1 gives a rough preview."""
+    without: tuple[Switch, ...] = ()
+    """Terms of the loss, and other parts of the method, to leave out, by name: to see what they are worth."""
     resume: bool = False
     """Go on from the last checkpoint in the run folder, with the options it was started with."""
     overwrite: bool = False
@@ -71,6 +80,9 @@ class FitConfig:
         for name, options in _choices().items():
             if getattr(self, name) not in options:
                 raise InputError(f"--{name} is {getattr(self, name)!r}; it must be one of {', '.join(options)}")
+        for name in self.without:
+            if name not in get_args(Switch):
+                raise InputError(f"--without names {name!r}; it may name {', '.join(get_args(Switch))}")
         if not 0 <= self.seed < 2**63:
             raise InputError(f"--seed is {self.seed}; it must lie between 0 and 2^63 - 1")
         if not (math.isfinite(self.effort) and self.effort > 0):
@@ -81,6 +93,7 @@ class FitConfig:
     def to_json(self) -> dict[str, Any]:
         """Plain data with a format version; paths are relative to the run folder, so that the two move together."""
         options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        options["without"] = list(self.without)
         del options["out"], options["resume"], options["overwrite"]  # they say how to start, not what to do
         options["photos"] = _relative(self.photos, self.out)
         if self.init is not None:
@@ -114,6 +127,7 @@ class FitConfig:
             options["cameras"] = str(_resolved(options["cameras"], out))
         if _names_file(options.get("semantic", "auto")):
             options["semantic"] = str(_resolved(options["semantic"], out))
+        options["without"] = tuple(options.get("without", ()))
         return cls(out=out, **options)  # an option that came later has the default that means what was done before
 
     @property

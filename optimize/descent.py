@@ -61,10 +61,14 @@ class Descent:
         observations: Observations,
         stages: Sequence[Stage],
         terms: Sequence[Term] = (),
+        *,
+        misfits: bool = True,
     ) -> None:
+        """`misfits`: whether photos that nothing explains have little say in what all share."""
         self.scene = scene
         self.observations = observations
         self.stages = tuple(stages)
+        self._misfits = misfits
         self.objective = Objective(observations, terms)
         self.progress = Progress()
         self.scores: Tensor | None = None
@@ -130,7 +134,9 @@ class Descent:
             view = self.observations.at(stage.size)
             maps = self.observations.canonical
             views = maps.view if maps is not None and self.led else None
-            scene.placement = propose(placement, scene.surface.shared(), view, stage.hypotheses, views)
+            elevation_deg = self.observations.elevation_deg if self.led else None
+            mesh = scene.surface.shared()
+            scene.placement = propose(placement, mesh, view, stage.hypotheses, views, elevation_deg)
         else:
             if self.scores is None:
                 self.score()
@@ -269,6 +275,8 @@ class Descent:
             assert self.scores is not None
             self.credit = believe(self.scene.placement, self.judge())
             self.trust = trust(self.scene.placement.photo, self.scores)
+            if not self._misfits:
+                self.trust = torch.ones_like(self.trust)
         # One photo has no other to expect colours from.
         if stage.weights.texture > 0 and iteration % _PAINTING_INTERVAL == 0 and len(self.observations) > 1:
             self._repaint()
@@ -306,7 +314,7 @@ class Descent:
         """The crops at that size, through lenses as they stand."""
         return self.observations.at(size).through(self.scene.placement)
 
-    def misfits(self) -> list[tuple[int, float]]:
+    def unexplained(self) -> list[tuple[int, float]]:
         """Photos that are explained much worse than most, and by how many times the usual loss, the worst first."""
         assert self.scores is not None
         times = times_usual(self.scene.placement.photo, self.scores)

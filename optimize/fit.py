@@ -60,7 +60,9 @@ def fit(config: FitConfig) -> RunResult:
     prior = load_semantic_prior(config, device)
     collection, estimated = with_masks(collection, config, prior)
     observations = Observations(collection, device)
+    observations.occlusion = "occlusion" not in config.without
     observations.canonical = prior.canonical_maps(observations)
+    observations.elevation_deg = prior.elevations(observations.canonical)
     observations.features = prior.feature_maps(observations)
     published = config.preset == "artic3d"
     if published and observations.features is None and observations.canonical is not None:
@@ -75,7 +77,7 @@ def fit(config: FitConfig) -> RunResult:
     scene = first_scene(templates, observations)
     with open_run(config, prior.models) as run:
         write_masks(collection, estimated, run.masks)
-        descent = Descent(scene, observations, stages)
+        descent = Descent(scene, observations, stages, misfits="misfits" not in config.without)
         checkpoint = load_checkpoint(run.checkpoints, device=device) if config.resume else None
         if checkpoint is not None:
             descent.restore(checkpoint.state)
@@ -88,7 +90,7 @@ def fit(config: FitConfig) -> RunResult:
                 progress.say(line)
             _announce(progress, collection, scene.placement, run, resumed_at)
             _descend(descent, run, progress, log)
-        for photo, times in descent.misfits():
+        for photo, times in descent.unexplained():
             name = observations.photos[photo].path.name
             words = f"is explained badly, with {times:.1f} times the usual loss, and has had little say in the shape"
             print(f"note: {name} {words}; does it show something else, or is its mask wrong?", file=sys.stderr)

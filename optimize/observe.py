@@ -80,6 +80,10 @@ class Observations:
         """Focal lengths in original pixels, and whether they are more than a first guess."""
         self.device = device
         self._canonical: CanonicalMaps | None = None
+        self.occlusion = True
+        """Whether what a canonical network takes for hidden is unknown; to be set before `canonical`."""
+        self.elevation_deg: Float[Tensor, " N"] | None = None
+        """Elevations that a canonical network expects; None where there is no such prior."""
         self.features: Float[Tensor, "N C h h"] | None = None
         """Feature maps of the crops, of any network; None where there are none."""
         # Few sizes occur in a fit; photos and crops never change.
@@ -121,7 +125,7 @@ class Observations:
         # A subject thinner than a crop's pixels covers no pixel by half: it is where it covers most.
         subject = mask >= mask.amax((1, 2), keepdim=True).clamp_max(0.5)
         valid = known
-        if self._canonical is not None:
+        if self._canonical is not None and self.occlusion:
             valid = known * (1 - self._hidden(self._canonical.amodal, size) * (1 - mask))
         view = View(
             pixels=pixels,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -43,6 +44,8 @@ class Weights:
     """Squared rotation of the shared rest pose away from the template (radians)."""
     elevation: float = 0.0005
     """Squared distance of the elevation from the usual one, in standard deviations."""
+    expected_elevation: float = 0.0005
+    """The same of the elevation that a canonical network expects, in its place where there is such a prior."""
     roll: float = 0.001
     """Squared roll in standard deviations."""
     lens: float = 5e-6
@@ -183,6 +186,16 @@ def full(builds: tuple[str, ...] = ("standard",), contested: bool = False) -> tu
         replace(stage, iterations=2 * stage.iterations, size=sizes.get(stage.name, stage.size))
         for stage in quick(builds, contested)
     )
+
+
+def without(stages: tuple[Stage, ...], names: Collection[str]) -> tuple[Stage, ...]:
+    """The same schedule with loss terms of these names switched off; "lens": with lenses as first guessed.
+
+    Names that say nothing to a schedule are passed over.
+    """
+    off = {name: 0.0 for name in names if name in vars(Weights())}
+    held = frozenset({"lens"} & set(names))
+    return tuple(replace(stage, free=stage.free - held, weights=replace(stage.weights, **off)) for stage in stages)
 
 
 def shortened(stages: tuple[Stage, ...], factor: float) -> tuple[Stage, ...]:

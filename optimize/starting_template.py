@@ -30,28 +30,28 @@ def starting_templates(
     was found.
     """
     if config.template not in ("auto", "discover"):
-        return _candidates(config.template, observations, prior, f"{config.template} template, as asked for")
+        return _candidates(config, config.template, observations, prior, f"{config.template} template, as asked for")
     plan, line = _plan(observations, prior)
     if config.template == "auto":
-        return _candidates(plan, observations, prior, f"{plan} template: {line}")
+        return _candidates(config, plan, observations, prior, f"{plan} template: {line}")
     if plan != "quadruped":
         line = f"{plan} template: {line}; skeletons are found in photos of quadrupeds only"
-        return _candidates(plan, observations, prior, line)
+        return _candidates(config, plan, observations, prior, line)
     if observations.canonical is None and observations.features is None:
         line = f"{plan} template: nothing tells parts apart, so no skeleton can be found"
-        return _candidates(plan, observations, prior, line)
+        return _candidates(config, plan, observations, prior, line)
     found = discover(evidence(observations))
     if found.fault:
-        return _candidates("quadruped", observations, prior, f"quadruped template: {found.fault}")
+        return _candidates(config, "quadruped", observations, prior, f"quadruped template: {found.fault}")
     assert found.reference is not None
     return (found.template,), f"skeleton found in {observations.photos[found.reference].path.name}; {line}"
 
 
 def _candidates(
-    plan: BodyPlan, observations: Observations, prior: SemanticPrior, line: str
+    config: FitConfig, plan: BodyPlan, observations: Observations, prior: SemanticPrior, line: str
 ) -> tuple[tuple[Template, ...], str]:
     usual = tuple(template(plan, build) for build in BUILDS[plan])
-    if observations.canonical is None or prior.canonical is None:
+    if observations.canonical is None or prior.canonical is None or "species" in config.without:
         return usual, line
     odds = observations.canonical.species.mean(0)
     known = [

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from zoetrope.optimize.stage import Free, Lead, Stage, full, quick, shortened
+from zoetrope.optimize.stage import Free, Lead, Stage, Weights, full, quick, shortened, without
 
 ORDER = get_args(Lead)
 
@@ -76,3 +76,16 @@ def test_full_is_no_less_than_quick() -> None:
         assert (small.name, small.free) == (large.name, large.free)
         assert large.iterations > small.iterations
         assert large.size >= small.size
+
+
+def test_terms_are_switched_off_by_name_and_nothing_else_changes(stages: tuple[Stage, ...]) -> None:
+    assert without(stages, ()) == stages
+    left = without(stages, ("texture", "canonical", "lens", "species"))
+    for before, after in zip(stages, left, strict=True):
+        assert (after.weights.texture, after.weights.canonical) == (0, 0)
+        assert "lens" not in after.free
+        assert after.weights.lens == 0
+        assert after.weights.pyramid == before.weights.pyramid
+        same = dataclasses.replace(after, free=before.free, weights=before.weights)
+        assert same == before
+    assert {"texture", "canonical"} <= set(vars(Weights()))
