@@ -22,6 +22,8 @@ from ..representations.rendering.fragment import Fragments, rasterize
 from .hypothesis import least_by_photo, responsibilities
 
 _LIGHTNESS = 0.3
+_EXPLAINED = 0.5
+"""Share of the variance of a photo's colours that others explain, from which on colours have their full weight."""
 
 
 @dataclass(frozen=True)
@@ -137,15 +139,33 @@ def settle(
 
     Each is measured in units of its typical value for a good account (the median over photos of the least), since how
     much colours vary differs from subject to subject: combined = loss / typical + weight * disagreement / typical.
-    Credit starts from `loss` alone and hardens over the rounds.
+    Credit starts from `loss` alone and hardens over the rounds. Where other photos explain little of a photo's colours,
+    since every photo shows another individual's coat, `weight` is less; see `say`.
     """
     loss = loss / _typical(photo, loss)
     combined = loss
     for k in range(rounds):
         credit = responsibilities(photo, combined, softness=0.5 * (1 - k / rounds) + 0.05)
         differing = disagreement(samples, fold, photo, credit)
-        combined = loss + weight * differing / _typical(photo, differing)
+        told = say(samples, photo, credit, differing)
+        combined = loss + weight * told * differing / _typical(photo, differing)
     return combined
+
+
+def say(
+    samples: Sample, photo: Int[Tensor, " B"], credit: Float[Tensor, " B"], differing: Float[Tensor, " B"]
+) -> Float[Tensor, ""]:
+    """How far colours are to be listened to, in [0, 1]: the share of their variance that other photos explain, over
+    `_EXPLAINED`. `differing` is the `disagreement` of each account."""
+    return ((1 - _typical(photo, differing) / _variance(samples, credit)) / _EXPLAINED).clamp(0, 1)
+
+
+def _variance(samples: Sample, credit: Float[Tensor, " B"]) -> Float[Tensor, ""]:
+    """Of all features on the body, by how well they are seen and how far their accounts are believed."""
+    weight = samples.weight * credit[:, None]
+    total = weight.sum().clamp_min(1e-6)
+    mean = (samples.feature * weight[..., None]).sum((0, 1)) / total
+    return (((samples.feature - mean).square().sum(-1) * weight).sum() / total).clamp_min(1e-8)
 
 
 def _typical(photo: Int[Tensor, " B"], values: Float[Tensor, " B"]) -> Float[Tensor, ""]:

@@ -19,7 +19,7 @@ from ..representations.unite import unite
 from ..representations.united_surface import UnitedSurface
 from ..scenes.scene import Scene
 from .account import believe, beside, confront, propose, survivors, witness
-from .appearance import Sample, folded, others, sample
+from .appearance import Sample, disagreement, folded, others, sample, say
 from .hypothesis import MISFIT, least_by_photo, times_usual, trust
 from .objective import Losses, Objective
 from .observe import Observations, View
@@ -79,6 +79,8 @@ class Descent:
         """How far each photo has a say in what all share; renewed with the credit."""
         self.paint: Tensor | None = None
         """Colours that each photo expects on the surface from all others, (N, V, 3); renewed every few steps."""
+        self.say = 1.0
+        """How far these colours are to be listened to."""
         self.contenders: list[dict[str, Any]] = []
         """Builds of the template that have been tried: loss, scores, and the scene as it stood."""
         self.led = True
@@ -248,7 +250,10 @@ class Descent:
         assert self.credit is not None
         with torch.no_grad():
             samples = self._sample(scene.surface.shared(), self.stage.size, own_shape=self._own_shapes)
-            self.paint = others(samples, folded(scene.surface.mirror), photo, self.credit)
+            fold = folded(scene.surface.mirror)
+            self.paint = others(samples, fold, photo, self.credit)
+            differing = disagreement(samples, fold, photo, self.credit)
+            self.say = float(say(samples, photo, self.credit, differing))
 
     @property
     def _own_shapes(self) -> bool:
@@ -302,6 +307,7 @@ class Descent:
     @property
     def _weights(self) -> Weights:
         weights = self.stage.weights
+        weights = replace(weights, texture=weights.texture * self.say)
         return weights if self.led else replace(weights, canonical=0, view=0)
 
     def _look(self) -> Losses:
@@ -331,6 +337,7 @@ class Descent:
             "credit": self.credit,
             "trust": self.trust,
             "paint": self.paint,
+            "say": self.say,
             "contenders": self.contenders,
             "led": self.led,
             "rival": self.rival,
@@ -345,7 +352,7 @@ class Descent:
         assert self.optimizer is not None
         self.optimizer.load_state_dict(state["optimizer"])
         self.scores, self.credit, self.paint = state["scores"], state["credit"], state["paint"]
-        self.trust = state["trust"]
+        self.trust, self.say = state["trust"], state["say"]
         self.contenders, self.led, self.rival = state["contenders"], state["led"], state["rival"]
         self.objective.priors.restore(state["priors"])
 

@@ -141,7 +141,7 @@ def quick(builds: tuple[str, ...] = ("standard",), contested: bool = False) -> t
     them.
     """
     # Where the shape is known, elevations no longer need to be held, and colours say more than their prior.
-    known = Weights(elevation=1e-4, texture=0.5)
+    known = Weights(elevation=1e-4, expected_elevation=5e-5, texture=0.5)
     start = (
         *(stage for build in builds for stage in _first(build)),
         Stage("body", 60, 64, _BODY, hypotheses=6, level=1),

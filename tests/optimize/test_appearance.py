@@ -11,6 +11,7 @@ from zoetrope.optimize.appearance import (
     opponent_colors,
     others,
     sample,
+    say,
     settle,
     visible_vertices,
 )
@@ -163,3 +164,17 @@ def test_shading_moves_opponent_colours_less_than_a_change_of_hue() -> None:
     assert float(shade[1:].abs().max()) < 1e-6
     assert float(hue[0].abs()) < 1e-6
     assert float(hue.norm()) > 2 * float(shade.norm())
+
+
+def test_colours_of_one_individual_have_their_say_and_those_of_many_none() -> None:
+    """Six photos of 40 places: each sees half of them, in the coat of one individual or of its own."""
+    generator = torch.Generator().manual_seed(5)
+    photo, fold = torch.arange(6), torch.arange(40)
+    coat = torch.rand(40, 3, generator=generator)
+    weight = (torch.rand(6, 40, generator=generator) < 0.5).float()
+    credit = torch.ones(6)
+    one = Sample(coat + 0.05 * torch.randn(6, 40, 3, generator=generator), weight)
+    many = Sample(torch.rand(6, 1, 3, generator=generator) + 0.05 * torch.randn(6, 40, 3, generator=generator), weight)
+    says = [float(say(s, photo, credit, disagreement(s, fold, photo, credit))) for s in (one, many)]
+    assert says[0] == 1
+    assert says[1] < 0.2
