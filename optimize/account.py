@@ -28,17 +28,15 @@ def propose(
     view: View,
     count: int,
     views: Float[Tensor, "N A E"] | None = None,
-    elevation_deg: Float[Tensor, " N"] | None = None,
 ) -> Accounts:
     """`count` accounts of each photo from all round the circle, whatever `accounts` believed.
 
-    `views`, `elevation_deg`: what a prior says of each photo's azimuth x elevation, and the elevation it expects; a
-    world of known cameras takes no notice of them.
+    `views`: what a prior says of each photo's azimuth x elevation; a world of known cameras takes no notice of it.
     """
     if isinstance(accounts, KnownPlacement):
         return circle_of_worlds(mesh, accounts, view.intrinsics, view.boxes, count)
     azimuth_deg = None if views is None else first_azimuths(views, count)
-    around = circle(mesh, accounts.pose.shape[1], view.intrinsics, view.boxes, count, azimuth_deg, elevation_deg)
+    around = circle(mesh, accounts.pose.shape[1], view.intrinsics, view.boxes, count, azimuth_deg)
     return _free(accounts).others(around.photo, around.camera(), around.pose)
 
 

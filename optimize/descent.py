@@ -136,9 +136,7 @@ class Descent:
             view = self.observations.at(stage.size)
             maps = self.observations.canonical
             views = maps.view if maps is not None and self.led else None
-            elevation_deg = self.observations.elevation_deg if self.led else None
-            mesh = scene.surface.shared()
-            scene.placement = propose(placement, mesh, view, stage.hypotheses, views, elevation_deg)
+            scene.placement = propose(placement, scene.surface.shared(), view, stage.hypotheses, views)
         else:
             if self.scores is None:
                 self.score()

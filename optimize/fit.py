@@ -62,7 +62,6 @@ def fit(config: FitConfig) -> RunResult:
     observations = Observations(collection, device)
     observations.occlusion = "occlusion" not in config.without
     observations.canonical = prior.canonical_maps(observations)
-    observations.elevation_deg = prior.elevations(observations.canonical)
     observations.features = prior.feature_maps(observations)
     published = config.preset == "artic3d"
     if published and observations.features is None and observations.canonical is not None:

@@ -30,9 +30,8 @@ def circle(
     boxes: Float[Tensor, "N 4"],
     count: int,
     azimuth_deg: Float[Tensor, "N {count}"] | None = None,
-    elevation_deg: Float[Tensor, " N"] | None = None,
 ) -> Placement:
-    """`count` azimuths for each of N photos, evenly spaced unless given, at the usual elevation or that given, unposed.
+    """`count` azimuths for each of N photos, evenly spaced unless given, at the usual elevation, unposed.
 
     Distance and offset are such that the projected mesh fills the mask's box (left, top, right, bottom in crop pixels)
     as well as a pinhole camera can: same centre, same geometric mean of width and height.
@@ -49,7 +48,7 @@ def circle(
     centre = torch.stack([box[:, 0] + box[:, 2], box[:, 1] + box[:, 3]], dim=1) / 2
     camera = OrbitCamera(
         azimuth_deg=azimuth,
-        elevation_deg=torch.full_like(azimuth, USUAL_ELEVATION_DEG) if elevation_deg is None else elevation_deg[photo],
+        elevation_deg=torch.full_like(azimuth, USUAL_ELEVATION_DEG),
         roll_deg=torch.zeros_like(azimuth),
         distance=lens.fx / size.amax(1),
         offset=torch.zeros(len(photo), 2, device=boxes.device),

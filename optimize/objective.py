@@ -56,7 +56,6 @@ class Objective:
     def __init__(self, observations: Observations, terms: Sequence[Term] = ()) -> None:
         self.priors = PriorTerms(observations)
         self.terms = tuple(terms)
-        self._elevation_deg = observations.elevation_deg
         self._topology: Topology | None = None
 
     @property
@@ -94,7 +93,7 @@ class Objective:
         if weights.outside > 0:
             beyond = outside_loss(to_pixels(clip, view.size, view.size), view.outside.index_select(0, photo))
             terms["outside"] = weights.outside / view.size * beyond
-        terms["camera"] = camera_prior(placement, weights, self._elevation_deg if weights.view > 0 else None)
+        terms["camera"] = camera_prior(placement, weights)
         terms["pose"] = pose_prior(placement, scene.shared_pose(), scene.surface.skeleton(), weights)
         if weights.texture > 0 and paint is not None:
             expected, colors = paint.index_select(0, photo), view.opponent.index_select(0, photo)

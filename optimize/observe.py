@@ -82,8 +82,6 @@ class Observations:
         self._canonical: CanonicalMaps | None = None
         self.occlusion = True
         """Whether what a canonical network takes for hidden is unknown; to be set before `canonical`."""
-        self.elevation_deg: Float[Tensor, " N"] | None = None
-        """Elevations that a canonical network expects; None where there is no such prior."""
         self.features: Float[Tensor, "N C h h"] | None = None
         """Feature maps of the crops, of any network; None where there are none."""
         # Few sizes occur in a fit; photos and crops never change.

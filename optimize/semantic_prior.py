@@ -54,13 +54,6 @@ class SemanticPrior:
         view = observations.at(_LOOK)
         return self.canonical(view.pixels, view.mask)
 
-    def elevations(self, maps: CanonicalMaps | None) -> Float[Tensor, " N"] | None:
-        """Elevation in degrees that the canonical network expects each photo to be taken from; None without one."""
-        if self.canonical is None or maps is None:
-            return None
-        edges = torch.tensor(self.canonical.meaning.elevation_edges_deg, device=maps.view.device)
-        return maps.view.sum(1) @ ((edges[:-1] + edges[1:]) / 2)
-
     def feature_maps(self, observations: Observations) -> Float[Tensor, "N C h w"] | None:
         """Of the crops."""
         if self.network is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -16,8 +15,6 @@ from .stage import Weights
 USUAL_ELEVATION_DEG = 12.0
 """Photos of animals are mostly taken from slightly above."""
 _ELEVATION_SPREAD_DEG = 12.0
-_EXPECTED_SPREAD_DEG = 8.0
-"""Of elevations about what the embedded canonical network expects of them: 4 to 8 degrees on average."""
 _ROLL_SPREAD_DEG = 5.0
 _LENS_SPREAD = 0.3
 """Of the logarithm of a focal length about its first guess."""
@@ -26,12 +23,8 @@ _STEP_SPREAD = 0.05
 """Of a body as a whole in a world of known cameras, from photo to photo (rest frame units)."""
 
 
-def camera_prior(
-    placement: Accounts, weights: Weights, expected_deg: Float[Tensor, " N"] | None = None
-) -> Float[Tensor, " B"]:
+def camera_prior(placement: Accounts, weights: Weights) -> Float[Tensor, " B"]:
     """Penalty of unusual elevation, roll and lens, in squared standard deviations times their weights.
-
-    `expected_deg`: elevations that a prior expects of the photos, which then count as usual with a weight of their own.
 
     Where cameras are known: of the world's tilt and of bodies' own motions, both with roll's weight.
     """
@@ -40,16 +33,10 @@ def camera_prior(
         turn, step = placement.turn / math.radians(_TURN_SPREAD_DEG), placement.step / _STEP_SPREAD
         return weights.roll * (tilt + turn.square().sum(-1) + step.square().sum(-1))
     assert isinstance(placement, Placement)
-    if expected_deg is None:
-        elevation = (placement.elevation - math.radians(USUAL_ELEVATION_DEG)) / math.radians(_ELEVATION_SPREAD_DEG)
-        weight = weights.elevation
-    else:
-        expected = torch.deg2rad(expected_deg).index_select(0, placement.photo)
-        elevation = (placement.elevation - expected) / math.radians(_EXPECTED_SPREAD_DEG)
-        weight = weights.expected_elevation
+    elevation = (placement.elevation - math.radians(USUAL_ELEVATION_DEG)) / math.radians(_ELEVATION_SPREAD_DEG)
     roll = placement.roll / math.radians(_ROLL_SPREAD_DEG)
     lens = placement.log_focal / _LENS_SPREAD
-    return weight * elevation.square() + weights.roll * roll.square() + weights.lens * lens.square()
+    return weights.elevation * elevation.square() + weights.roll * roll.square() + weights.lens * lens.square()
 
 
 def pose_prior(

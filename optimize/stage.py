@@ -44,8 +44,6 @@ class Weights:
     """Squared rotation of the shared rest pose away from the template (radians)."""
     elevation: float = 0.0005
     """Squared distance of the elevation from the usual one, in standard deviations."""
-    expected_elevation: float = 0.0005
-    """The same of the elevation that a canonical network expects, in its place where there is such a prior."""
     roll: float = 0.001
     """Squared roll in standard deviations."""
     lens: float = 5e-6
@@ -141,7 +139,7 @@ def quick(builds: tuple[str, ...] = ("standard",), contested: bool = False) -> t
     them.
     """
     # Where the shape is known, elevations no longer need to be held, and colours say more than their prior.
-    known = Weights(elevation=1e-4, expected_elevation=5e-5, texture=0.5)
+    known = Weights(elevation=1e-4, texture=0.5)
     start = (
         *(stage for build in builds for stage in _first(build)),
         Stage("body", 60, 64, _BODY, hypotheses=6, level=1),

@@ -34,13 +34,6 @@ def test_the_usual_camera_is_free_and_others_pay_by_the_square() -> None:
     assert doubled[3] == pytest.approx(paid[3], rel=1e-4)
 
 
-def test_where_elevations_are_expected_these_are_usual() -> None:
-    placement = entries([10.0, 10.0, 30.0], [0.0, 0, 0])
-    weights = Weights(elevation=5.0, expected_elevation=2.0, roll=0.0)
-    paid = camera_prior(placement, weights, torch.tensor([10.0, 2.0, 14.0])).tolist()
-    assert paid == pytest.approx([0, 2, 8], abs=1e-4)
-
-
 def test_a_lens_is_paid_for_by_how_far_it_is_from_its_first_guess() -> None:
     placement = entries([USUAL_ELEVATION_DEG], [0.0])
     with torch.no_grad():
