@@ -22,6 +22,7 @@ from ..representations.rendering.fragment import Fragments, rasterize
 from .hypothesis import least_by_photo, responsibilities
 
 _LIGHTNESS = 0.3
+_LEAST_SAY = 0.25
 _EXPLAINED = 0.5
 """Share of the variance of a photo's colours that others explain, from which on colours have their full weight."""
 
@@ -155,9 +156,10 @@ def settle(
 def say(
     samples: Sample, photo: Int[Tensor, " B"], credit: Float[Tensor, " B"], differing: Float[Tensor, " B"]
 ) -> Float[Tensor, ""]:
-    """How far colours are to be listened to, in [0, 1]: the share of their variance that other photos explain, over
-    `_EXPLAINED`. `differing` is the `disagreement` of each account."""
-    return ((1 - _typical(photo, differing) / _variance(samples, credit)) / _EXPLAINED).clamp(0, 1)
+    """How far colours are to be listened to: from a floor, since faces and backs differ on all coats, to 1, by the share
+    of their variance that other photos explain over `_EXPLAINED`. `differing` is the `disagreement` of each account."""
+    explained = (1 - _typical(photo, differing) / _variance(samples, credit)) / _EXPLAINED
+    return _LEAST_SAY + (1 - _LEAST_SAY) * explained.clamp(0, 1)
 
 
 def _variance(samples: Sample, credit: Float[Tensor, " B"]) -> Float[Tensor, ""]:

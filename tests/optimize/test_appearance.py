@@ -166,7 +166,7 @@ def test_shading_moves_opponent_colours_less_than_a_change_of_hue() -> None:
     assert float(hue.norm()) > 2 * float(shade.norm())
 
 
-def test_colours_of_one_individual_have_their_say_and_those_of_many_none() -> None:
+def test_colours_of_one_individual_have_their_say_and_those_of_many_little() -> None:
     """Six photos of 40 places: each sees half of them, in the coat of one individual or of its own."""
     generator = torch.Generator().manual_seed(5)
     photo, fold = torch.arange(6), torch.arange(40)
@@ -177,4 +177,4 @@ def test_colours_of_one_individual_have_their_say_and_those_of_many_none() -> No
     many = Sample(torch.rand(6, 1, 3, generator=generator) + 0.05 * torch.randn(6, 40, 3, generator=generator), weight)
     says = [float(say(s, photo, credit, disagreement(s, fold, photo, credit))) for s in (one, many)]
     assert says[0] == 1
-    assert says[1] < 0.2
+    assert 0.25 <= says[1] < 0.4
