@@ -156,8 +156,11 @@ def settle(
 def say(
     samples: Sample, photo: Int[Tensor, " B"], credit: Float[Tensor, " B"], differing: Float[Tensor, " B"]
 ) -> Float[Tensor, ""]:
-    """How far colours are to be listened to: from a floor, since faces and backs differ on all coats, to 1, by the share
-    of their variance that other photos explain over `_EXPLAINED`. `differing` is the `disagreement` of each account."""
+    """How far colours are to be listened to: by the share of their variance that other photos explain.
+
+    It rises from a floor, since faces and backs differ on all coats, to 1 at `_EXPLAINED`. `differing` is the
+    `disagreement` of each account.
+    """
     explained = (1 - _typical(photo, differing) / _variance(samples, credit)) / _EXPLAINED
     return _LEAST_SAY + (1 - _LEAST_SAY) * explained.clamp(0, 1)
 
