@@ -30,7 +30,7 @@ def config(pool_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("zoetrope.optimize.pretrain.card.BESIDE", ())
     monkeypatch.setattr("zoetrope.scenes.zoo.zoo.TEST_PHOTOS", 3)
     return PretrainConfig(
-        out=tmp_path / "out", pool=pool_folder, photos=8, minutes=0.1, sizes=(64,), shares=(1.0,), batch=4,
+        out=tmp_path / "out", pool=pool_folder, photos=8, minutes=0.3, sizes=(64,), shares=(1.0,), batch=4,
         warm_up=5, device="cpu",
     )  # fmt: skip
 
