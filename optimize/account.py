@@ -65,12 +65,18 @@ def believe(accounts: Accounts, loss: Float[Tensor, " B"]) -> Float[Tensor, " B"
 
 
 def witness(
-    accounts: Accounts, samples: Sample, fold: Int[Tensor, " V"], loss: Float[Tensor, " B"], weight: float
+    accounts: Accounts,
+    samples: Sample,
+    fold: Int[Tensor, " V"],
+    loss: Float[Tensor, " B"],
+    weight: float,
+    *,
+    alone: bool,
 ) -> Float[Tensor, " B"]:
     """Losses joined with how far photos agree on the colours in `samples`; see `appearance.settle`."""
     if isinstance(accounts, KnownPlacement):
         return settle_worlds(accounts, samples, fold, loss, weight)
-    return settle(samples, fold, accounts.photo, loss, weight)
+    return settle(samples, fold, accounts.photo, loss, weight, alone=alone)
 
 
 def _free(accounts: Accounts) -> Placement:

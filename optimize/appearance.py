@@ -135,20 +135,23 @@ def settle(
     loss: Float[Tensor, " B"],
     weight: float,
     rounds: int = 20,
+    *,
+    alone: bool = True,
 ) -> Float[Tensor, " B"]:
     """Loss and disagreement together after expectation maximisation over the accounts' credit.
 
     Each is measured in units of its typical value for a good account (the median over photos of the least), since how
     much colours vary differs from subject to subject: combined = loss / typical + weight * disagreement / typical.
     Credit starts from `loss` alone and hardens over the rounds. Where other photos explain little of a photo's colours,
-    since every photo shows another individual's coat, `weight` is less; see `say`.
+    since every photo shows another individual's coat, `weight` is less (see `say`), unless colours are `alone` in
+    telling front from rear: while most accounts are wrong, nothing explains anything.
     """
     loss = loss / _typical(photo, loss)
     combined = loss
     for k in range(rounds):
         credit = responsibilities(photo, combined, softness=0.5 * (1 - k / rounds) + 0.05)
         differing = disagreement(samples, fold, photo, credit)
-        told = say(samples, photo, credit, differing)
+        told = 1.0 if alone else say(samples, photo, credit, differing)
         combined = loss + weight * told * differing / _typical(photo, differing)
     return combined
 

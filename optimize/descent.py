@@ -228,7 +228,8 @@ class Descent:
             return self.scores
         with torch.no_grad():
             samples = self._sample(scene.surface.shared(), _JUDGING_SIZE, own_shape=False)
-            return witness(placement, samples, folded(scene.surface.mirror), self.scores, weight)
+            alone = self.observations.canonical is None or not self.led
+            return witness(placement, samples, folded(scene.surface.mirror), self.scores, weight, alone=alone)
 
     def _sample(self, mesh: SkinnedMesh, size: int, *, own_shape: bool) -> Sample:
         """Colours that every account puts onto the surface, looked up in crops of `size` pixels."""
