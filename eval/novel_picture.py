@@ -70,8 +70,12 @@ def has_held_out_views(collection: Path) -> bool:
     return (_folder(collection) / "transforms.json").is_file()
 
 
-def novel_picture_scores(run: Path | str, collection: Path | str) -> NovelPictureScore:
+def novel_picture_scores(
+    run: Path | str, collection: Path | str, *, world: TrueWorld | None = None
+) -> NovelPictureScore:
     """PSNR in dB (60 at most) and SSIM of a run's pictures against the held-out views in a collection's `truth/novel`.
+
+    world: `load_true_world(run, collection)`, loaded here if None.
 
     Raises InputError where the collection has no such views or no true cameras, and where the run has no cameras, no
     exact subject or no texture. A view whose photo the run lacks a usable mesh, camera or texture for is an empty
@@ -79,7 +83,8 @@ def novel_picture_scores(run: Path | str, collection: Path | str) -> NovelPictur
     """
     run, collection = Path(run), Path(collection)
     views = read_held_out(_folder(collection))
-    wardrobe, world = Wardrobe.of(run), load_true_world(run, collection)
+    wardrobe = Wardrobe.of(run)
+    world = load_true_world(run, collection) if world is None else world
     drawn = [_draw(view, wardrobe, world) for view in views]
     gain = _gain(drawn, [view.picture for view in views])
     pairs = {

@@ -23,7 +23,7 @@ from ..scenes.error import InputError
 from ..scenes.nerfstudio import CameraFrame
 from .alignment import Mesh, Similarity
 from .silhouette import mask_iou
-from .true_world import load_true_world
+from .true_world import TrueWorld, load_true_world
 
 _FILL = 0.7
 """Share of the picture's side that the true mesh's bounding sphere takes up."""
@@ -61,18 +61,20 @@ def novel_view_iou(
     *,
     gap_deg: tuple[float, float] = (10.0, 120.0),
     size: int = 256,
+    world: TrueWorld | None = None,
 ) -> NovelViewScore:
     """Silhouette IoU of a run's posed meshes against a collection's true ones, from cameras in between the photos'.
 
     run: folder with `transforms.json` and `posed/STEM.ply`. collection: folder with `truth/STEM.ply` and true cameras
     in `truth/transforms.json` (or known ones at the top level).
     gap_deg: least and largest gap in azimuth between neighbours for a camera to be put between them.
+    world: `load_true_world(run, collection)`, loaded here if None.
 
     Raises InputError where the collection has no truth or no two photos with such a gap, or where the run has no
     cameras. A photo that the run lacks a usable mesh or camera for scores 0.
     """
     run, collection = Path(run), Path(collection)
-    world = load_true_world(run, collection)
+    world = load_true_world(run, collection) if world is None else world
     true = world.true
     if len(true) < 2:
         raise InputError(f"{collection / 'truth'} has {len(true)} posed meshes STEM.ply with a camera; 2 are needed")

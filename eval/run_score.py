@@ -25,7 +25,7 @@ from .camera_error import CameraScore, camera_errors
 from .keypoint_picture import write_keypoint_picture
 from .keypoint_transfer import Normaliser, TransferPhoto, TransferScore, score_transfers, transfer_keypoints
 from .measure import MEASURES
-from .novel_picture import has_held_out_views, novel_picture_scores
+from .novel_picture import NovelPictureScore, has_held_out_views, novel_picture_scores
 from .novel_view import novel_view_iou
 from .photo_score import Thorough, score_photo
 from .picture_score import Judges, score_pairs, score_sets, score_subject
@@ -33,6 +33,7 @@ from .pose_error import pose_error
 from .prediction import load_prediction, predicted_joints, read_mesh_array
 from .redraw import redraw_run
 from .thickness import thickness
+from .true_world import load_true_world
 from .truth import Truth, load_masks, load_truth
 from .visibility import View, view
 
@@ -92,8 +93,7 @@ def score_run(
     if "chamfer" in scores and "volume_iou" not in scores:
         scores["missing"].append("meshes that are closed, both the run's and the true ones, for the volume IoU")
     if truth is not None and thorough.shape:
-        scores |= _novel_views(run, truth, known, scores["missing"])
-        scores |= _novel_pictures(run, truth, scores["missing"])
+        scores |= _novel(run, truth, known, scores["missing"])
     scores["by_photo"] = rows
     with atomic_write(run / "scores.json") as temporary:
         text = json.dumps(scores, indent=1, ensure_ascii=False, allow_nan=False)
@@ -154,26 +154,35 @@ def _add_poses(rows: _Rows, run: Path, known: Truth, cameras: CameraScore | None
             rows[stem] |= {"pose_deg": error.pose_deg, "articulation_deg": error.articulation_deg}
 
 
-def _novel_views(run: Path, truth: Path, known: Truth, missing: list[str]) -> dict[str, Any]:
-    if len(known.meshes.keys() & known.cameras.keys()) < 2:
+def _novel(run: Path, truth: Path, known: Truth, missing: list[str]) -> dict[str, Any]:
+    """From where no photo was taken: outlines between the photos, and pictures from cameras that were held out.
+
+    Most collections have no held-out views, and nobody could add them: that is not worth a word.
+    """
+    outlines = len(known.meshes.keys() & known.cameras.keys()) >= 2
+    if not outlines and not has_held_out_views(truth):
         return {}
     try:
-        novel = novel_view_iou(run, truth)
+        world = load_true_world(run, truth)
     except InputError as fault:
-        missing.append(f"views from between the photos: {fault}")
+        missing.append(f"views from where no photo was taken: {fault}")
         return {}
-    return {"novel_view_iou": novel.mean_iou, "novel_views": len(novel.views)}
+    found: dict[str, Any] = {}
+    if outlines:
+        try:
+            novel = novel_view_iou(run, truth, world=world)
+            found |= {"novel_view_iou": novel.mean_iou, "novel_views": len(novel.views)}
+        except InputError as fault:
+            missing.append(f"views from between the photos: {fault}")
+    if has_held_out_views(truth):
+        try:
+            found |= _novel_pictures(novel_picture_scores(run, truth, world=world))
+        except InputError as fault:
+            missing.append(f"pictures from held-out cameras: {fault}")
+    return found
 
 
-def _novel_pictures(run: Path, truth: Path, missing: list[str]) -> dict[str, Any]:
-    """Most collections have no held-out views, and nobody could add them: that is not worth a word."""
-    if not has_held_out_views(truth):
-        return {}
-    try:
-        novel = novel_picture_scores(run, truth)
-    except InputError as fault:
-        missing.append(f"pictures from held-out cameras: {fault}")
-        return {}
+def _novel_pictures(novel: NovelPictureScore) -> dict[str, Any]:
     return {
         "novel_psnr_db": novel.psnr_db,
         "novel_ssim": novel.ssim,

@@ -13,12 +13,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..representations.rendering.photo_light import PhotoLight
+from ..representations.rendering.shading import srgb_from_linear
 from ..representations.rendering.topology import Topology
 from ..scenes.error import InputError
 from ..scenes.gltf_file import GltfFile
 from ..scenes.gltf_material import read_materials
 from ..scenes.photo_light_note import read_lights
-from ..scenes.studio import srgb_from_linear
 from ..scenes.subject import Subject, load_subject
 from .alignment import Mesh
 
@@ -53,7 +53,7 @@ class Wardrobe:
         picture = read_materials(GltfFile(path))[0].picture
         if picture is None:
             raise InputError(f"{path} has no texture; run the fit again")
-        return srgb_from_linear(picture.pixels[..., :3])
+        return srgb_from_linear(picture.pixels[..., :3].clamp(0, 1))
 
 
 def load_textured(run: Path) -> Subject:

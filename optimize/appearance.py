@@ -123,8 +123,12 @@ def disagreement(
     prior_strength: float = 0.5,
 ) -> Float[Tensor, " B"]:
     """Mean squared feature distance of each account to what the other photos put in the same place; see `others`."""
-    expected = others(samples, fold, photo, credit, prior_strength).index_select(0, photo)
-    distance = (samples.feature - expected).square().sum(-1)
+    return departure(samples, photo, others(samples, fold, photo, credit, prior_strength))
+
+
+def departure(samples: Sample, photo: Int[Tensor, " B"], expected: Float[Tensor, "N V C"]) -> Float[Tensor, " B"]:
+    """Mean squared feature distance of each account to what is `expected` of its photo, such as `others`."""
+    distance = (samples.feature - expected.index_select(0, photo)).square().sum(-1)
     return (distance * samples.weight).sum(1) / samples.weight.sum(1).clamp_min(1e-6)
 
 

@@ -19,7 +19,7 @@ from ..representations.unite import unite
 from ..representations.united_surface import UnitedSurface
 from ..scenes.scene import Scene
 from .account import believe, beside, confront, propose, survivors, witness
-from .appearance import Sample, disagreement, folded, others, sample, say
+from .appearance import Sample, departure, folded, others, sample, say
 from .hypothesis import MISFIT, least_by_photo, times_usual, trust
 from .objective import Losses, Objective
 from .observe import Observations, View
@@ -249,10 +249,8 @@ class Descent:
         assert self.credit is not None
         with torch.no_grad():
             samples = self._sample(scene.surface.shared(), self.stage.size, own_shape=self._own_shapes)
-            fold = folded(scene.surface.mirror)
-            self.paint = others(samples, fold, photo, self.credit)
-            differing = disagreement(samples, fold, photo, self.credit)
-            self.say = float(say(samples, photo, self.credit, differing))
+            self.paint = others(samples, folded(scene.surface.mirror), photo, self.credit)
+            self.say = float(say(samples, photo, self.credit, departure(samples, photo, self.paint)))
 
     @property
     def _own_shapes(self) -> bool:

@@ -19,11 +19,12 @@ from torch import Tensor
 
 from ..representations.camera import Intrinsics, RigidCamera
 from ..representations.mesh import SkinnedMesh
+from ..representations.rendering.shading import linear_from_srgb, srgb_from_linear
 from ..representations.rendering.topology import Topology
 from .atomic import atomic_write
 from .decode import decode
 from .error import InputError, PhotoError
-from .studio import Studio, linear_from_srgb, photograph, srgb_from_linear
+from .studio import Studio, photograph
 
 _STUDIO = Studio(background=(0.0, 0.0, 0.0), ambient=1.0, key=0.0, supersampling=3)
 
@@ -39,7 +40,7 @@ class FlatPicture:
 
     def on_white(self) -> Float[Tensor, "H W 3"]:
         """sRGB-encoded, over white."""
-        return srgb_from_linear(self.light + (1 - self.coverage[..., None]))
+        return srgb_from_linear((self.light + (1 - self.coverage[..., None])).clamp(0, 1))
 
 
 def draw_flat(
@@ -62,7 +63,7 @@ def write_flat(path: Path, picture: FlatPicture) -> None:
     """The picture as a PNG; the same picture gives the same bytes."""
     coverage = picture.coverage[..., None]
     colour = torch.where(coverage > 0, picture.light / coverage.clamp_min(1e-6), 0)
-    content = torch.cat([srgb_from_linear(colour), coverage], dim=-1)
+    content = torch.cat([srgb_from_linear(colour.clamp(0, 1)), coverage], dim=-1)
     pixels = (255 * content).round().to(torch.uint8).numpy()
     with atomic_write(path) as temporary:
         Image.fromarray(pixels).save(temporary)

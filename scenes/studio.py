@@ -19,6 +19,7 @@ from ..representations.rendering.antialias import antialias
 from ..representations.rendering.fragment import rasterize
 from ..representations.rendering.interpolate import barycentrics, interpolate
 from ..representations.rendering.photo_light import PhotoLight
+from ..representations.rendering.shading import linear_from_srgb, srgb_from_linear
 from ..representations.rendering.topology import Topology
 
 
@@ -98,22 +99,7 @@ def photograph(
         picture.view(-1, 4).index_copy_(0, seen, torch.nn.functional.pad(lit, (0, 1), value=1.0))
         picture = antialias(picture, fragments, clip, mesh.faces, topology)
         picture = torch.nn.functional.avg_pool2d(picture.permute(0, 3, 1, 2), step).permute(0, 2, 3, 1)
-        return Print(srgb_from_linear(picture[..., :3]), picture[..., 3])
-
-
-def linear_from_srgb(encoded: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
-    """Light in [0, 1] behind sRGB-encoded values (IEC 61966-2-1)."""
-    return torch.where(encoded <= 0.04045, encoded / 12.92, ((encoded.clamp_min(0) + 0.055) / 1.055) ** 2.4)
-
-
-def srgb_from_linear(light: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
-    """Encoded values of light, which is clipped to [0, 1].
-
-    >>> round(float(srgb_from_linear(torch.tensor(0.2140))), 3)
-    0.5
-    """
-    light = light.clamp(0, 1)
-    return torch.where(light <= 0.0031308, 12.92 * light, 1.055 * light.clamp_min(1e-4) ** (1 / 2.4) - 0.055)
+        return Print(srgb_from_linear(picture[..., :3].clamp(0, 1)), picture[..., 3])
 
 
 def _facing(normals: Tensor, camera: Camera, shot: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from zoetrope.eval.image_quality import psnr
 from zoetrope.eval.novel_picture import NovelPictureScore, has_held_out_views, novel_picture_scores
 from zoetrope.optimize.config import FitConfig
 from zoetrope.representations.mesh import SkinnedMesh
+from zoetrope.representations.rendering.shading import linear_from_srgb, srgb_from_linear
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.gltf_export import write_glb
 from zoetrope.scenes.mesh_file import read_ply, write_ply
@@ -23,7 +24,6 @@ from zoetrope.scenes.nerfstudio import read_transforms, write_transforms
 from zoetrope.scenes.photography.held_out import read_held_out
 from zoetrope.scenes.photography.photograph import PhotographyConfig
 from zoetrope.scenes.photography.write import write_collection
-from zoetrope.scenes.studio import linear_from_srgb, srgb_from_linear
 from zoetrope.scenes.subject import Subject, save_subject
 from zoetrope.scenes.zoo.sitting import Sitting, sit
 

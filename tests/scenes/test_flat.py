@@ -9,9 +9,9 @@ from PIL import Image
 
 from zoetrope.representations.camera import Intrinsics
 from zoetrope.representations.mesh import SkinnedMesh
+from zoetrope.representations.rendering.shading import linear_from_srgb, srgb_from_linear
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.flat import FlatPicture, draw_flat, read_flat, write_flat
-from zoetrope.scenes.studio import linear_from_srgb, srgb_from_linear
 
 COLOUR = torch.tensor([0.8, 0.4, 0.2])
 

@@ -3,7 +3,8 @@ import torch
 
 from zoetrope.representations.camera import Intrinsics
 from zoetrope.representations.mesh import SkinnedMesh, icosphere
-from zoetrope.scenes.studio import Studio, linear_from_srgb, photograph, srgb_from_linear
+from zoetrope.representations.rendering.shading import linear_from_srgb, srgb_from_linear
+from zoetrope.scenes.studio import Studio, photograph
 from zoetrope.scenes.turntable import orbit_cameras
 
 
