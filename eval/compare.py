@@ -3,11 +3,11 @@
 Photos differ far more than runs do, so scores are compared within each photo: with d_i = second - first in photo i,
 
     difference = mean_i d_i,
-    95 % interval = the 2.5th and 97.5th percentile of that mean over 10,000 resamples of the photos with replacement
+    95 % interval = the 2.5th and 97.5th percentile of that mean over resamples of the photos with replacement
 
-(Efron 1979, Bootstrap Methods: Another Look at the Jackknife). An interval that holds 0 says that these photos do not
-decide. A photo counts where both runs have the score. For keypoint transfer a photo's score is the share of its own
-keypoints that arrive in the others, so photos are not quite independent there and the interval is a little narrow.
+(`bootstrap`). An interval that holds 0 says that these photos do not decide. A photo counts where both runs have the
+score. For keypoint transfer a photo's score is the share of its own keypoints that arrive in the others, so photos are
+not quite independent there and the interval is a little narrow.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float
 
 from ..scenes.atomic import atomic_write
 from ..scenes.error import InputError
+from .bootstrap import bootstrap_interval
 from .measure import MEASURES, Measure
 
 FORMAT_VERSION = 1
-_RESAMPLES = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,19 +88,6 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Differe
             )
         )
     return found
-
-
-def bootstrap_interval(
-    values: Float[np.ndarray, " N"], resamples: int = _RESAMPLES, seed: int = 0
-) -> tuple[float, float]:
-    """The 95 % percentile bootstrap interval of a mean; the same seed gives the same interval.
-
-    >>> bootstrap_interval(np.array([1.0, 1.0, 1.0]))
-    (1.0, 1.0)
-    """
-    chosen = np.random.default_rng(seed).integers(0, len(values), (resamples, len(values)))
-    low, high = np.percentile(values[chosen].mean(axis=1), [2.5, 97.5])
-    return float(low), float(high)
 
 
 def write_comparison(path: Path, differences: list[Difference], second: Path) -> None:

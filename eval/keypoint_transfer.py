@@ -37,6 +37,7 @@ from jaxtyping import Bool, Float64, Int64
 from scipy.spatial import KDTree
 
 from ..scenes.keypoints import Keypoints
+from .bootstrap import pair_interval
 from .visibility import View
 
 Normaliser = Literal["tight_box", "lassie_crop", "artic3d_crop", "acsm"]
@@ -92,6 +93,8 @@ class TransferScore:
     threshold: float
     pooled: float | None
     """Over all transfers; the figure to quote."""
+    interval: tuple[float, float] | None
+    """95 % of it, over resamples of the photos; see `bootstrap.pair_interval`."""
     mean_over_pairs: float | None
     """Over pairs that share a keypoint, each counting alike (LASSIE's average)."""
     mean_over_names: float | None
@@ -179,6 +182,7 @@ def score_transfers(
         normaliser=normaliser,
         threshold=threshold,
         pooled=_mean(correct[judged]),
+        interval=pair_interval(correct[judged], s[judged], t[judged]) if judged.any() else None,
         mean_over_pairs=_mean_of_groups(correct, pair, judged),
         mean_over_names=_mean_of_groups(correct, keypoint, judged),
         identity_pooled=_mean(identity[judged]),

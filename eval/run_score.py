@@ -207,6 +207,7 @@ def _keypoints(run: Path, photos: Collection, known: Truth, views: dict[str, Vie
     write_keypoint_picture(run / "keypoints.png", photos, transfers, ours)
     return {
         "pck": ours.pooled,
+        "pck_interval_95": list(ours.interval) if ours.interval else None,
         "pck_identity": ours.identity_pooled,
         "pck_transfers": ours.transfers,
         "keypoint_transfer": {name: _plain(score) for name, score in by_normaliser.items()},
