@@ -29,6 +29,7 @@ _OFF = Weights(
     semantic=_COARSE,
     pose=0,
     pose_limit=0,
+    collision=0,
     rotation=5e-4,
     rest_pose=1e-3,
     elevation=0,

@@ -27,11 +27,12 @@ Preset = Literal["quick", "full", "artic3d"]
 TemplateChoice = Literal["auto", "discover", "quadruped", "biped", "bird"]
 Switch = Literal[
     "pyramid", "silhouette", "outside", "color", "texture", "canonical", "view", "semantic", "pose", "pose_limit",
-    "rest_pose", "elevation", "roll", "deformation", "laplacian", "instance", "lens", "species", "occlusion", "misfits",
+    "gaits", "collision", "rest_pose", "elevation", "roll", "deformation", "laplacian", "instance", "lens", "species",
+    "occlusion", "misfits",
 ]  # fmt: skip
-"""What `without` may name: terms of the loss by their weight (see `stage.Weights`), and lens (focal lengths that nobody
-recorded are fitted), species (bodies of likely species compete), occlusion (what may be hidden is unknown), misfits
-(photos that nothing explains have little say)."""
+"""What `without` may name: terms of the loss by their weight (see `stage.Weights`), and gaits (motions of the body plan
+say which poses are usual), lens (focal lengths that nobody recorded are fitted), misfits (photos that nothing explains
+have little say), occlusion (what may be hidden is unknown), species (bodies of likely species compete)."""
 Representation = Literal["parts", "triplane", "spherical"]
 
 

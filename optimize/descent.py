@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -62,14 +62,16 @@ class Descent:
         stages: Sequence[Stage],
         terms: Sequence[Term] = (),
         *,
-        misfits: bool = True,
+        without: Collection[str] = (),
     ) -> None:
-        """`misfits`: whether photos that nothing explains have little say in what all share."""
+        """`without`: "misfits" where photos that nothing explains are to have as much say as any in what all share,
+        "gaits" where joint limits alone are to say which poses are usual; other names are passed over.
+        """
         self.scene = scene
         self.observations = observations
         self.stages = tuple(stages)
-        self._misfits = misfits
-        self.objective = Objective(observations, terms)
+        self._misfits = "misfits" not in without
+        self.objective = Objective(observations, terms, gaits="gaits" not in without)
         self.progress = Progress()
         self.scores: Tensor | None = None
         """Loss of each entry at the last step."""
@@ -208,7 +210,7 @@ class Descent:
         if isinstance(scene.surface, PartSurfaces):
             scene.surface.set_level(stage.level)
             self._set_cutoff()
-        self.objective.attach(scene.surface.shared())
+        self.objective.attach(scene.surface.shared(), scene.surface.skeleton())
         self.optimizer = torch.optim.Adam(parameter_groups(scene, stage.free, stage.rates), betas=(0.9, 0.99))
 
     def score(self) -> Float[Tensor, " B"]:

@@ -76,7 +76,7 @@ def fit(config: FitConfig) -> RunResult:
     scene = first_scene(templates, observations)
     with open_run(config, prior.models) as run:
         write_masks(collection, estimated, run.masks)
-        descent = Descent(scene, observations, stages, misfits="misfits" not in config.without)
+        descent = Descent(scene, observations, stages, without=config.without)
         checkpoint = load_checkpoint(run.checkpoints, device=device) if config.resume else None
         if checkpoint is not None:
             descent.restore(checkpoint.state)

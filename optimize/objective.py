@@ -9,6 +9,7 @@ Of each entry (one account of one photo):
 * `canonical`, `view`, `semantic`: what semantic priors say (`prior_terms`);
 * `texture`: the pattern that the other photos have put onto the surface;
 * `camera`, `pose`: how usual view and posture are;
+* `collision`: how deep limbs run into each other;
 * `instance`: how far the photo's own shape is from the shared one, the dearer the less of the body the photo can judge;
 * terms that a fit does not know of (`term.Term`), such as the pull of a diffusion prior.
 
@@ -30,10 +31,13 @@ from ..representations.mesh import SkinnedMesh
 from ..representations.rendering.coverage import coverage
 from ..representations.rendering.silhouette import blur_pyramid_loss, outside_loss
 from ..representations.rendering.topology import Topology
+from ..representations.skeleton import Skeleton
 from ..scenes.scene import Scene
 from .account import survivors
+from .collision import collision_loss
 from .mesh_smoothness import laplacian_loss, normal_loss
 from .observe import Observations, View
+from .pose_spread import limit_spread, pose_spread
 from .prior_terms import PriorTerms
 from .silhouette_loss import camera_prior, pose_prior
 from .stage import Weights
@@ -50,22 +54,33 @@ class Losses(NamedTuple):
     """Means of all terms, and the overlap with the masks of each photo's best entry as `iou`."""
 
 
+class _Body(NamedTuple):
+    """What stays the same as long as the mesh has the same faces."""
+
+    topology: Topology
+    spread: Float[Tensor, "J 3"]
+    """Usual deviations of the joints' rotations."""
+
+
 class Objective:
     """The terms of one fit, set up for one mesh at a time."""
 
-    def __init__(self, observations: Observations, terms: Sequence[Term] = ()) -> None:
+    def __init__(self, observations: Observations, terms: Sequence[Term] = (), *, gaits: bool = True) -> None:
+        """`gaits`: whether motions that the body plan can do say which poses are usual, or joint limits alone."""
+        self._gaits = gaits
         self.priors = PriorTerms(observations)
         self.terms = tuple(terms)
-        self._topology: Topology | None = None
+        self._body: _Body | None = None
 
     @property
     def attached(self) -> bool:
         """Whether there is a mesh that it is set up for."""
-        return self._topology is not None
+        return self._body is not None
 
-    def attach(self, mesh: SkinnedMesh) -> None:
-        """Sets up what depends on the faces alone."""
-        self._topology = Topology.of(mesh.faces)
+    def attach(self, mesh: SkinnedMesh, skeleton: Skeleton) -> None:
+        """Sets up what depends on faces and body plan alone."""
+        spread = (pose_spread if self._gaits else limit_spread)(skeleton).to(mesh.vertices)
+        self._body = _Body(Topology.of(mesh.faces), spread)
         self.priors.attach(mesh)
 
     def losses(
@@ -78,12 +93,13 @@ class Objective:
         own_shape: bool,
     ) -> Losses:
         """The scene seen in `view`; `paint`: the colours that each photo expects on the surface from all others."""
-        assert self._topology is not None
-        placement, mesh = scene.placement, scene.surface.shared()
+        assert self._body is not None
+        topology = self._body.topology
+        placement, mesh, skeleton = scene.placement, scene.surface.shared(), scene.surface.skeleton()
         photo = placement.photo
         vertices = scene.posed(mesh, own_shape=own_shape)
         clip = project(vertices, placement.camera(), view.intrinsics.select(photo))
-        seen = coverage(clip, mesh.faces, (view.size, view.size), self._topology)
+        seen = coverage(clip, mesh.faces, (view.size, view.size), topology)
         mask, valid = view.mask.index_select(0, photo), view.valid.index_select(0, photo)
         terms: dict[str, Tensor] = {}
         if weights.pyramid > 0:
@@ -94,10 +110,12 @@ class Objective:
             beyond = outside_loss(to_pixels(clip, view.size, view.size), view.outside.index_select(0, photo))
             terms["outside"] = weights.outside / view.size * beyond
         terms["camera"] = camera_prior(placement, weights)
-        terms["pose"] = pose_prior(placement, scene.shared_pose(), scene.surface.skeleton(), weights)
+        terms["pose"] = pose_prior(placement, scene.shared_pose(), skeleton, self._body.spread, weights)
+        if weights.collision > 0:
+            terms["collision"] = weights.collision * collision_loss(mesh, skeleton, scene.transforms())
         if weights.texture > 0 and paint is not None:
             expected, colors = paint.index_select(0, photo), view.opponent.index_select(0, photo)
-            terms["texture"] = weights.texture * texture_loss(clip, mesh.faces, self._topology, expected, colors, mask)
+            terms["texture"] = weights.texture * texture_loss(clip, mesh.faces, topology, expected, colors, mask)
         if weights.instance > 0 and own_shape:
             own = scene.surface.individuality().index_select(0, photo)
             terms["instance"] = weights.instance * own * _stiffness(seen.detach(), valid)
@@ -117,16 +135,16 @@ class Objective:
 
     def shared(self, scene: Scene, weights: Weights, mesh: SkinnedMesh) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of what all photos share, and its terms; `mesh` is the shared one."""
-        assert self._topology is not None
+        assert self._body is not None
         terms = {
             name: getattr(weights, name) * value
             for name, value in scene.surface.regularizers().items()
             if getattr(weights, name) > 0
         }
         if weights.mesh_laplacian > 0:
-            terms["mesh_laplacian"] = weights.mesh_laplacian * laplacian_loss(mesh.vertices, self._topology)
+            terms["mesh_laplacian"] = weights.mesh_laplacian * laplacian_loss(mesh.vertices, self._body.topology)
         if weights.mesh_normal > 0:
-            terms["mesh_normal"] = weights.mesh_normal * normal_loss(mesh.vertices, self._topology)
+            terms["mesh_normal"] = weights.mesh_normal * normal_loss(mesh.vertices, self._body.topology)
         terms["rest_pose"] = weights.rest_pose * scene.rest_pose.square().sum(-1).mean()
         return torch.stack(list(terms.values())).sum(), terms
 

@@ -40,16 +40,22 @@ def camera_prior(placement: Accounts, weights: Weights) -> Float[Tensor, " B"]:
 
 
 def pose_prior(
-    placement: Accounts, shared: Float[Tensor, "J 3"], skeleton: Skeleton, weights: Weights
+    placement: Accounts,
+    shared: Float[Tensor, "J 3"],
+    skeleton: Skeleton,
+    spread: Float[Tensor, "J 3"],
+    weights: Weights,
 ) -> Float[Tensor, " B"]:
-    """Penalty of rotations away from the shared rest pose and beyond the joint limits, mean over the joints."""
+    """Penalty of rotations away from the shared rest pose, in deviations `spread`, and beyond the joint limits.
+
+    Means over the joints.
+    """
     limits = skeleton.limits_deg.to(placement.pose) * (math.pi / 180)
     pose = placement.own_pose()
     total = pose + shared
     excess = (limits[..., 0] - total).clamp_min(0) + (total - limits[..., 1]).clamp_min(0)
-    # A joint that hardly moves about an axis pays more for it: two standard deviations reach the limits.
-    deviation = ((limits[1:, :, 1] - limits[1:, :, 0]) / 4).clamp_min(1e-2)
-    own = (pose[:, 1:] / deviation).square().sum(-1).mean(-1)
+    # A joint that hardly moves about an axis pays more for it.
+    own = (pose[:, 1:] / spread[1:]).square().sum(-1).mean(-1)
     beyond = excess[:, 1:].square().sum(-1).mean(-1)
     bent = pose[:, 1:].square().sum(-1).mean(-1)
     return weights.pose * own + weights.pose_limit * beyond + weights.rotation * bent

@@ -40,6 +40,8 @@ class Weights:
     """The same in squared radians, whatever a joint's range."""
     pose_limit: float = 1.0
     """Squared rotation beyond the joint limits (radians)."""
+    collision: float = 0.1
+    """Squared depths to which limbs run into each other."""
     rest_pose: float = 0.01
     """Squared rotation of the shared rest pose away from the template (radians)."""
     elevation: float = 0.0005

@@ -75,7 +75,7 @@ def contact_sheet(
     sheet = Image.new("RGB", (width, height), _PAPER)
     draw = ImageDraw.Draw(sheet)
     text = ImageFont.load_default(size=max(10, round(0.72 * caption)))
-    _heading(draw, entries, title, (margin, heading // 4), ImageFont.load_default(size=round(0.6 * heading)))
+    _heading(draw, entries, title, (margin, heading // 4), round(0.6 * heading), width - 2 * margin)
     for index, entry in enumerate(entries):
         left = margin + (index % columns) * (strip_width + margin)
         top = heading + margin + (index // columns) * (strip_height + margin)
@@ -137,14 +137,19 @@ def _heading(
     entries: Sequence[SheetEntry],
     title: str,
     place: tuple[int, int],
-    font: _Font,
+    size: int,
+    room: int,
 ) -> None:
+    """In letters of that size, or smaller where the words would not fit into `room` pixels."""
     scored = [entry.iou for entry in entries if entry.iou is not None]
     words = [title] if title else []
     words.append(f"{len(entries)} photo{'s' if len(entries) > 1 else ''}")
     if scored:
         words.append(f"mean IoU {sum(scored) / len(scored):.3f}, lowest {min(scored):.3f}")
-    draw.text(place, "   ".join(words), fill=_INK, font=font)
+    line = "   ".join(words)
+    length = draw.textlength(line, font=ImageFont.load_default(size=size))
+    font = ImageFont.load_default(size=max(8, min(size, int(size * room / max(length, 1)))))
+    draw.text(place, _shortened(draw, line, room, font), fill=_INK, font=font)
 
 
 def _caption(draw: ImageDraw.ImageDraw, entry: SheetEntry, left: int, top: int, width: int, font: _Font) -> None:

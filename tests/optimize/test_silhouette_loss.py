@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from zoetrope.optimize.pose_spread import limit_spread
 from zoetrope.optimize.silhouette_loss import USUAL_ELEVATION_DEG, camera_prior, pose_prior
 from zoetrope.optimize.stage import Weights
 from zoetrope.representations.camera import OrbitCamera
@@ -13,6 +14,7 @@ from zoetrope.representations.template import template
 from zoetrope.scenes.placement import Placement
 
 SKELETON = template("quadruped").skeleton
+SPREAD = limit_spread(SKELETON)
 
 
 def entries(elevation_deg: list[float], roll_deg: list[float], pose: Tensor | None = None) -> Placement:
@@ -49,9 +51,9 @@ def test_within_the_limits_only_the_distance_from_the_shared_pose_is_paid_for() 
     shared = torch.zeros(len(SKELETON), 3)
     placement = entries([0.0] * 4, [0.0] * 4, pose)
     count = len(SKELETON) - 1
-    excess = pose_prior(placement, shared, SKELETON, Weights(pose=0.0, pose_limit=1.0))
+    excess = pose_prior(placement, shared, SKELETON, SPREAD, Weights(pose=0.0, pose_limit=1.0))
     assert excess.tolist() == pytest.approx([0, 0, 0.01 / count, 0.04 / count], abs=1e-7)
-    own = pose_prior(placement, shared, SKELETON, Weights(pose=1.0, pose_limit=0.0))
+    own = pose_prior(placement, shared, SKELETON, SPREAD, Weights(pose=1.0, pose_limit=0.0))
     assert own[0].item() == 0
     assert bool((own[1:] > 0).all())
     # Two standard deviations span half the joint's range, so the limits' distance is four of them.
@@ -64,8 +66,8 @@ def test_the_shared_pose_counts_towards_the_limits_but_is_not_paid_for_by_the_ph
     shared = torch.zeros(len(SKELETON), 3)
     shared[joint, 0] = math.radians(float(SKELETON.limits_deg[joint, 0, 1])) + 0.3
     placement = entries([0.0], [0.0])
-    assert pose_prior(placement, shared, SKELETON, Weights(pose=1.0, pose_limit=0.0)).item() == 0
-    assert pose_prior(placement, shared, SKELETON, Weights(pose=0.0, pose_limit=1.0)).item() > 0
+    assert pose_prior(placement, shared, SKELETON, SPREAD, Weights(pose=1.0, pose_limit=0.0)).item() == 0
+    assert pose_prior(placement, shared, SKELETON, SPREAD, Weights(pose=0.0, pose_limit=1.0)).item() > 0
 
 
 def test_a_stiff_axis_pays_more_and_the_root_is_not_asked() -> None:
@@ -74,6 +76,6 @@ def test_a_stiff_axis_pays_more_and_the_root_is_not_asked() -> None:
     pose[0, joint, 0] = pose[1, joint, 1] = 0.1
     pose[2, 0] = 2.0
     placement = entries([0.0] * 3, [0.0] * 3, pose)
-    bend, twist, root = pose_prior(placement, torch.zeros(len(SKELETON), 3), SKELETON, Weights()).tolist()
+    bend, twist, root = pose_prior(placement, torch.zeros(len(SKELETON), 3), SKELETON, SPREAD, Weights()).tolist()
     assert twist > 4 * bend > 0
     assert root == 0

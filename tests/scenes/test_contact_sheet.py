@@ -70,6 +70,19 @@ def test_captions_differ_by_stem_and_score_and_stay_in_their_strip():
     assert (long[:, -3:] == long[0, -1]).all()
 
 
+def test_headings_shrink_to_a_narrow_sheet():
+    """The title ends before the margin, and the lowest IoU, which stands last, is still told apart."""
+
+    def heading(lowest):
+        sheet = contact_sheet([_entry(iou=lowest)], title="six_photos_of_a_dog_of_an_old_breed", cell=100, columns=1)
+        pixels = np.asarray(sheet)
+        return pixels[: _found(pixels, (255, 0, 0))[:, 0].min()]
+
+    one, other = heading(0.931), heading(0.934)
+    assert (one[:, -4:] == one[0, -1]).all()
+    assert not np.array_equal(one, other)
+
+
 def test_it_is_written_as_png(tmp_path):
     write_contact_sheet(tmp_path / "contact_sheet.png", [_entry(iou=0.9)], title="fox")
     with Image.open(tmp_path / "contact_sheet.png") as sheet:
