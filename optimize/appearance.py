@@ -11,6 +11,7 @@ Works on any per-pixel feature; colours here, semantic features alike.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -86,25 +87,35 @@ def folded(mirror: Int[Tensor, " V"]) -> Int[Tensor, " V"]:
     return torch.minimum(mirror, torch.arange(len(mirror), device=mirror.device))
 
 
+class Gathered(NamedTuple):
+    """What every account has put onto each place, left and right being one; whoever is believed in the end."""
+
+    weight: Float[Tensor, "B V"]
+    feature: Float[Tensor, "B V C"]
+    """Weighted sums."""
+    fold: Int[Tensor, " V"]
+
+
+def gathered(samples: Sample, fold: Int[Tensor, " V"]) -> Gathered:
+    """`fold` is `folded(mirror)`."""
+    batch, vertex_count, channels = samples.feature.shape
+    none = samples.feature.new_zeros(batch, vertex_count, channels)
+    weight = none[..., 0].index_add(1, fold, samples.weight)
+    feature = none.index_add(1, fold, samples.feature * samples.weight[..., None])
+    return Gathered(weight, feature, fold)
+
+
 def others(
-    samples: Sample,
-    fold: Int[Tensor, " V"],
-    photo: Int[Tensor, " B"],
-    credit: Float[Tensor, " B"],
-    prior_strength: float = 0.5,
+    found: Gathered, photo: Int[Tensor, " B"], credit: Float[Tensor, " B"], prior_strength: float = 0.5
 ) -> Float[Tensor, "N V C"]:
     """For each photo, the mean feature that all OTHER photos put onto each vertex.
 
-    `fold` is `folded(mirror)`; `credit` says how far each account is believed (sums to one over a photo). Places that
-    the other photos hardly show get the mean feature over the whole body, which `prior_strength` photos' worth of
-    evidence stands for.
+    `credit` says how far each account is believed (sums to one over a photo). Places that the other photos hardly show
+    get the mean feature over the whole body, which `prior_strength` photos' worth of evidence stands for.
     """
-    batch, vertex_count, channels = samples.feature.shape
-    photo_count = int(photo.max()) + 1
-    weight = torch.zeros(batch, vertex_count).index_add(1, fold, samples.weight)
-    feature = torch.zeros(batch, vertex_count, channels).index_add(1, fold, samples.feature * samples.weight[..., None])
-    believed = torch.zeros(photo_count, vertex_count).index_add(0, photo, weight * credit[:, None])
-    painted = torch.zeros(photo_count, vertex_count, channels).index_add(0, photo, feature * credit[:, None, None])
+    none = found.feature.new_zeros(int(photo.max()) + 1, *found.feature.shape[1:])
+    believed = none[..., 0].index_add(0, photo, found.weight * credit[:, None])
+    painted = none.index_add(0, photo, found.feature * credit[:, None, None])
     # No photo outweighs another in a place because it is seen twice there.
     norm = believed.clamp_min(1.0)
     believed, painted = believed / norm, painted / norm[..., None]
@@ -112,7 +123,7 @@ def others(
     mean = total.sum(0) / total_weight.sum().clamp_min(1e-6)
     other_weight = (total_weight - believed).clamp_min(0)
     other = (total - painted + prior_strength * mean) / (other_weight + prior_strength)[..., None]
-    return other.index_select(1, fold)
+    return other.index_select(1, found.fold)
 
 
 def disagreement(
@@ -123,7 +134,7 @@ def disagreement(
     prior_strength: float = 0.5,
 ) -> Float[Tensor, " B"]:
     """Mean squared feature distance of each account to what the other photos put in the same place; see `others`."""
-    return departure(samples, photo, others(samples, fold, photo, credit, prior_strength))
+    return departure(samples, photo, others(gathered(samples, fold), photo, credit, prior_strength))
 
 
 def departure(samples: Sample, photo: Int[Tensor, " B"], expected: Float[Tensor, "N V C"]) -> Float[Tensor, " B"]:
@@ -151,10 +162,10 @@ def settle(
     telling front from rear: while most accounts are wrong, nothing explains anything.
     """
     loss = loss / _typical(photo, loss)
-    combined = loss
+    combined, found = loss, gathered(samples, fold)
     for k in range(rounds):
         credit = responsibilities(photo, combined, softness=0.5 * (1 - k / rounds) + 0.05)
-        differing = disagreement(samples, fold, photo, credit)
+        differing = departure(samples, photo, others(found, photo, credit))
         told = 1.0 if alone else say(samples, photo, credit, differing)
         combined = loss + weight * told * differing / _typical(photo, differing)
     return combined

@@ -19,7 +19,7 @@ from ..representations.unite import unite
 from ..representations.united_surface import UnitedSurface
 from ..scenes.scene import Scene
 from .account import believe, beside, confront, propose, survivors, witness
-from .appearance import Sample, departure, folded, others, sample, say
+from .appearance import Sample, departure, folded, gathered, others, sample, say
 from .hypothesis import MISFIT, least_by_photo, times_usual, trust
 from .objective import Losses, Objective
 from .observe import Observations, View
@@ -251,7 +251,7 @@ class Descent:
         assert self.credit is not None
         with torch.no_grad():
             samples = self._sample(scene.surface.shared(), self.stage.size, own_shape=self._own_shapes)
-            self.paint = others(samples, folded(scene.surface.mirror), photo, self.credit)
+            self.paint = others(gathered(samples, folded(scene.surface.mirror)), photo, self.credit)
             self.say = float(say(samples, photo, self.credit, departure(samples, photo, self.paint)))
 
     @property

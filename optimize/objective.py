@@ -54,6 +54,16 @@ class Losses(NamedTuple):
     """Means of all terms, and the overlap with the masks of each photo's best entry as `iou`."""
 
 
+class Evidence(NamedTuple):
+    """What photos say of posed bodies."""
+
+    terms: dict[str, Tensor]
+    """Weighted, (B,) each."""
+    seen: Float[Tensor, "B S S"]
+    """Coverage."""
+    clip: Float[Tensor, "B V 4"]
+
+
 class _Body(NamedTuple):
     """What stays the same as long as the mesh has the same faces."""
 
@@ -94,33 +104,21 @@ class Objective:
     ) -> Losses:
         """The scene seen in `view`; `paint`: the colours that each photo expects on the surface from all others."""
         assert self._body is not None
-        topology = self._body.topology
         placement, mesh, skeleton = scene.placement, scene.surface.shared(), scene.surface.skeleton()
         photo = placement.photo
-        vertices = scene.posed(mesh, own_shape=own_shape)
-        clip = project(vertices, placement.camera(), view.intrinsics.select(photo))
-        seen = coverage(clip, mesh.faces, (view.size, view.size), topology)
+        transforms = scene.transforms()
+        vertices = scene.posed(mesh, transforms, own_shape=own_shape)
+        evidence = self.evidence(scene, mesh, vertices, transforms, view, weights, paint)
+        terms, seen = evidence.terms, evidence.seen
         mask, valid = view.mask.index_select(0, photo), view.valid.index_select(0, photo)
-        terms: dict[str, Tensor] = {}
-        if weights.pyramid > 0:
-            terms["pyramid"] = weights.pyramid * blur_pyramid_loss(seen, mask, valid)
-        if weights.silhouette > 0:
-            terms["silhouette"] = weights.silhouette * blur_pyramid_loss(seen, mask, valid, levels=1)
-        if weights.outside > 0:
-            beyond = outside_loss(to_pixels(clip, view.size, view.size), view.outside.index_select(0, photo))
-            terms["outside"] = weights.outside / view.size * beyond
         terms["camera"] = camera_prior(placement, weights)
         terms["pose"] = pose_prior(placement, scene.shared_pose(), skeleton, self._body.spread, weights)
         if weights.collision > 0:
-            terms["collision"] = weights.collision * collision_loss(mesh, skeleton, scene.transforms())
-        if weights.texture > 0 and paint is not None:
-            expected, colors = paint.index_select(0, photo), view.opponent.index_select(0, photo)
-            terms["texture"] = weights.texture * texture_loss(clip, mesh.faces, topology, expected, colors, mask)
+            terms["collision"] = weights.collision * collision_loss(mesh, skeleton, transforms)
         if weights.instance > 0 and own_shape:
             own = scene.surface.individuality().index_select(0, photo)
             terms["instance"] = weights.instance * own * _stiffness(seen.detach(), valid)
-        terms |= self.priors.losses(scene, mesh, vertices, view, weights)
-        sight = Sight(mesh, vertices, clip, seen, view, placement)
+        sight = Sight(mesh, vertices, evidence.clip, seen, view, placement)
         for term in self.terms:
             terms[term.name] = term.weight * term(sight)
         entries = torch.stack(list(terms.values())).sum(0)
@@ -132,6 +130,37 @@ class Objective:
             overlap = (seen * mask).sum((1, 2)) / torch.maximum(seen * valid, mask).sum((1, 2)).clamp_min(1e-6)
             logged["iou"] = float(overlap.mean())
         return Losses(entries, shared, logged)
+
+    def evidence(
+        self,
+        scene: Scene,
+        mesh: SkinnedMesh,
+        vertices: Float[Tensor, "B V 3"],
+        transforms: Float[Tensor, "B J 3 4"],
+        view: View,
+        weights: Weights,
+        paint: Float[Tensor, "N V 3"] | None,
+    ) -> Evidence:
+        """The weighted terms in which photos have a say, of posed `vertices`; `transforms`: rest-to-posed maps."""
+        assert self._body is not None
+        placement, topology = scene.placement, self._body.topology
+        photo = placement.photo
+        clip = project(vertices, placement.camera(), view.intrinsics.select(photo))
+        seen = coverage(clip, mesh.faces, (view.size, view.size), topology)
+        mask, valid = view.mask.index_select(0, photo), view.valid.index_select(0, photo)
+        terms: dict[str, Tensor] = {}
+        if weights.pyramid > 0:
+            terms["pyramid"] = weights.pyramid * blur_pyramid_loss(seen, mask, valid)
+        if weights.silhouette > 0:
+            terms["silhouette"] = weights.silhouette * blur_pyramid_loss(seen, mask, valid, levels=1)
+        if weights.outside > 0:
+            beyond = outside_loss(to_pixels(clip, view.size, view.size), view.outside.index_select(0, photo))
+            terms["outside"] = weights.outside / view.size * beyond
+        if weights.texture > 0 and paint is not None:
+            expected, colors = paint.index_select(0, photo), view.opponent.index_select(0, photo)
+            terms["texture"] = weights.texture * texture_loss(clip, mesh.faces, topology, expected, colors, mask)
+        terms |= self.priors.losses(scene, mesh, vertices, transforms, view, weights)
+        return Evidence(terms, seen, clip)
 
     def shared(self, scene: Scene, weights: Weights, mesh: SkinnedMesh) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of what all photos share, and its terms; `mesh` is the shared one."""

@@ -56,16 +56,25 @@ class PriorTerms:
             self._visible = self._surface.renew(self._pixels, mesh, posed, scene.placement, view, credit)
 
     def losses(
-        self, scene: Scene, mesh: SkinnedMesh, posed: Float[Tensor, "B V 3"], view: View, weights: Weights
+        self,
+        scene: Scene,
+        mesh: SkinnedMesh,
+        posed: Float[Tensor, "B V 3"],
+        transforms: Float[Tensor, "B J 3 4"],
+        view: View,
+        weights: Weights,
     ) -> dict[str, Float[Tensor, " B"]]:
-        """Weighted losses of every entry by name; what is not known yet is left out."""
+        """Weighted losses of every entry by name; what is not known yet is left out.
+
+        `posed`: the vertices of `mesh` under `transforms`, the rest-to-posed maps.
+        """
         terms: dict[str, Tensor] = {}
         if self._clues is not None and self._matches is not None and weights.canonical > 0:
             terms["canonical"] = weights.canonical * canonical_loss(
                 self._clues,
                 self._matches,
                 mesh,
-                scene.transforms(),
+                transforms,
                 scene.placement,
                 view.intrinsics,
                 weights.canonical_reach,

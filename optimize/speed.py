@@ -4,7 +4,8 @@ Rendering: one forward and backward pass over 20 pictures of 192x192 of a subjec
 interpolation, antialiasing, silhouette and colour loss) against one forward pass of a DINOv2-S over 20 photos of
 224x224, random weights, both float32 on the same device. Visibility: the default backend against the torch reference.
 Canonical prior: one look of its network at each photo, and the two of a fit (the photo and its mirror image, masks
-given), against the same pass of DINOv2-S.
+given), against the same pass of DINOv2-S. Fit: one step over twenty photos against the rendering and the losses in it,
+and against the same pass (`step_speed`).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from ..representations.template import template
 from ..representations.unite import unite
 from ..scenes.turntable import fitting_distance, orbit_cameras
 from .semantic_prior import EMBEDDED
+from .step_speed import step_jobs
 
 _PICTURES, _SIDE, _FACES = 20, 192, 20_000
 _FIELD_OF_VIEW_DEG = 30.0
@@ -52,11 +54,11 @@ class Ratio:
     def __str__(self) -> str:
         verdict = "met" if self.value >= self.required else "MISSED"
         times = f"{1e3 * self.fast_seconds:.1f} ms against {1e3 * self.slow_seconds:.1f} ms"
-        return f"{self.name}: {self.value:.1f} times ({times}); at least {self.required:g}: {verdict}"
+        return f"{self.name}: {self.value:.2f} times ({times}); at least {self.required:.3g}: {verdict}"
 
 
 def measure_speed(device: torch.device | str = "cpu", repeats: int = 5) -> list[Ratio]:
-    """Measures everything on `device`; medians of `repeats`, contestants taking turns. About a minute on two cores."""
+    """Measures everything on `device`; medians of `repeats`, contestants taking turns. Takes some minutes."""
     clip, mesh = _scene(torch.device(device))
     faces, size = mesh.faces, (_SIDE, _SIDE)
     step = _render_step(clip, mesh)
@@ -73,10 +75,14 @@ def measure_speed(device: torch.device | str = "cpu", repeats: int = 5) -> list[
         lambda: prior(photos, photos[..., 0], mirror=False), lambda: prior(photos, photos[..., 0]), network,
         repeats=repeats,
     )  # fmt: skip
+    whole, bare = step_jobs(torch.device(device))
+    step_seconds, bare_seconds, once_more = _in_turns(whole, bare, network, repeats=repeats)
     return [
         Ratio("canonical network over one DINOv2-S pass", look, again, required=4),
         Ratio("both looks of the canonical prior over one DINOv2-S pass", both, again, required=1.6),
         Ratio("render step over one DINOv2-S pass", rendering, features, required=25),
+        Ratio("a fit's step over one DINOv2-S pass", step_seconds, once_more, required=10),
+        Ratio("a fit's step over the rendering and the losses in it", step_seconds, bare_seconds, required=1 / 1.3),
         Ratio("visibility over the torch reference", quick, reference, required=20),
     ]
 

@@ -46,12 +46,17 @@ class Scene(nn.Module):
         """Joint rotations of every entry, unit quaternions; the root's is the identity."""
         return self.placement.rotations(self.shared_pose())
 
-    def posed(self, mesh: SkinnedMesh, *, own_shape: bool = True) -> Float[Tensor, "B V 3"]:
-        """Vertices of every entry in its pose, `mesh` being `surface.shared()`; with its own shape unless told not."""
+    def posed(
+        self, mesh: SkinnedMesh, transforms: Float[Tensor, "B J 3 4"] | None = None, *, own_shape: bool = True
+    ) -> Float[Tensor, "B V 3"]:
+        """Vertices of every entry in its pose, `mesh` being `surface.shared()`; with its own shape unless told not.
+
+        `transforms`: those of this very moment, worked out here if None.
+        """
         vertices = mesh.vertices
         if own_shape:
             vertices = vertices + self.surface.instance(self.placement.photo)
-        return skin(vertices, mesh.weights, self.transforms())
+        return skin(vertices, mesh.weights, self.transforms() if transforms is None else transforms)
 
     def transforms(self) -> Float[Tensor, "B J 3 4"]:
         """Rest-to-posed maps of the joints of every entry."""

@@ -8,6 +8,7 @@ from zoetrope.optimize.appearance import (
     Sample,
     disagreement,
     folded,
+    gathered,
     opponent_colors,
     others,
     sample,
@@ -85,12 +86,14 @@ def test_each_photo_expects_what_the_others_show() -> None:
     feature = torch.stack([coat, coat + 0.2, coat - 0.4])
     weight = torch.ones(3, VERTICES)
     weight[1, :10] = 0
-    found = others(Sample(feature, weight), _fold(), photo, torch.ones(3), prior_strength=1e-6)
+    found = others(gathered(Sample(feature, weight), _fold()), photo, torch.ones(3), prior_strength=1e-6)
     torch.testing.assert_close(found[0, 10:], coat[10:] - 0.1, atol=1e-4, rtol=0)
     torch.testing.assert_close(found[0, :10], coat[:10] - 0.4, atol=1e-4, rtol=0)
     torch.testing.assert_close(found[2, :10], coat[:10], atol=1e-4, rtol=0)
     # An account that is not believed paints nothing.
-    found = others(Sample(feature, weight), _fold(), photo, torch.tensor([1.0, 1.0, 0.0]), prior_strength=1e-6)
+    found = others(
+        gathered(Sample(feature, weight), _fold()), photo, torch.tensor([1.0, 1.0, 0.0]), prior_strength=1e-6
+    )
     torch.testing.assert_close(found[0, 10:], coat[10:] + 0.2, atol=1e-4, rtol=0)
 
 

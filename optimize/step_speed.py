@@ -1,0 +1,66 @@
+"""A fit's step, whole and stripped to what it cannot do without: twenty photos of a made-up animal, quick's "settled".
+
+The whole step is what a fit repeats: shape, poses, cameras, all terms, their gradients, Adam, and every so often what
+is renewed (expected colours, credit). Stripped, bodies stand posed already: projection, coverage and the losses that
+compare with photos, forward and backward.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from ..representations.template import template
+from ..scenes.collection import load_collection
+from ..scenes.zoo.zoo import write_zoo
+from .config import FitConfig
+from .descent import Descent
+from .fit import first_scene
+from .observe import Observations
+from .semantic_prior import load_semantic_prior
+from .stage import Stage, quick
+
+_SPECIES, _PHOTOS, _PHOTO_SIZE = "dog", 20, 256
+_MANY = 1_000_000
+"""Iterations: a stage that does not end while it is measured."""
+
+
+def step_jobs(device: torch.device) -> tuple[Callable[[], object], Callable[[], None]]:
+    """The whole step and its bare kernels, each to be called again and again."""
+    with tempfile.TemporaryDirectory() as folder:
+        photos = Path(folder) / _SPECIES
+        write_zoo(_SPECIES, photos, photo_count=_PHOTOS, seed=0, size=_PHOTO_SIZE)
+        observations = Observations(load_collection(photos, "folder"), device)
+        config = FitConfig(photos=photos, out=Path(folder) / "run")
+        observations.canonical = load_semantic_prior(config, device).canonical_maps(observations)
+    stage = replace(_settled(), iterations=_MANY)
+    circle = next(stage for stage in quick() if stage.propose == "circle")
+    descent = Descent(first_scene((template("quadruped"),), observations), observations, (circle, stage))
+    steps = descent.steps()
+    for _ in range(circle.iterations + 1):
+        next(steps)
+    return lambda: next(steps), _kernels(descent)
+
+
+def _settled() -> Stage:
+    return next(stage for stage in quick() if stage.name == "settled")
+
+
+def _kernels(descent: Descent) -> Callable[[], None]:
+    scene, objective, stage = descent.scene, descent.objective, descent.stage
+    view = descent.observations.at(stage.size)
+    with torch.no_grad():
+        mesh = scene.surface.shared()
+        transforms = scene.transforms().requires_grad_()
+        vertices = scene.posed(mesh, transforms, own_shape=False).requires_grad_()
+
+    def run() -> None:
+        vertices.grad = transforms.grad = None
+        terms = objective.evidence(scene, mesh, vertices, transforms, view, stage.weights, descent.paint).terms
+        torch.stack(list(terms.values())).sum().backward()
+
+    return run
