@@ -20,6 +20,7 @@ from ..representations.motion.sway import sway
 from ..representations.rendering.coverage import coverage
 from ..representations.rendering.photo_light import PhotoLight
 from ..representations.rendering.shading import linear_from_srgb
+from ..representations.rendering.topology import Topology
 from ..representations.rotation import multiply, quaternion_from_vector
 from ..representations.skeleton import Skeleton
 from ..representations.united_surface import UnitedSurface
@@ -215,17 +216,18 @@ def _write_sheet(
         float(mask_iou((seen[k] > 0.5).cpu().numpy(), (view.mask[k] > 0.5).cpu().numpy())) for k in range(len(posed))
     ]
     lens = Intrinsics.from_field_of_view(_SHEET_FIELD_OF_VIEW_DEG, _SHEET_SIZE, _SHEET_SIZE)
+    topology = Topology.of(mesh.faces)
     entries = []
     for k, stem in enumerate(observations.stems):
         one = slice(k, k + 1)
         own = camera.select(one)
         texture = textures.own[k].cpu()
         body, lit = posed[one], PhotoLight(light.coefficients[one].cpu())
-        fit = photograph(body, mesh, own, small.intrinsics.select(one), texture, light=lit).color[0]
+        fit = photograph(body, mesh, own, small.intrinsics.select(one), texture, None, topology, lit).color[0]
         centred = body - (body.amin(1) + body.amax(1)) / 2
         aside = novel_camera(own)
         far = torch.full_like(aside.distance, fitting_distance(centred, aside, _SHEET_FIELD_OF_VIEW_DEG))
-        novel = photograph(centred, mesh, replace(aside, distance=far), lens, texture).color[0]
+        novel = photograph(centred, mesh, replace(aside, distance=far), lens, texture, None, topology).color[0]
         azimuth = float((own.azimuth_deg + 180) % 360 - 180)
         note = f"az {azimuth:.0f}, el {float(own.elevation_deg):.0f}"
         entries.append(SheetEntry(stem, small.pixels[k].cpu(), fit, novel, seen[k].cpu(), ious[k], note))
