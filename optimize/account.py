@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..representations.mesh import SkinnedMesh
+from ..representations.skeleton import Skeleton
 from ..scenes.known_placement import KnownPlacement
 from ..scenes.placement import Accounts, Placement
 from .appearance import Sample, settle
-from .hypothesis import best, circle, neighbours, responsibilities, rivals
+from .hypothesis import best, circle, neighbours, responsibilities, rivals, strides
 from .observe import View
 from .view_prior import first_azimuths
 from .world_hypothesis import (
@@ -48,6 +51,14 @@ def confront(accounts: Accounts, mirror: Int[Tensor, " J"]) -> Accounts:
 def beside(accounts: Accounts) -> Accounts:
     """Each account followed by views to either side of it, which start from the shared pose again."""
     return world_neighbours(accounts) if isinstance(accounts, KnownPlacement) else neighbours(_free(accounts))
+
+
+def restride(accounts: Accounts, skeleton: Skeleton, pair: Literal["front", "hind"]) -> Accounts:
+    """Each account followed by other poses of a pair of limbs.
+
+    Of worlds of known cameras nothing comes: their accounts are judged as wholes, and one photo's legs decide nothing.
+    """
+    return accounts if isinstance(accounts, KnownPlacement) else strides(_free(accounts), skeleton, pair)
 
 
 def survivors(accounts: Accounts, loss: Float[Tensor, " B"], count: int) -> Int[Tensor, " K"]:

@@ -7,7 +7,7 @@ import dataclasses
 import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -18,7 +18,7 @@ from ..representations.part_surface import PartSurfaces
 from ..representations.unite import unite
 from ..representations.united_surface import UnitedSurface
 from ..scenes.scene import Scene
-from .account import believe, beside, confront, propose, survivors, witness
+from .account import believe, beside, confront, propose, restride, survivors, witness
 from .appearance import Sample, departure, folded, gathered, others, sample, say
 from .hypothesis import MISFIT, least_by_photo, times_usual, trust
 from .objective import Losses, Objective
@@ -27,6 +27,7 @@ from .parameter_groups import parameter_groups
 from .stage import Stage, Weights
 from .term import Term
 
+_STRIDES: dict[str, Literal["front", "hind"]] = {"front strides": "front", "hind strides": "hind"}
 _UNITING_LEVEL = 3
 _FACES = 10_000
 _JUDGING_INTERVAL = 20
@@ -150,6 +151,8 @@ class Descent:
                 scene.placement = confront(scene.placement, mirror)
             elif stage.propose == "neighbours":
                 scene.placement = beside(scene.placement)
+            elif stage.propose in _STRIDES:
+                scene.placement = restride(scene.placement, scene.surface.skeleton(), _STRIDES[stage.propose])
         if stage.united and isinstance(scene.surface, PartSurfaces):
             scene.surface = united(scene.surface)
         self.scores = self.credit = self.trust = self.paint = None

@@ -8,6 +8,7 @@ all round, the rear included, and even the best account is confronted with its m
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -15,10 +16,12 @@ from torch import Tensor
 
 from ..representations.camera import Intrinsics, OrbitCamera, project, to_pixels
 from ..representations.mesh import SkinnedMesh
-from ..representations.skeleton import mirrored_pose
+from ..representations.skeleton import Skeleton, mirrored_pose
 from ..scenes.placement import Placement
 from .silhouette_loss import USUAL_ELEVATION_DEG
 
+_STRIDE_DEG = 30.0
+"""By which upper limbs are swung forward and back to find those that are lost."""
 MISFIT = 3.0
 """Times the usual loss from which on a photo is one."""
 
@@ -98,6 +101,30 @@ def neighbours(placement: Placement, offsets_deg: tuple[float, ...] = (-40, -20,
     )
     pose = placement.pose[again] * (turn == 0)[:, None, None]
     return placement.others(placement.photo[again], camera, pose)
+
+
+def strides(placement: Placement, skeleton: Skeleton, pair: Literal["front", "hind"]) -> Placement:
+    """Each entry followed by three with other poses of its fore or hind limbs.
+
+    They are: left and right exchanged, and one limb forward and the other back, either way round, otherwise as all
+    photos have them on average. A limb that has taken the other one's place in the outline, or hides behind it, stays
+    there: nothing leads it to its own.
+    """
+    own = placement.pose.detach()
+    limb = torch.tensor([f"_{pair}_" in part for part in skeleton.parts], device=own.device)[:, None]
+    mirror = torch.tensor(skeleton.mirror, device=own.device)
+    swapped = own.where(~limb, mirrored_pose(own, mirror))
+    poses = [own, swapped]
+    for left in (1.0, -1.0):
+        swing = torch.zeros_like(own)
+        for joint, part in enumerate(skeleton.parts):
+            if part.endswith(f"_{pair}_upper"):
+                swing[:, joint, 0] = math.radians(_STRIDE_DEG) * (left if part.startswith("left") else -left)
+        poses.append(own.where(~limb, swing))
+    again = torch.arange(len(placement), device=own.device).repeat_interleave(len(poses))
+    return placement.others(
+        placement.photo[again], placement.camera().select(again), torch.stack(poses, dim=1).flatten(0, 1)
+    )
 
 
 def best(

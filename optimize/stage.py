@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Free = Literal["camera", "lens", "pose", "rest_pose", "length", "girth", "attachment", "deformation", "instance"]
-Proposal = Literal["keep", "circle", "rivals", "neighbours"]
+Proposal = Literal["keep", "circle", "rivals", "neighbours", "hind strides", "front strides"]
 Lead = Literal["lead", "out", "best"]
 
 
@@ -26,7 +26,7 @@ class Weights:
     it decides between the accounts of a photo."""
     texture: float = 0.0
     """Squared difference of rendered colours, put there by the other photos, and the photo's own."""
-    canonical: float = 0.05
+    canonical: float = 0.1
     """Distance of pixels from where the points that canonical maps name are seen; only where there is such a prior."""
     canonical_reach: float = 0.06
     """Distance, in parts of the picture's side, at which such a pixel counts half."""
@@ -99,7 +99,7 @@ class Stage:
     """Accounts of each photo that enter this stage, the best ones of the stage before."""
     propose: Proposal = "keep"
     """New accounts added before the stage: azimuths round the whole circle, the kept account's mirror images, or views
-    to either side of it and from the opposite."""
+    to either side of it and from the opposite, or other strides of a pair of limbs."""
     build: str = ""
     """Build of the template that the stage belongs to. Where stages name several, each build goes through its own from
     the very beginning, and the one with the least loss goes on alone."""
@@ -118,7 +118,7 @@ class Stage:
     @property
     def accounts(self) -> int:
         """Accounts of each photo in this stage, new ones included; fewer where those kept are too alike."""
-        return {"rivals": 4, "neighbours": 6}.get(self.propose, self.hypotheses)
+        return {"rivals": 4, "neighbours": 6, "hind strides": 4, "front strides": 4}.get(self.propose, self.hypotheses)
 
 
 def _free(*names: Free) -> frozenset[Free]:
@@ -152,6 +152,8 @@ def quick(builds: tuple[str, ...] = ("standard",), contested: bool = False) -> t
     )
     end = (
         Stage("neighbours", 60, 64, _STANCE, propose="neighbours", level=2, cutoff=(6.0, 6.0), weights=known),
+        Stage("hind strides", 40, 64, _STANCE, propose="hind strides", level=2, cutoff=(6.0, 6.0), weights=known),
+        Stage("front strides", 40, 64, _STANCE, propose="front strides", level=2, cutoff=(6.0, 6.0), weights=known),
         Stage("settled", 100, 128, _SHAPE_LENS, level=2, cutoff=(6.0, 6.0), weights=known),
         Stage(
             "instance",
@@ -189,10 +191,13 @@ def full(builds: tuple[str, ...] = ("standard",), contested: bool = False) -> tu
 
 
 def without(stages: tuple[Stage, ...], names: Collection[str]) -> tuple[Stage, ...]:
-    """The same schedule with loss terms of these names switched off; "lens": with lenses as first guessed.
+    """The same schedule with loss terms of these names switched off; "lens": with lenses as first guessed; "strides":
+    without other strides being tried.
 
     Names that say nothing to a schedule are passed over.
     """
+    if "strides" in names:
+        stages = tuple(stage for stage in stages if not stage.propose.endswith("strides"))
     off = {name: 0.0 for name in names if name in vars(Weights())}
     held = frozenset({"lens"} & set(names))
     return tuple(replace(stage, free=stage.free - held, weights=replace(stage.weights, **off)) for stage in stages)

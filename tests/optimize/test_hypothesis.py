@@ -1,6 +1,7 @@
 """Accounts of a photo: where they start, what they are mistaken for, which survive and how far each is believed."""
 
 import math
+from typing import Literal
 
 import pytest
 import torch
@@ -8,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from zoetrope.optimize.hypothesis import best, circle, neighbours, responsibilities, rivals, times_usual, trust
+from zoetrope.optimize.hypothesis import best, circle, neighbours, responsibilities, rivals, strides, times_usual, trust
 from zoetrope.representations.camera import Intrinsics, OrbitCamera, project, to_pixels
 from zoetrope.representations.part_surface import PartSurfaces
 from zoetrope.representations.rendering.coverage import coverage
-from zoetrope.representations.skeleton import forward_kinematics
+from zoetrope.representations.rotation import quaternion_from_vector
+from zoetrope.representations.skeleton import forward_kinematics, mirrored_pose, posed_joints
 from zoetrope.representations.skinning import skin
 from zoetrope.representations.template import template
 from zoetrope.scenes.placement import Placement
@@ -99,6 +101,31 @@ def test_neighbours_turn_and_start_from_the_shared_pose(body: PartSurfaces) -> N
     assert camera.distance.tolist() == pytest.approx([3] * 3 + [4] * 3, abs=1e-3)
     assert torch.equal(found.pose[[0, 3]], pose)
     assert not bool(found.pose[[1, 2, 4, 5]].any())
+
+
+@pytest.mark.parametrize("pair", ["front", "hind"])
+def test_strides_move_one_pair_of_limbs_and_nothing_else(body: PartSurfaces, pair: Literal["front", "hind"]) -> None:
+    skeleton = body.skeleton()
+    pose = 0.2 * torch.randn(1, len(skeleton), 3, generator=torch.Generator().manual_seed(0))
+    found = strides(one(70, pose), skeleton, pair)
+    assert found.photo.tolist() == [0] * 4
+    assert found.camera().azimuth_deg.tolist() == pytest.approx([70] * 4, abs=1e-3)
+    kept, swapped, forward, backward = found.pose.detach()
+    limb = torch.tensor([f"_{pair}_" in part for part in skeleton.parts])
+    for other in (swapped, forward, backward):
+        assert torch.equal(other[~limb], kept[~limb])
+        assert not torch.allclose(other[limb], kept[limb])
+    assert torch.equal(kept, pose[0])
+    mirror = torch.tensor(skeleton.mirror)
+    torch.testing.assert_close(mirrored_pose(swapped, mirror)[limb], kept[limb])
+    upper = {side: skeleton.parts.index(f"{side}_{pair}_upper") for side in ("left", "right")}
+    assert float(forward[upper["left"], 0]) == -float(forward[upper["right"], 0]) == -float(backward[upper["left"], 0])
+    # One foot comes before the other by a good part of the body's length.
+    transforms = forward_kinematics(skeleton, quaternion_from_vector(found.pose))
+    feet = [skeleton.parts.index(f"{side}_{pair}_foot") for side in ("left", "right")]
+    z = posed_joints(transforms, skeleton.joints).detach()[:, feet, 2]
+    assert abs(float(z[2, 0] - z[2, 1])) > 0.2
+    assert float(z[2, 0] - z[2, 1]) * float(z[3, 0] - z[3, 1]) < 0
 
 
 def test_rivals_from_behind_look_alike_from_far_away(body: PartSurfaces) -> None:

@@ -89,3 +89,9 @@ def test_terms_are_switched_off_by_name_and_nothing_else_changes(stages: tuple[S
         same = dataclasses.replace(after, free=before.free, weights=before.weights)
         assert same == before
     assert {"texture", "canonical"} <= set(vars(Weights()))
+
+
+def test_without_strides_their_stages_are_left_out(stages: tuple[Stage, ...]) -> None:
+    left = without(stages, ("strides",))
+    assert [stage.name for stage in stages if stage not in left] == ["hind strides", "front strides"]
+    assert all(stage in stages for stage in left)
