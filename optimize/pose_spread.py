@@ -26,7 +26,7 @@ from ..representations.skeleton import BodyPlan, Skeleton
 from ..representations.template import template
 
 _MOMENTS = 2000
-_UNSEEN_SHARE = 0.4
+_UNSEEN_SHARE = 0.7
 _LEAST = 1e-2
 """Radians."""
 
@@ -43,7 +43,7 @@ def pose_spread(skeleton: Skeleton) -> Float[Tensor, "J 3"]:
     >>> from zoetrope.representations.template import template
     >>> spread = pose_spread(template("quadruped").skeleton)
     >>> [round(math.degrees(value)) for value in spread[template("quadruped").skeleton.index("spine")].tolist()]
-    [6, 4, 3]
+    [9, 7, 5]
     """
     spread = limit_spread(skeleton)
     moved = _in_motion(skeleton.plan)

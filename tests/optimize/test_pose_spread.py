@@ -12,18 +12,18 @@ from zoetrope.scenes.zoo.species_template import species_template
 def test_every_joint_has_one_and_both_sides_have_the_same(plan):
     skeleton = template(plan).skeleton
     spread = pose_spread(skeleton)
-    assert bool((spread >= 0.4 * limit_spread(skeleton) - 1e-6).all())
+    assert bool((spread >= 0.6 * limit_spread(skeleton)).all())
     torch.testing.assert_close(spread, spread[torch.tensor(skeleton.mirror)])
 
 
 def test_joints_that_gaits_swing_are_free_and_the_trunk_is_not():
-    """A knee goes as far as its limits say; a trunk has far wider limits than any gait uses."""
+    """Knees go as far as their limits say; a trunk has far wider limits than any gait uses."""
     skeleton = template("quadruped").skeleton
     share = pose_spread(skeleton) / limit_spread(skeleton)
     for name in ("left_hip", "left_knee", "right_elbow"):
-        assert float(share[skeleton.index(name), 0]) > 0.8
+        assert float(share[skeleton.index(name), 0]) > 1
     for name in ("spine", "chest"):
-        assert float(share[skeleton.index(name)].max()) < 0.6
+        assert float(share[skeleton.index(name)].max()) < 0.85
 
 
 def test_joints_that_the_template_lacks_go_by_their_limits():
