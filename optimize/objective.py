@@ -9,7 +9,7 @@ Of each entry (one account of one photo):
 * `canonical`, `view`, `semantic`: what semantic priors say (`prior_terms`);
 * `texture`: the pattern that the other photos have put onto the surface;
 * `camera`, `pose`: how usual view and posture are;
-* `collision`: how deep limbs run into each other;
+* `collision`: how deep limbs run into each other; `ground`: how far feet are off the ground;
 * `instance`: how far the photo's own shape is from the shared one, the dearer the less of the body the photo can judge;
 * terms that a fit does not know of (`term.Term`), such as the pull of a diffusion prior.
 
@@ -35,6 +35,7 @@ from ..representations.skeleton import Skeleton
 from ..scenes.scene import Scene
 from .account import survivors
 from .collision import collision_loss
+from .ground import ground_loss
 from .mesh_smoothness import laplacian_loss, normal_loss
 from .observe import Observations, View
 from .pose_spread import limit_spread, pose_spread
@@ -115,6 +116,8 @@ class Objective:
         terms["pose"] = pose_prior(placement, scene.shared_pose(), skeleton, self._body.spread, weights)
         if weights.collision > 0:
             terms["collision"] = weights.collision * collision_loss(mesh, skeleton, transforms)
+        if weights.ground > 0:
+            terms["ground"] = weights.ground * ground_loss(skeleton, transforms)
         if weights.instance > 0 and own_shape:
             own = scene.surface.individuality().index_select(0, photo)
             terms["instance"] = weights.instance * own * _stiffness(seen.detach(), valid)

@@ -42,6 +42,8 @@ class Weights:
     """Squared rotation beyond the joint limits (radians)."""
     collision: float = 0.1
     """Squared depths to which limbs run into each other."""
+    ground: float = 0.0
+    """Feet above the lowest one, 0 to 1."""
     rest_pose: float = 0.01
     """Squared rotation of the shared rest pose away from the template (radians)."""
     elevation: float = 0.0005
