@@ -69,6 +69,8 @@ class FitConfig:
     """Same seed, machine and thread count: the same result, bit for bit."""
     effort: float = 1.0
     """Multiplies every stage's iterations; 0.1 gives a rough preview."""
+    ground: bool = False
+    """The subject stands or walks on level ground in every photo: feet are pulled to one height."""
     without: tuple[Switch, ...] = ()
     """Terms of the loss, and other parts of the method, to leave out, by name: to see what they are worth."""
     resume: bool = False

@@ -10,14 +10,14 @@ from .device import choose_device
 from .estimated_masks import mask_estimator, mask_source
 from .run_folder import visible_names
 from .semantic_prior import load_semantic_prior
-from .stage import Stage, full, quick, shortened, without
+from .stage import Stage, full, grounded, quick, shortened, without
 
 
 def schedule(config: FitConfig, builds: tuple[str, ...], contested: bool = False) -> tuple[Stage, ...]:
     """The stages that the options ask for, with builds that compete, `effort` applied; see `quick` for `contested`."""
     check_supported(config)
     stages = {"quick": quick, "full": full, "artic3d": artic3d}[config.preset](builds, contested)
-    stages = without(stages, config.without)
+    stages = without(grounded(stages) if config.ground else stages, config.without)
     return stages if config.effort == 1 else shortened(stages, config.effort)
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 Free = Literal["camera", "lens", "pose", "rest_pose", "length", "girth", "attachment", "deformation", "instance"]
 Proposal = Literal["keep", "circle", "rivals", "neighbours", "hind strides", "front strides"]
 Lead = Literal["lead", "out", "best"]
+_GROUND = 2e-3
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Weights:
     collision: float = 0.1
     """Squared depths to which limbs run into each other."""
     ground: float = 0.0
-    """Feet above the lowest one, 0 to 1."""
+    """Feet above the lowest one, 0 to 1; see `grounded`."""
     rest_pose: float = 0.01
     """Squared rotation of the shared rest pose away from the template (radians)."""
     elevation: float = 0.0005
@@ -203,6 +204,11 @@ def without(stages: tuple[Stage, ...], names: Collection[str]) -> tuple[Stage, .
     off = {name: 0.0 for name in names if name in vars(Weights())}
     held = frozenset({"lens"} & set(names))
     return tuple(replace(stage, free=stage.free - held, weights=replace(stage.weights, **off)) for stage in stages)
+
+
+def grounded(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """The same schedule for a subject whose feet are on level ground."""
+    return tuple(replace(stage, weights=replace(stage.weights, ground=_GROUND)) for stage in stages)
 
 
 def shortened(stages: tuple[Stage, ...], factor: float) -> tuple[Stage, ...]:

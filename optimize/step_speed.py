@@ -1,8 +1,8 @@
 """A fit's step, whole and stripped to what it cannot do without: twenty photos of a made-up animal, quick's "settled".
 
 The whole step is what a fit repeats: shape, poses, cameras, all terms, their gradients, Adam, and every so often what
-is renewed (expected colours, credit). Stripped, bodies stand posed already: projection, coverage and the losses that
-compare with photos, forward and backward.
+is renewed (expected colours, credit). Stripped: the rest mesh and the joints' maps are given, and what is left is
+skinning, projection, coverage and the losses that look at pictures or bodies, forward and backward.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from pathlib import Path
 
 import torch
 
+from ..representations.skinning import skin
 from ..representations.template import template
 from ..scenes.collection import load_collection
 from ..scenes.zoo.zoo import write_zoo
+from .collision import collision_loss
 from .config import FitConfig
 from .descent import Descent
 from .fit import first_scene
@@ -54,13 +56,14 @@ def _kernels(descent: Descent) -> Callable[[], None]:
     scene, objective, stage = descent.scene, descent.objective, descent.stage
     view = descent.observations.at(stage.size)
     with torch.no_grad():
-        mesh = scene.surface.shared()
-        transforms = scene.transforms().requires_grad_()
-        vertices = scene.posed(mesh, transforms, own_shape=False).requires_grad_()
+        mesh, skeleton = scene.surface.shared(), scene.surface.skeleton()
+        rest, transforms = mesh.vertices.requires_grad_(), scene.transforms().requires_grad_()
 
     def run() -> None:
-        vertices.grad = transforms.grad = None
+        rest.grad = transforms.grad = None
+        vertices = skin(rest, mesh.weights, transforms)
         terms = objective.evidence(scene, mesh, vertices, transforms, view, stage.weights, descent.paint).terms
-        torch.stack(list(terms.values())).sum().backward()
+        bodies = collision_loss(mesh, skeleton, transforms)
+        torch.stack([*terms.values(), bodies]).sum().backward()
 
     return run

@@ -25,6 +25,7 @@ CHANGED: dict[str, Any] = {
     "seed": 7,
     "effort": 0.1,
     "offline": True,
+    "ground": True,
     "without": ("texture", "lens"),
 }
 

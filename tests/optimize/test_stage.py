@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from zoetrope.optimize.stage import Free, Lead, Stage, Weights, full, quick, shortened, without
+from zoetrope.optimize.stage import Free, Lead, Stage, Weights, full, grounded, quick, shortened, without
 
 ORDER = get_args(Lead)
 
@@ -95,3 +95,9 @@ def test_without_strides_their_stages_are_left_out(stages: tuple[Stage, ...]) ->
     left = without(stages, ("strides",))
     assert [stage.name for stage in stages if stage not in left] == ["hind strides", "front strides"]
     assert all(stage in stages for stage in left)
+
+
+def test_on_the_ground_feet_have_a_weight_and_nothing_else_changes(stages: tuple[Stage, ...]) -> None:
+    for before, after in zip(stages, grounded(stages), strict=True):
+        assert after.weights.ground > before.weights.ground == 0
+        assert dataclasses.replace(after, weights=dataclasses.replace(after.weights, ground=0.0)) == before
