@@ -23,6 +23,8 @@ from ..representations.rendering.fragment import Fragments, rasterize
 from .hypothesis import least_by_photo, responsibilities
 
 _LIGHTNESS = 0.3
+_BESIDE_MAPS = 0.5
+"""Weight of colours where canonical maps tell front from rear as well."""
 _LEAST_SAY = 0.25
 _EXPLAINED = 0.5
 """Share of the variance of a photo's colours that others explain, from which on colours have their full weight."""
@@ -156,18 +158,22 @@ def settle(
     """Loss and disagreement together after expectation maximisation over the accounts' credit.
 
     Each is measured in units of its typical value for a good account (the median over photos of the least), since how
-    much colours vary differs from subject to subject: combined = loss / typical + weight * disagreement / typical.
-    Credit starts from `loss` alone and hardens over the rounds. Where other photos explain little of a photo's colours,
-    since every photo shows another individual's coat, `weight` is less (see `say`), unless colours are `alone` in
-    telling front from rear: while most accounts are wrong, nothing explains anything.
+    much colours vary differs from subject to subject, or of the photo's own least disagreement where that is more:
+    combined = loss / typical + weight * disagreement / max(typical, own least).
+    Credit starts from `loss` alone and hardens over the rounds. Beside canonical maps `weight` is halved, and is less
+    where other photos explain little of a photo's colours, since every photo shows another individual's coat (see
+    `say`). Not so where colours are `alone` in telling front from rear: while most accounts are wrong, nothing explains
+    anything.
     """
     loss = loss / _typical(photo, loss)
     combined, found = loss, gathered(samples, fold)
     for k in range(rounds):
         credit = responsibilities(photo, combined, softness=0.5 * (1 - k / rounds) + 0.05)
         differing = departure(samples, photo, others(found, photo, credit))
-        told = 1.0 if alone else say(samples, photo, credit, differing)
-        combined = loss + weight * told * differing / _typical(photo, differing)
+        told = 1.0 if alone else _BESIDE_MAPS * say(samples, photo, credit, differing)
+        # A photo in odd light disagrees with the rest however it is seen: that is no evidence for one view or another.
+        usual = least_by_photo(photo, differing).clamp_min(_typical(photo, differing)).index_select(0, photo)
+        combined = loss + weight * told * differing / usual
     return combined
 
 

@@ -181,3 +181,29 @@ def test_colours_of_one_individual_have_their_say_and_those_of_many_little() -> 
     says = [float(say(s, photo, credit, disagreement(s, fold, photo, credit))) for s in (one, many)]
     assert says[0] == 1
     assert 0.25 <= says[1] < 0.4
+
+
+def test_a_photo_in_odd_light_is_not_turned_round_by_its_colours() -> None:
+    """In a light of its own neither account agrees with the rest; the wrong one must not win by agreeing less badly.
+
+    The outline says twice as clearly which is right.
+    """
+    samples, photo, _ = _accounts()
+    feature = samples.feature.clone()
+    feature[0], feature[1] = feature[0] + 0.5, feature[1] + 0.25
+    loss = torch.tensor([1.0, 1.1] * 6)
+    loss[1] = 2.0
+    odd = Sample(feature, samples.weight)
+    differing = disagreement(odd, _fold(), photo, torch.tensor([1.0, 0.0] * 6))
+    assert differing[0] > differing[1] > 5 * differing[2]
+    combined = settle(odd, _fold(), photo, loss, weight=1.0).reshape(-1, 2)
+    assert bool((combined[:, 0] < combined[:, 1]).all())
+
+
+def test_beside_maps_colours_have_less_say() -> None:
+    samples, photo, _ = _accounts()
+    loss = torch.tensor([1.0, 1.2] * 6)
+    alone, beside = (
+        settle(samples, _fold(), photo, loss, weight=1.0, alone=alone).reshape(-1, 2) for alone in (True, False)
+    )
+    assert bool((beside[:, 1] - beside[:, 0] < 0.6 * (alone[:, 1] - alone[:, 0])).all())
