@@ -27,6 +27,7 @@ from .parameter_groups import parameter_groups
 from .stage import Stage, Weights
 from .term import Term
 
+_OUTLINE_TERMS = ("pyramid", "silhouette", "outside")
 _STRIDES: dict[str, Literal["front", "hind"]] = {"front strides": "front", "hind strides": "hind"}
 _UNITING_LEVEL = 3
 _FACES = 10_000
@@ -192,7 +193,7 @@ class Descent:
 
     def _decide(self, rival: dict[str, Any]) -> None:
         """Goes on with what canonical maps have led to, unless doing without explains the outlines much better."""
-        self.rival, share = None, self._outline_loss() / rival["loss"]
+        self.rival, share = None, self._outline_loss() / rival["loss"] if rival["loss"] > 0 else 1.0
         self.verdict = f"the fit without canonical maps leaves {share:.0%} of the outlines' loss of the fit with them"
         if share < _MUCH_BETTER:
             self.verdict += ", and goes on"
@@ -204,8 +205,8 @@ class Descent:
         self.attach()
 
     def _outline_loss(self) -> float:
-        """At the last step."""
-        return self.progress.losses["pyramid"] + self.progress.losses["outside"]
+        """At the last step, of those terms that are switched on."""
+        return sum(self.progress.losses.get(name, 0.0) for name in _OUTLINE_TERMS)
 
     def attach(self) -> None:
         """Sets up what depends on the stage alone: mesh level, topology, optimiser."""

@@ -18,7 +18,7 @@ from zoetrope.optimize.journal import read_metrics
 from zoetrope.optimize.observe import Observations
 from zoetrope.optimize.plan import schedule
 from zoetrope.optimize.semantic_prior import SemanticPrior
-from zoetrope.optimize.stage import Stage, Weights
+from zoetrope.optimize.stage import Stage, Weights, without
 from zoetrope.representations.template import BUILDS, template
 from zoetrope.scenes.collection import load_collection
 
@@ -109,6 +109,16 @@ def test_maps_are_given_up_only_for_much_better_outlines(
     assert words in descent.verdict
     assert descent.verdict.endswith("and goes on" if given_up else "the one with them goes on")
     assert descent.rival is None
+
+
+@pytest.mark.parametrize("off", [("outside",), ("pyramid",), ("outside", "pyramid")])
+def test_the_contest_is_judged_by_the_outline_terms_there_are(observations: Observations, off: tuple[str, ...]) -> None:
+    descent = _begun(observations, without(CONTEST, off))
+    for _ in descent.steps():
+        pass
+    assert descent.verdict
+    if len(off) == 2:
+        assert descent.led, "nothing speaks against the maps"
 
 
 def test_without_maps_a_fit_is_what_it_would_be_alone(observations: Observations, good_photos: Path) -> None:
