@@ -128,7 +128,7 @@ def test_the_build_with_the_least_loss_goes_on(observations: Observations, monke
 def test_the_loss_goes_down_and_the_overlap_up(observations: Observations) -> None:
     stages = (
         Stage("camera", 2, 32, frozenset({"camera"}), hypotheses=5, propose="circle", level=1),
-        Stage("body", 20, 32, BODY, hypotheses=1, level=1),
+        Stage("body", 30, 32, BODY, hypotheses=1, level=1),
     )
     losses = told(begun(observations, stages))[2:]
     assert losses[-1]["loss"] < 0.7 * losses[0]["loss"]

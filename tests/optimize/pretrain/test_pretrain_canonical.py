@@ -57,7 +57,7 @@ def test_a_piece_of_training(config: PretrainConfig, pool: Pool, recipe: StreamC
         assert 0 <= table["zoo horse"]["part_accuracy"] <= 1
         assert 0 <= table["zoo horse"]["azimuth_error_deg"] <= 180
     # The next piece goes on from there.
-    pretrain_canonical(replace(config, minutes=0.03), stream=recipe)
+    pretrain_canonical(replace(config, minutes=0.1), stream=recipe)
     second = lines(config.out)
     assert second[: len(first)] == first
     assert second[len(first)]["step"] == first[-1]["step"] + 20
