@@ -26,10 +26,9 @@ def report(scores: Mapping[str, Any]) -> list[str]:
         baseline = scores.get(measure.baseline) if measure.baseline else None
         network = scores.get(measure.network) if measure.network else None
         interval = scores.get(f"{measure.name}_interval_95")
-        beside = f"copying {measure.text(baseline)}" if baseline else (network or "")
-        if interval:
-            beside += f"; 95 % in {' .. '.join(measure.text(end) for end in interval)}"
-        rows.append((measure.label, measure.text(value), beside))
+        beside = [f"copying {measure.text(baseline)}" if baseline else (network or "")]
+        beside += [f"95 % in {' .. '.join(measure.text(end) for end in interval)}"] if interval else []
+        rows.append((measure.label, measure.text(value), "; ".join(filter(None, beside))))
     thickness = scores["thickness"]
     rows.append(("thickness / height", "-" if thickness is None else f"{thickness:.4f}", "widest ball inside"))
     rows.append(("closed mesh", "yes" if scores["watertight"] else "no", f"{scores['faces']} faces"))

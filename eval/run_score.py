@@ -159,8 +159,8 @@ def _novel(run: Path, truth: Path, known: Truth, missing: list[str]) -> dict[str
 
     Most collections have no held-out views, and nobody could add them: that is not worth a word.
     """
-    outlines = len(known.meshes.keys() & known.cameras.keys()) >= 2
-    if not outlines and not has_held_out_views(truth):
+    outlines, pictures = len(known.meshes.keys() & known.cameras.keys()) >= 2, has_held_out_views(truth)
+    if not outlines and not pictures:
         return {}
     try:
         world = load_true_world(run, truth)
@@ -174,7 +174,7 @@ def _novel(run: Path, truth: Path, known: Truth, missing: list[str]) -> dict[str
             found |= {"novel_view_iou": novel.mean_iou, "novel_views": len(novel.views)}
         except InputError as fault:
             missing.append(f"views from between the photos: {fault}")
-    if has_held_out_views(truth):
+    if pictures:
         try:
             found |= _novel_pictures(novel_picture_scores(run, truth, world=world))
         except InputError as fault:

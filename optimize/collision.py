@@ -5,7 +5,8 @@ not count, nor does as much as balls overlap at rest, so that
 
     collision = sum over pairs  max(0, r_a + r_b - |c_a - c_b| - overlap at rest)^2
 
-is 0 for the body at rest. Its gradient goes into poses alone and pushes two limbs apart along the line between them.
+is 0 for the body at rest. Its gradient goes through the joints' maps alone, not into the skin, and pushes two limbs
+apart along the line between them.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import dataclasses
 import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -24,11 +24,10 @@ from .hypothesis import MISFIT, least_by_photo, times_usual, trust
 from .objective import Losses, Objective
 from .observe import Observations, View
 from .parameter_groups import parameter_groups
-from .stage import Stage, Weights
+from .stage import STRIDES, Stage, Weights
 from .term import Term
 
 _OUTLINE_TERMS = ("pyramid", "silhouette", "outside")
-_STRIDES: dict[str, Literal["front", "hind"]] = {"front strides": "front", "hind strides": "hind"}
 _UNITING_LEVEL = 3
 _FACES = 10_000
 _JUDGING_INTERVAL = 20
@@ -152,8 +151,8 @@ class Descent:
                 scene.placement = confront(scene.placement, mirror)
             elif stage.propose == "neighbours":
                 scene.placement = beside(scene.placement)
-            elif stage.propose in _STRIDES:
-                scene.placement = restride(scene.placement, scene.surface.skeleton(), _STRIDES[stage.propose])
+            elif stage.propose in STRIDES:
+                scene.placement = restride(scene.placement, scene.surface.skeleton(), STRIDES[stage.propose])
         if stage.united and isinstance(scene.surface, PartSurfaces):
             scene.surface = united(scene.surface)
         self.scores = self.credit = self.trust = self.paint = None
@@ -193,7 +192,8 @@ class Descent:
 
     def _decide(self, rival: dict[str, Any]) -> None:
         """Goes on with what canonical maps have led to, unless doing without explains the outlines much better."""
-        self.rival, share = None, self._outline_loss() / rival["loss"] if rival["loss"] > 0 else 1.0
+        self.rival = None
+        share = self._outline_loss() / rival["loss"] if rival["loss"] > 0 else 1.0
         self.verdict = f"the fit without canonical maps leaves {share:.0%} of the outlines' loss of the fit with them"
         if share < _MUCH_BETTER:
             self.verdict += ", and goes on"

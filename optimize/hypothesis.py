@@ -113,14 +113,11 @@ def strides(placement: Placement, skeleton: Skeleton, pair: Literal["front", "hi
     own = placement.pose.detach()
     limb = torch.tensor([f"_{pair}_" in part for part in skeleton.parts], device=own.device)[:, None]
     mirror = torch.tensor(skeleton.mirror, device=own.device)
-    swapped = own.where(~limb, mirrored_pose(own, mirror))
-    poses = [own, swapped]
-    for left in (1.0, -1.0):
-        swing = torch.zeros_like(own)
-        for joint, part in enumerate(skeleton.parts):
-            if part.endswith(f"_{pair}_upper"):
-                swing[:, joint, 0] = math.radians(_STRIDE_DEG) * (left if part.startswith("left") else -left)
-        poses.append(own.where(~limb, swing))
+    swing = torch.zeros_like(own)
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        upper = [joint for joint, part in enumerate(skeleton.parts) if part == f"{side}_{pair}_upper"]
+        swing[:, upper, 0] = sign * math.radians(_STRIDE_DEG)
+    poses = [own, *(own.where(~limb, other) for other in (mirrored_pose(own, mirror), swing, -swing))]
     again = torch.arange(len(placement), device=own.device).repeat_interleave(len(poses))
     return placement.others(
         placement.photo[again], placement.camera().select(again), torch.stack(poses, dim=1).flatten(0, 1)

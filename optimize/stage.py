@@ -9,6 +9,8 @@ from typing import Literal
 Free = Literal["camera", "lens", "pose", "rest_pose", "length", "girth", "attachment", "deformation", "instance"]
 Proposal = Literal["keep", "circle", "rivals", "neighbours", "hind strides", "front strides"]
 Lead = Literal["lead", "out", "best"]
+STRIDES: dict[str, Literal["front", "hind"]] = {"front strides": "front", "hind strides": "hind"}
+"""Pairs of limbs, by the proposal that other poses of them be tried."""
 _GROUND = 2e-3
 
 
@@ -121,7 +123,7 @@ class Stage:
     @property
     def accounts(self) -> int:
         """Accounts of each photo in this stage, new ones included; fewer where those kept are too alike."""
-        return {"rivals": 4, "neighbours": 6, "hind strides": 4, "front strides": 4}.get(self.propose, self.hypotheses)
+        return {"rivals": 4, "neighbours": 6, **dict.fromkeys(STRIDES, 4)}.get(self.propose, self.hypotheses)
 
 
 def _free(*names: Free) -> frozenset[Free]:
@@ -200,7 +202,7 @@ def without(stages: tuple[Stage, ...], names: Collection[str]) -> tuple[Stage, .
     Names that say nothing to a schedule are passed over.
     """
     if "strides" in names:
-        stages = tuple(stage for stage in stages if not stage.propose.endswith("strides"))
+        stages = tuple(stage for stage in stages if stage.propose not in STRIDES)
     off = {name: 0.0 for name in names if name in vars(Weights())}
     held = frozenset({"lens"} & set(names))
     return tuple(replace(stage, free=stage.free - held, weights=replace(stage.weights, **off)) for stage in stages)

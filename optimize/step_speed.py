@@ -24,7 +24,7 @@ from .descent import Descent
 from .fit import first_scene
 from .observe import Observations
 from .semantic_prior import load_semantic_prior
-from .stage import Stage, quick
+from .stage import quick
 
 _SPECIES, _PHOTOS, _PHOTO_SIZE = "dog", 20, 256
 _MANY = 1_000_000
@@ -39,17 +39,13 @@ def step_jobs(device: torch.device) -> tuple[Callable[[], object], Callable[[], 
         observations = Observations(load_collection(photos, "folder"), device)
         config = FitConfig(photos=photos, out=Path(folder) / "run")
         observations.canonical = load_semantic_prior(config, device).canonical_maps(observations)
-    stage = replace(_settled(), iterations=_MANY)
-    circle = next(stage for stage in quick() if stage.propose == "circle")
+    by_name = {stage.name: stage for stage in quick()}
+    circle, stage = by_name["camera"], replace(by_name["settled"], iterations=_MANY)
     descent = Descent(first_scene((template("quadruped"),), observations), observations, (circle, stage))
     steps = descent.steps()
     for _ in range(circle.iterations + 1):
         next(steps)
     return lambda: next(steps), _kernels(descent)
-
-
-def _settled() -> Stage:
-    return next(stage for stage in quick() if stage.name == "settled")
 
 
 def _kernels(descent: Descent) -> Callable[[], None]:
