@@ -69,6 +69,8 @@ class FitConfig:
     """Same seed, machine and thread count: the same result, bit for bit."""
     effort: float = 1.0
     """Multiplies every stage's iterations; 0.1 gives a rough preview."""
+    batch: int = 32
+    """Most photos that one step looks at; those of larger collections take turns."""
     ground: bool = False
     """The subject stands or walks on level ground in every photo: feet are pulled to one height."""
     without: tuple[Switch, ...] = ()
@@ -91,6 +93,8 @@ class FitConfig:
             raise InputError(f"--seed is {self.seed}; it must lie between 0 and 2^63 - 1")
         if not (math.isfinite(self.effort) and self.effort > 0):
             raise InputError(f"--effort is {self.effort}; it must be a positive number, 1 for the preset as it is")
+        if self.batch < 1:
+            raise InputError(f"--batch is {self.batch}; a step looks at one photo at least")
         if self.resume and self.overwrite:
             raise InputError("--resume keeps the run and --overwrite throws it away; give one of them")
 

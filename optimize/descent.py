@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..representations.mesh import SkinnedMesh
@@ -21,6 +21,7 @@ from ..scenes.scene import Scene
 from .account import believe, beside, confront, propose, restride, survivors, witness
 from .appearance import Sample, departure, folded, gathered, others, sample, say
 from .hypothesis import MISFIT, least_by_photo, times_usual, trust
+from .mini_batch import step_rows, turn
 from .objective import Losses, Objective
 from .observe import Observations, View
 from .parameter_groups import parameter_groups
@@ -51,6 +52,7 @@ class Progress:
     """Within the stage; 0 means that the stage has not been prepared yet."""
     step: int = 0
     losses: dict[str, float] = field(default_factory=dict)
+    """`loss`: of all photos, each as it was when it had its turn; all else is about the photos of the last step."""
 
 
 class Descent:
@@ -64,18 +66,22 @@ class Descent:
         terms: Sequence[Term] = (),
         *,
         without: Collection[str] = (),
+        batch: int | None = None,
     ) -> None:
-        """`without`: "misfits" where photos that nothing explains are to have as much say as any in what all share,
+        """`batch`: most photos that one step looks at; all by default.
+
+        `without`: "misfits" where photos that nothing explains are to have as much say as any in what all share,
         "gaits" where joint limits alone are to say which poses are usual; other names are passed over.
         """
         self.scene = scene
         self.observations = observations
         self.stages = tuple(stages)
         self._misfits = "misfits" not in without
+        self._batch = len(observations) if batch is None else batch
         self.objective = Objective(observations, terms, gaits="gaits" not in without)
         self.progress = Progress()
         self.scores: Tensor | None = None
-        """Loss of each entry at the last step."""
+        """Loss of each entry at the last step that has looked at it."""
         self.credit: Tensor | None = None
         """How far each entry is believed, from its loss and the colours; renewed every few steps."""
         self.trust: Tensor | None = None
@@ -205,8 +211,10 @@ class Descent:
         self.attach()
 
     def _outline_loss(self) -> float:
-        """At the last step, of those terms that are switched on."""
-        return sum(self.progress.losses.get(name, 0.0) for name in _OUTLINE_TERMS)
+        """As things stand, of those terms that are switched on."""
+        with torch.no_grad():
+            logged = self._look().logged
+        return sum(logged.get(name, 0.0) for name in _OUTLINE_TERMS)
 
     def attach(self) -> None:
         """Sets up what depends on the stage alone: mesh level, topology, optimiser."""
@@ -293,19 +301,26 @@ class Descent:
             scene, view = self.scene, self._view(stage.size)
             self.objective.priors.renew(scene, view, self.credit, self._weights, own_shape=self._own_shapes)
         self.optimizer.zero_grad(set_to_none=True)
-        entries, shared, logged = self._look()
+        placement, photo_count = self.scene.placement, len(self.observations)
+        photos = turn(photo_count, self._batch, self.progress.step).to(placement.photo.device)
+        rows = photos[placement.photo]
+        entries, shared, logged = self._look(None if bool(rows.all()) else rows.nonzero()[:, 0])
         # The shared shape listens to the accounts by how well they explain their photo. The floor leaves every account
         # a gradient for its own camera and pose, whose scale Adam ignores.
         assert self.trust is not None
-        weight = self.credit.clamp_min(1e-3) * self.trust.index_select(0, self.scene.placement.photo)
-        total = (entries * weight).sum() / len(self.observations) + shared
+        weight = self.credit.clamp_min(1e-3) * self.trust.index_select(0, placement.photo)
+        total = (entries * weight[rows]).sum() / photos.sum() + shared
         if not bool(torch.isfinite(total)):
             bad = ", ".join(name for name, value in logged.items() if not math.isfinite(value))
             raise FloatingPointError(f"stage {stage.name!r}, step {self.progress.step}: loss is not finite ({bad})")
         total.backward()
-        self.optimizer.step()
-        self.scores = entries.detach()
-        self.progress.losses = {"loss": float(total.detach()), **logged}
+        own = [(getattr(placement, name), rows) for name in placement.by_entry]
+        step_rows(self.optimizer, [*own, (self.scene.surface.instance_coefficients, photos)])
+        assert self.scores is not None
+        self.scores = self.scores.masked_scatter(rows, entries.detach())
+        # Of all photos, as they were when they had their turn.
+        loss = (self.scores * weight).sum() / photo_count + shared.detach()
+        self.progress.losses = {"loss": float(loss), **logged}
 
     @property
     def _weights(self) -> Weights:
@@ -313,10 +328,15 @@ class Descent:
         weights = replace(weights, texture=weights.texture * self.say)
         return weights if self.led else replace(weights, canonical=0, view=0)
 
-    def _look(self) -> Losses:
-        """What the scene costs as it stands."""
+    def _look(self, entries: Int[Tensor, " K"] | None = None) -> Losses:
+        """What the scene costs as it stands; only these entries of it, if any are named."""
         return self.objective.losses(
-            self.scene, self._view(self.stage.size), self._weights, self.paint, own_shape=self._own_shapes
+            self.scene,
+            self._view(self.stage.size),
+            self._weights,
+            self.paint,
+            own_shape=self._own_shapes,
+            entries=entries,
         )
 
     def _view(self, size: int) -> View:

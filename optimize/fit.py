@@ -76,12 +76,12 @@ def fit(config: FitConfig) -> RunResult:
     scene = first_scene(templates, observations)
     with open_run(config, prior.models) as run:
         write_masks(collection, estimated, run.masks)
-        descent = Descent(scene, observations, stages, without=config.without)
+        descent = Descent(scene, observations, stages, without=config.without, batch=config.batch)
         checkpoint = load_checkpoint(run.checkpoints, device=device) if config.resume else None
         if checkpoint is not None:
             descent.restore(checkpoint.state)
         with (
-            FitProgress([_work(stage, len(observations)) for stage in stages]) as progress,
+            FitProgress([_work(stage, min(len(observations), config.batch)) for stage in stages]) as progress,
             MetricsLog(run.root, resume_at=descent.progress.step) as log,
         ):
             resumed_at = descent.progress.step if checkpoint else None

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..representations.camera import project, to_pixels
@@ -102,14 +102,20 @@ class Objective:
         paint: Float[Tensor, "N V 3"] | None,
         *,
         own_shape: bool,
+        entries: Int[Tensor, " K"] | None = None,
     ) -> Losses:
-        """The scene seen in `view`; `paint`: the colours that each photo expects on the surface from all others."""
+        """The scene seen in `view`; `paint`: the colours that each photo expects on the surface from all others.
+
+        `entries`: those to be looked at, by default all; losses come in their order.
+        """
         assert self._body is not None
+        if entries is not None:
+            scene = scene.part(entries)
         placement, mesh, skeleton = scene.placement, scene.surface.shared(), scene.surface.skeleton()
         photo = placement.photo
         transforms = scene.transforms()
         vertices = scene.posed(mesh, transforms, own_shape=own_shape)
-        evidence = self.evidence(scene, mesh, vertices, transforms, view, weights, paint)
+        evidence = self.evidence(scene, mesh, vertices, transforms, view, weights, paint, entries)
         terms, seen = evidence.terms, evidence.seen
         mask, valid = view.mask.index_select(0, photo), view.valid.index_select(0, photo)
         terms["camera"] = camera_prior(placement, weights)
@@ -124,15 +130,15 @@ class Objective:
         sight = Sight(mesh, vertices, evidence.clip, seen, view, placement)
         for term in self.terms:
             terms[term.name] = term.weight * term(sight)
-        entries = torch.stack(list(terms.values())).sum(0)
+        total = torch.stack(list(terms.values())).sum(0)
         shared, regularizers = self.shared(scene, weights, mesh)
         with torch.no_grad():
             logged = {name: float(value.mean()) for name, value in (terms | regularizers).items()}
-            kept = survivors(placement, entries, 1)
+            kept = survivors(placement, total, 1)
             seen, mask, valid = seen[kept], mask[kept], valid[kept]
             overlap = (seen * mask).sum((1, 2)) / torch.maximum(seen * valid, mask).sum((1, 2)).clamp_min(1e-6)
             logged["iou"] = float(overlap.mean())
-        return Losses(entries, shared, logged)
+        return Losses(total, shared, logged)
 
     def evidence(
         self,
@@ -143,8 +149,12 @@ class Objective:
         view: View,
         weights: Weights,
         paint: Float[Tensor, "N V 3"] | None,
+        entries: Int[Tensor, " B"] | None = None,
     ) -> Evidence:
-        """The weighted terms in which photos have a say, of posed `vertices`; `transforms`: rest-to-posed maps."""
+        """The weighted terms in which photos have a say, of posed `vertices`; `transforms`: rest-to-posed maps.
+
+        `entries`: which ones of a larger scene these are.
+        """
         assert self._body is not None
         placement, topology = scene.placement, self._body.topology
         photo = placement.photo
@@ -162,7 +172,7 @@ class Objective:
         if weights.texture > 0 and paint is not None:
             expected, colors = paint.index_select(0, photo), view.opponent.index_select(0, photo)
             terms["texture"] = weights.texture * texture_loss(clip, mesh.faces, topology, expected, colors, mask)
-        terms |= self.priors.losses(scene, mesh, vertices, transforms, view, weights)
+        terms |= self.priors.losses(scene, mesh, vertices, transforms, view, weights, entries)
         return Evidence(terms, seen, clip)
 
     def shared(self, scene: Scene, weights: Weights, mesh: SkinnedMesh) -> tuple[Tensor, dict[str, Tensor]]:

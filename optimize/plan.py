@@ -49,6 +49,8 @@ def plan(config: FitConfig) -> list[str]:
     occupied = visible_names(config.out) and not (config.resume or config.overwrite)
     hint = ", which is not empty: add --resume or --overwrite" if occupied else ""
     lines.append(f"device {device}, seed {config.seed}, into {config.out}{hint}")
+    if len(photos.photos) > config.batch:
+        lines.append(f"each iteration looks at {config.batch} photos at most, in turns")
     width = max(len(stage.name) for stage in stages)
     for stage in stages:
         what = "headings of the subject" if photos.known_cameras else "accounts of each photo"

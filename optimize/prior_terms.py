@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..representations.mesh import SkinnedMesh
@@ -63,10 +63,12 @@ class PriorTerms:
         transforms: Float[Tensor, "B J 3 4"],
         view: View,
         weights: Weights,
+        entries: Int[Tensor, " B"] | None = None,
     ) -> dict[str, Float[Tensor, " B"]]:
         """Weighted losses of every entry by name; what is not known yet is left out.
 
-        `posed`: the vertices of `mesh` under `transforms`, the rest-to-posed maps.
+        `posed`: the vertices of `mesh` under `transforms`, the rest-to-posed maps; `entries`: which of the entries that
+        `renew` has seen these are, by default all.
         """
         terms: dict[str, Tensor] = {}
         if self._clues is not None and self._matches is not None and weights.canonical > 0:
@@ -85,7 +87,8 @@ class PriorTerms:
         if self._visible is not None and weights.semantic > 0:
             assert self._pixels is not None
             assert self._surface is not None
-            semantic = semantic_loss(self._pixels, self._surface, self._visible, mesh, posed, scene.placement, view)
+            visible = self._visible if entries is None else self._visible.index_select(0, entries)
+            semantic = semantic_loss(self._pixels, self._surface, visible, mesh, posed, scene.placement, view)
             terms["semantic"] = weights.semantic * semantic
         return terms
 

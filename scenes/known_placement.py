@@ -85,6 +85,8 @@ class Worlds:
 class KnownPlacement(Accounts):
     """B accounts of photos, each within one of H world hypotheses; their cameras are never changed."""
 
+    by_entry = Accounts.by_entry | {"world", "turn", "step"}
+
     def __init__(
         self,
         given: GivenCameras,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -16,6 +17,9 @@ from ..representations.rotation import quaternion_from_vector
 
 class Accounts(nn.Module, ABC):
     """B accounts, each of one photo: a pose of its own, and a camera that subclasses say where to find."""
+
+    by_entry: ClassVar[frozenset[str]] = frozenset({"photo", "pose"})
+    """Names of the tensors that have a row for each account; all others are shared."""
 
     def __init__(self, photo: Int[Tensor, " B"], joint_count: int, pose: Float[Tensor, "B J 3"] | None = None) -> None:
         super().__init__()
@@ -44,6 +48,14 @@ class Accounts(nn.Module, ABC):
     def lens(self, intrinsics: Intrinsics) -> Intrinsics:
         """Intrinsics of all N photos as they stand, where they were `intrinsics` at first (differentiable)."""
         return intrinsics
+
+    def part(self, index: Int[Tensor, " K"]) -> Accounts:
+        """The entries at `index` as they stand, for one look at them: gradients flow back to these accounts."""
+        part = copy.copy(self)
+        part._parameters, part._buffers = {}, {}
+        for name, tensor in (*self.named_parameters(), *self.named_buffers()):
+            setattr(part, name, tensor.index_select(0, index) if name in self.by_entry else tensor)
+        return part
 
     @abstractmethod
     def select(self, index: Int[Tensor, " K"]) -> Accounts:
@@ -78,6 +90,8 @@ class Placement(Accounts):
     Distances are those at the first guess of the lens: with a longer lens the camera steps back, and the subject stays
     as large in the picture.
     """
+
+    by_entry = Accounts.by_entry | {"azimuth", "elevation", "roll", "log_distance", "offset"}
 
     def __init__(
         self,

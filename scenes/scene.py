@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -126,6 +127,12 @@ class Scene(nn.Module):
         device = self.placement.photo.device
         self.rest_pose = nn.Parameter(torch.zeros(len(skeleton), 3, device=device))
         self.register_buffer("_mirror", torch.tensor(skeleton.mirror, device=device))
+
+    def part(self, index: Int[Tensor, " K"]) -> Scene:
+        """The entries at `index` of this very scene, for one look at them: gradients flow back to it."""
+        part = copy.copy(self)
+        part._modules = {**self._modules, "placement": self.placement.part(index)}
+        return part
 
     def keep(self, index: Int[Tensor, " K"]) -> None:
         """Drops all entries of the placement but those at `index`."""

@@ -24,6 +24,7 @@ CHANGED: dict[str, Any] = {
     "device": "cuda:1",
     "seed": 7,
     "effort": 0.1,
+    "batch": 8,
     "offline": True,
     "ground": True,
     "without": ("texture", "lens"),
@@ -76,6 +77,7 @@ def test_how_a_run_is_started_is_no_difference() -> None:
         ({"seed": 2**63}, "--seed"),
         ({"effort": 0.0}, "--effort is 0.0; it must be a positive"),
         ({"effort": float("nan")}, "--effort"),
+        ({"batch": 0}, "--batch is 0"),
         ({"resume": True, "overwrite": True}, "give one of them"),
     ],
 )

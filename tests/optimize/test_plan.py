@@ -43,6 +43,12 @@ def test_the_plan_names_photos_and_stages(photos: Path, tmp_path: Path, capsys: 
     assert not (tmp_path / "run").exists()
 
 
+def test_turns_are_named_where_photos_take_them(photos: Path, tmp_path: Path) -> None:
+    for batch, said in ((4, False), (2, True)):
+        lines = plan(FitConfig(photos=photos, out=tmp_path / "run", batch=batch))
+        assert any(f"looks at {batch} photos" in line for line in lines) == said
+
+
 def test_effort_scales_the_iterations(photos: Path, tmp_path: Path) -> None:
     whole = schedule(FitConfig(photos=photos, out=tmp_path), BUILT)
     half = schedule(FitConfig(photos=photos, out=tmp_path, effort=0.5), BUILT)
