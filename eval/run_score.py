@@ -4,7 +4,8 @@ Without a truth: how well the posed meshes, seen through the fitted cameras, cov
 photos they look in their textures; whether the rest mesh is closed; how thick it is. With one, every metric of this
 folder that what is known allows for; the rest is named in `missing`. A photo that has no usable mesh or camera scores 0
 in every overlap, fails all its keypoint transfers and is drawn as an empty picture; it has no errors in degrees and,
-without a mesh, no shape scores. `failed_photos` names each with its reason.
+without a mesh, no shape scores. `failed_photos` names each with its reason; `misfits` are photos that the fit itself
+explains badly, with their times the usual loss.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import trimesh
 from ..scenes.atomic import atomic_write
 from ..scenes.collection import Collection
 from ..scenes.error import InputError
+from ..scenes.misfit_note import read_misfits
 from .alignment import Mesh
 from .camera_error import CameraScore, camera_errors
 from .keypoint_picture import write_keypoint_picture
@@ -80,6 +82,7 @@ def score_run(
         "collection": photos.name,
         "photos": len(known.sizes),
         "failed_photos": found.faults,
+        "misfits": read_misfits(run / "transforms.json"),
         "missing": [*known.missing, *not_drawn],
         **_rest_scores(rest),
         **score_sets(pairs, judges),

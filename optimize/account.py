@@ -54,11 +54,8 @@ def beside(accounts: Accounts) -> Accounts:
 
 
 def restride(accounts: Accounts, skeleton: Skeleton, pair: Literal["front", "hind"]) -> Accounts:
-    """Each account followed by other poses of a pair of limbs.
-
-    Of worlds of known cameras nothing comes: their accounts are judged as wholes, and one photo's legs decide nothing.
-    """
-    return accounts if isinstance(accounts, KnownPlacement) else strides(_free(accounts), skeleton, pair)
+    """Each account, of a photo whose camera is free, followed by other poses of a pair of limbs."""
+    return strides(_free(accounts), skeleton, pair)
 
 
 def survivors(accounts: Accounts, loss: Float[Tensor, " B"], count: int) -> Int[Tensor, " K"]:

@@ -343,11 +343,11 @@ class Descent:
         """The crops at that size, through lenses as they stand."""
         return self.observations.at(size).through(self.scene.placement)
 
-    def unexplained(self) -> list[tuple[int, float]]:
-        """Photos that are explained much worse than most, and by how many times the usual loss, the worst first."""
+    def misfits(self) -> dict[int, float]:
+        """Photos that are explained much worse than most, with their times the usual loss, the worst first."""
         assert self.scores is not None
         times = times_usual(self.scene.placement.photo, self.scores)
-        return [(int(k), float(times[k])) for k in times.argsort(descending=True) if times[k] >= MISFIT]
+        return {int(k): float(times[k]) for k in times.argsort(descending=True) if times[k] >= MISFIT}
 
     def state(self) -> dict[str, Any]:
         """All that a later process needs to go on with the very next step."""

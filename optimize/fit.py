@@ -72,7 +72,8 @@ def fit(config: FitConfig) -> RunResult:
         origin = f"{origin}; of it features alone, and no DASS, since there is no diffusion prior yet"
     if why := "" if published else doubt(observations):
         origin = f"{origin}; it {why}, so a fit without it is tried as well"
-    stages = schedule(config, tuple(one.build for one in templates), contested=bool(why))
+    builds = tuple(one.build for one in templates)
+    stages = schedule(config, builds, contested=bool(why), known_cameras=collection.known_cameras)
     scene = first_scene(templates, observations)
     with open_run(config, prior.models) as run:
         write_masks(collection, estimated, run.masks)
@@ -89,11 +90,12 @@ def fit(config: FitConfig) -> RunResult:
                 progress.say(line)
             _announce(progress, collection, scene.placement, run, resumed_at)
             _descend(descent, run, progress, log)
-        for photo, times in descent.unexplained():
+        misfits = descent.misfits()
+        for photo, times in misfits.items():
             name = observations.photos[photo].path.name
             words = f"is explained badly, with {times:.1f} times the usual loss, and has had little say in the shape"
             print(f"note: {name} {words}; does it show something else, or is its mask wrong?", file=sys.stderr)
-        for note in write_outputs(run, descent.scene, observations, collection.name):
+        for note in write_outputs(run, descent.scene, observations, collection.name, misfits):
             print(f"note: {note}", file=sys.stderr)
         return RunResult(run.root, descent.scene, score_run(run.root, collection))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -30,6 +31,7 @@ from ..scenes.deliver import write_turntables
 from ..scenes.gltf_export import write_glb
 from ..scenes.known_placement import KnownPlacement
 from ..scenes.mesh_file import to_bytes, write_ply
+from ..scenes.misfit_note import misfit_notes
 from ..scenes.nerfstudio import CameraFrame, write_transforms
 from ..scenes.photo_light_note import light_notes
 from ..scenes.placement import Accounts
@@ -51,8 +53,12 @@ _SHEET_FIELD_OF_VIEW_DEG = 30.0
 _LEG_WORDS = ("shoulder", "elbow", "wrist", "paw", "hip", "knee", "hock", "leg", "foot", "arm", "hand", "wing")
 
 
-def write_outputs(run: RunFolder, scene: Scene, observations: Observations, name: str) -> list[str]:
+def write_outputs(
+    run: RunFolder, scene: Scene, observations: Observations, name: str, misfits: Mapping[int, float] | None = None
+) -> list[str]:
     """Writes everything that a run folder holds besides logs, checkpoints and scores; returns what people should know.
+
+    `misfits`: photos that are explained badly, with their times the usual loss, to be noted beside their cameras.
 
     Raises ValueError if the parts are not united yet.
     """
@@ -68,7 +74,7 @@ def write_outputs(run: RunFolder, scene: Scene, observations: Observations, name
         camera = scene.placement.camera()
         close = observations.at(_PAINTING_SIZE).through(scene.placement)
         light = _light(mesh, surface.mirror, posed, camera, close)
-        _write_geometry(run, scene, mesh, posed, light, observations)
+        _write_geometry(run, scene, mesh, posed, light, observations, misfits or {})
         atlas = unwrap(mesh.vertices, mesh.faces, resolution=TEXTURE_SIZE)
         textures = _paint(mesh, surface.mirror, atlas, posed, camera, light, close)
         worn = SkinnedMesh(**{**vars(mesh), "uv": atlas.uv, "uv_faces": atlas.uv_faces}).to("cpu")
@@ -91,9 +97,10 @@ def _write_geometry(
     posed: Float[Tensor, "N V 3"],
     light: PhotoLight,
     observations: Observations,
+    misfits: Mapping[int, float],
 ) -> None:
-    """Cameras, the light in them, and posed meshes in one world: the given one where cameras are known, else the
-    subject's own frame."""
+    """Cameras, with the light in them and misfits noted, and posed meshes in one world: the given one where cameras are
+    known, else the subject's own frame."""
     placement = scene.placement
     matrices = placement.camera().world_from_camera().double().cpu().numpy()
     bodies, extra = posed.cpu(), {}
@@ -107,7 +114,8 @@ def _write_geometry(
         name, size = photo.path.name, (photo.width, photo.height)
         frames.append(CameraFrame(name, matrices[k], fx * zoom, fy * zoom, cx, cy, *size))
         write_ply(run.posed / f"{photo.stem}.ply", bodies[k], mesh.faces)
-    write_transforms(run.cameras, frames, extra, light_notes(light))
+    notes = [a | b for a, b in zip(light_notes(light), misfit_notes(len(frames), misfits), strict=True)]
+    write_transforms(run.cameras, frames, extra, notes)
     write_ply(run.root / "rest.ply", mesh.vertices, mesh.faces)
 
 

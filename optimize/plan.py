@@ -13,11 +13,18 @@ from .semantic_prior import load_semantic_prior
 from .stage import Stage, full, grounded, quick, shortened, without
 
 
-def schedule(config: FitConfig, builds: tuple[str, ...], contested: bool = False) -> tuple[Stage, ...]:
-    """The stages that the options ask for, with builds that compete, `effort` applied; see `quick` for `contested`."""
+def schedule(
+    config: FitConfig, builds: tuple[str, ...], *, contested: bool = False, known_cameras: bool = False
+) -> tuple[Stage, ...]:
+    """The stages that the options ask for, with builds that compete, `effort` applied; see `quick` for `contested`.
+
+    Accounts of photos with known cameras are judged as wholes, and one photo's legs decide nothing: no other strides
+    are tried there.
+    """
     check_supported(config)
     stages = {"quick": quick, "full": full, "artic3d": artic3d}[config.preset](builds, contested)
-    stages = without(grounded(stages) if config.ground else stages, config.without)
+    off = {*config.without, "strides"} if known_cameras else config.without
+    stages = without(grounded(stages) if config.ground else stages, off)
     return stages if config.effort == 1 else shortened(stages, config.effort)
 
 
@@ -27,9 +34,11 @@ def plan(config: FitConfig) -> list[str]:
     Raises InputError as the fit itself would.
     """
     device = choose_device(config.device)
+    check_supported(config)
     known = config.template not in ("auto", "discover")
-    stages = schedule(config, BUILDS[config.template if known else "quadruped"])  # type: ignore[index]
     photos = load_collection(config.photos, mask_source(config), config.cameras)
+    builds = BUILDS[config.template if known else "quadruped"]  # type: ignore[index]
+    stages = schedule(config, builds, known_cameras=photos.known_cameras)
     prior = load_semantic_prior(config, device)
     masks = mask_estimator(photos, config, prior)  # refuses what the fit would refuse
     lines = [f"{config.photos}: {_photos(photos)}"]

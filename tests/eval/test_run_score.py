@@ -120,6 +120,14 @@ def test_a_ball_of_another_size_scores_what_it_covers(run: Path, photos: Collect
     assert ious(run, photos)["0"] == pytest.approx(0.49, abs=0.02)
 
 
+def test_photos_that_the_fit_explains_badly_are_named(run: Path, photos: Collection) -> None:
+    assert score_run(run, photos)["misfits"] == {}
+    cameras = json.loads((run / "transforms.json").read_text())
+    cameras["frames"][2]["times_usual_loss"] = 3.5
+    (run / "transforms.json").write_text(json.dumps(cameras))
+    assert score_run(run, photos)["misfits"] == {"2": 3.5}
+
+
 def test_an_open_mesh_has_no_thickness(run: Path, photos: Collection) -> None:
     vertices, faces = icosphere(2)
     write_ply(run / "rest.ply", vertices, faces[1:])

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -267,11 +268,14 @@ def test_known_cameras_stay_as_they_are_and_the_subject_goes_into_their_world(
     monkeypatch.setattr("zoetrope.scenes.deliver.TurntableConfig", Thumbnail)
     monkeypatch.setattr("zoetrope.optimize.descent._FACES", 1500)
     monkeypatch.setattr("zoetrope.optimize.output.TEXTURE_SIZE", 64)
+    # Photos with more than the usual loss are named as misfits.
+    monkeypatch.setattr("zoetrope.optimize.descent.MISFIT", 1.0)
     made = turnaround(azimuths, scale=20.0, yaw_deg=130, shift=(50, 7, -90))
     out = tmp_path / "out"
     code = main(["fit", str(made.folder), "--out", str(out), "--effort", "0.06", "--device", "cpu"])
     assert code == 0
-    assert "known cameras" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "known cameras" in said
     given, written = (read_transforms(folder / "transforms.json") for folder in (made.folder, out))
     assert len(written) == len(azimuths)
     for theirs, ours in zip(given, written, strict=True):
@@ -282,6 +286,11 @@ def test_known_cameras_stay_as_they_are_and_the_subject_goes_into_their_world(
     # The posed meshes, seen through the given cameras, cover the masks: scores are made from these files alone.
     scores = json.loads((out / "scores.json").read_text())
     assert scores["mask_iou"] > 0.6
+    named = {
+        stem: float(times) for stem, times in re.findall(r"(\d)\.png is explained badly, with ([\d.]+) times", said)
+    }
+    assert named == {stem: round(times, 1) for stem, times in scores["misfits"].items()}
+    assert named
     # The stored similarity leads from the rest frame to the meshes in the world.
     rest, _ = read_ply(out / "rest.ply")
     posed, _ = read_ply(out / "posed" / "0.ply")

@@ -57,6 +57,13 @@ def test_effort_scales_the_iterations(photos: Path, tmp_path: Path) -> None:
     assert all(stage.iterations >= 1 for stage in tiny)
 
 
+def test_no_strides_are_tried_where_cameras_are_known(tmp_path: Path) -> None:
+    config = FitConfig(photos=tmp_path, out=tmp_path / "run")
+    free, known = (schedule(config, BUILT, known_cameras=known) for known in (False, True))
+    assert [stage.name for stage in free if stage not in known] == ["hind strides", "front strides"]
+    assert [stage for stage in free if stage in known] == list(known)
+
+
 def test_an_occupied_folder_is_noted(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     config = FitConfig(photos=photos, out=tmp_path / "run")
