@@ -11,6 +11,7 @@ Proposal = Literal["keep", "circle", "rivals", "neighbours", "hind strides", "fr
 Lead = Literal["lead", "out", "best"]
 STRIDES: dict[str, Literal["front", "hind"]] = {"front strides": "front", "hind strides": "hind"}
 """Pairs of limbs, by the proposal that other poses of them be tried."""
+_COLLISION = 0.1
 _GROUND = 2e-3
 
 
@@ -43,8 +44,8 @@ class Weights:
     """The same in squared radians, whatever a joint's range."""
     pose_limit: float = 1.0
     """Squared rotation beyond the joint limits (radians)."""
-    collision: float = 0.1
-    """Squared depths to which limbs run into each other."""
+    collision: float = 0.0
+    """Squared depths to which limbs run into each other; before legs have found their places they have to pass."""
     ground: float = 0.0
     """Feet above the lowest one, 0 to 1; see `grounded`."""
     rest_pose: float = 0.01
@@ -147,6 +148,7 @@ def quick(builds: tuple[str, ...] = ("standard",), contested: bool = False) -> t
     """
     # Where the shape is known, elevations no longer need to be held, and colours say more than their prior.
     known = Weights(elevation=1e-4, texture=0.5)
+    settled = replace(known, collision=_COLLISION)
     start = (
         *(stage for build in builds for stage in _first(build)),
         Stage("body", 60, 64, _BODY, hypotheses=6, level=1),
@@ -159,14 +161,14 @@ def quick(builds: tuple[str, ...] = ("standard",), contested: bool = False) -> t
         Stage("neighbours", 60, 64, _STANCE, propose="neighbours", level=2, cutoff=(6.0, 6.0), weights=known),
         Stage("hind strides", 40, 64, _STANCE, propose="hind strides", level=2, cutoff=(6.0, 6.0), weights=known),
         Stage("front strides", 40, 64, _STANCE, propose="front strides", level=2, cutoff=(6.0, 6.0), weights=known),
-        Stage("settled", 100, 128, _SHAPE_LENS, level=2, cutoff=(6.0, 6.0), weights=known),
+        Stage("settled", 100, 128, _SHAPE_LENS, level=2, cutoff=(6.0, 6.0), weights=settled),
         Stage(
             "instance",
             120,
             128,
             _OWN,
             united=True,
-            weights=replace(known, texture=0.3, instance=10.0, deformation=0.1, laplacian=0.003),
+            weights=replace(settled, texture=0.3, instance=10.0, deformation=0.1, laplacian=0.003),
             rates=Rates(deformation=0.003, instance=0.003),
         ),
     )
