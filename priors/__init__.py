@@ -1,1 +1,1 @@
-"""What judges pictures. Empty so far: semantic, canonical and diffusion priors come next."""
+"""What judges pictures: semantic and canonical networks, segmentation, diffusion models and rules to learn by them."""

@@ -1,0 +1,77 @@
+"""A diffusion prior with its prompts, as rules ask it: what is noise in a noisy latent, with a prompt and without."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..diffusion.conditions import Conditions
+from ..diffusion.guidance import GuidanceConfig, guide
+from ..diffusion.noise_level import NoiseLevel
+from ..diffusion.prior import DiffusionPrior
+
+
+@dataclass(frozen=True, eq=False)
+class Critic:
+    """Judges a batch of B latents; each of the conditions is for one of them, or one for all."""
+
+    prior: DiffusionPrior
+    positive: Conditions
+    empty: Conditions
+    """Of the prompt that says nothing."""
+    negative: Conditions | None = None
+    guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
+
+    def see(
+        self, noisy: Float[Tensor, "B C h w"], level: NoiseLevel, guidance: GuidanceConfig | None = None
+    ) -> tuple[Float[Tensor, "B C h w"], Float[Tensor, "B C h w"]]:
+        """The latent and the noise that the prior sees, guided; by `guidance` where it is given."""
+        guidance, kind = guidance or self.guidance, self.prior.schedule.kind
+        wanted = [self.positive, self.empty]
+        if self.negative is not None:
+            wanted = [*wanted, self.negative] if guidance.kind == "perpendicular" else [self.positive, self.negative]
+        answers = self._answers(noisy, level, wanted)
+        if guidance.kind != "apg":
+            return level.split(noisy, guide(guidance, *answers), kind)
+        latents = guide(guidance, *(level.split(noisy, answer, kind)[0] for answer in answers))
+        return latents, level.noise_in(noisy, latents)
+
+    def noise(self, noisy: Float[Tensor, "B C h w"], level: NoiseLevel) -> Float[Tensor, "B C h w"]:
+        """The noise that the prior sees, guided."""
+        return self.see(noisy, level)[1]
+
+    def clean(self, noisy: Float[Tensor, "B C h w"], level: NoiseLevel) -> Float[Tensor, "B C h w"]:
+        """The latent that the prior sees behind the noise, guided."""
+        return self.see(noisy, level)[0]
+
+    def see_unprompted(
+        self, noisy: Float[Tensor, "B C h w"], level: NoiseLevel
+    ) -> tuple[Float[Tensor, "B C h w"], Float[Tensor, "B C h w"]]:
+        """The latent and the noise that the prior sees without any prompt."""
+        return level.split(noisy, self._answers(noisy, level, [self.empty])[0], self.prior.schedule.kind)
+
+    def noises(
+        self, noisy: Float[Tensor, "B C h w"], level: NoiseLevel, *wanted: Conditions
+    ) -> tuple[Float[Tensor, "B C h w"], ...]:
+        """The noise that the prior sees under each of the conditions, unguided, in one call of the network."""
+        kind = self.prior.schedule.kind
+        return tuple(level.split(noisy, answer, kind)[1] for answer in self._answers(noisy, level, wanted))
+
+    @staticmethod
+    def spread(conditions: Conditions, batch: int) -> Conditions:
+        """The conditions of one prompt for each of a batch; those of as many prompts as they are."""
+        if len(conditions) == batch:
+            return conditions
+        return conditions.select(torch.zeros(batch, dtype=torch.int64, device=conditions.context.device))
+
+    def _answers(
+        self, noisy: Tensor, level: NoiseLevel, wanted: list[Conditions] | tuple[Conditions, ...]
+    ) -> list[Tensor]:
+        count, batch = len(wanted), len(noisy)
+        together = Conditions.joined([self.spread(conditions, batch) for conditions in wanted])
+        repeated = NoiseLevel(level.alpha.repeat(count), level.sigma.repeat(count), level.timestep.repeat(count))
+        answer = self.prior.answer(noisy.repeat(count, 1, 1, 1), repeated, together)
+        return list(answer.split(batch))

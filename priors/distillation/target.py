@@ -1,0 +1,36 @@
+"""What a rule gives: where to, and how strongly.
+
+The pull of x to its target y is `weight / 2 * mean((x - y)^2)`, the mean over everything but the batch, so that weights
+keep their meaning when the size of pictures changes. A rule that its paper states as a gradient g in x is the target
+`x - g` of weight 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """Of a batch of latents, or of pictures; without gradient, so that it can serve several steps, and be looked at."""
+
+    value: Float[Tensor, "B C h w"]
+    weight: Float[Tensor, " B"]
+
+    def __post_init__(self) -> None:
+        if self.value.requires_grad or self.weight.requires_grad:
+            raise ValueError("a target with a gradient would be pulled along; make it under torch.no_grad")
+
+    def pull(self, found: Float[Tensor, "B C h w"]) -> Float[Tensor, " B"]:
+        """Loss of each of the batch, differentiable in `found`."""
+        return 0.5 * self.weight * (found - self.value).square().mean((1, 2, 3))
+
+
+def by_gradient(latents: Float[Tensor, "B C h w"], gradient: Float[Tensor, "B C h w"]) -> Target:
+    """The target that a step along `-gradient` leads to."""
+    value = (latents - gradient).detach()
+    return Target(value, torch.ones(len(value), device=value.device))
