@@ -19,6 +19,7 @@ from tyro.conf import Positional
 
 from .optimize.config import FitConfig, check_supported
 from .optimize.pretrain.config import PretrainConfig
+from .optimize.pretrain.diffusion_config import PretrainDiffusionConfig
 from .scenes.datasets.kind import DatasetKind
 from .scenes.error import InputError
 
@@ -281,11 +282,9 @@ class Bench:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pretrain(PretrainConfig):
-    """The priors that the package carries, trained anew on photos of its zoo; goes on from what --out holds."""
+class PretrainCanonical(PretrainConfig):
+    """The canonical prior, from photos to the reference body, trained on photos of the zoo; goes on from --out."""
 
-    prior: Positional[Literal["canonical"]]
-    """Which one: canonical, from photos to the reference body."""
     validate: tuple[Path, ...] = ()
     """Folders of photos to score besides the zoo's test split."""
 
@@ -297,6 +296,34 @@ class Pretrain(PretrainConfig):
         from .optimize.pretrain.canonical import pretrain_canonical
 
         print(pretrain_canonical(config, self.validate))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainDiffusion(PretrainDiffusionConfig):
+    """The diffusion prior, which paints what the zoo has by words, trained on its photos; goes on from --out."""
+
+    def __post_init__(self) -> None:
+        """Bounds are checked when `run` makes a PretrainDiffusionConfig of this, as in `Fit`."""
+
+    def run(self) -> None:
+        config = _checked(PretrainDiffusionConfig, self)
+        from .optimize.pretrain.diffusion import pretrain_diffusion
+
+        print(pretrain_diffusion(config))
+
+
+@dataclass(frozen=True)
+class Pretrain:
+    """The priors that the package carries, trained anew on photos of its zoo."""
+
+    prior: Annotated[
+        Annotated[PretrainCanonical, tyro.conf.subcommand("canonical")]
+        | Annotated[PretrainDiffusion, tyro.conf.subcommand("diffusion")],
+        tyro.conf.arg(name=""),
+    ]
+
+    def run(self) -> None:
+        self.prior.run()
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,17 @@
-"""Training of the canonical prior on a pool of zoo photos: in pieces, each going on from the averaged weights.
+"""Training of the canonical prior on a pool of zoo photos, in pieces (`piece`) that go on from the averaged weights.
 
-The optimiser's state is not kept: a piece warms up for a few hundred steps, then its learning rate falls along a cosine
-to a twentieth over the minutes it has been given. Pictures grow from piece to piece or within one. What is saved is
-the moving average of the weights (Polyak averaging), in half precision, which is what everybody loads.
+Pictures grow from piece to piece or within one. What is saved is in half precision, which is what everybody loads.
 """
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch.optim.swa_utils import AveragedModel
+from torch import Tensor, nn
 
 from ...priors.canonical import CanonicalMeaning, CanonicalPrior, backbone_features, save_canonical
 from ...priors.canonical_network import CanonicalLayout, CanonicalNetwork
@@ -27,20 +23,19 @@ from ...scenes.photography.label import PART_KINDS
 from ...scenes.zoo.species import SPECIES
 from ...scenes.zoo.stream import StreamConfig
 from ..device import choose_device
-from ..journal import MetricsLog, read_metrics
 from .augment import AugmentConfig, draw_batch
+from .bfloat16 import multiplies_bfloat16
 from .canonical_objective import Objective
 from .card import write_card
 from .config import PretrainConfig
 from .mesh_pool import fill_mesh_pool, mesh_files
 from .muon import Muon
+from .piece import PieceConfig, pictures_seen, run_piece
 from .pool import fill_pool, read_pool
 from .reference_key import reference_keys
 
 AZIMUTH_COUNT = 36
 ELEVATION_EDGES_DEG = (-30.0, -10.0, 10.0, 30.0, 50.0, 70.0, 90.0)
-_SAVE_MINUTES = 3.0
-_LOG_STEPS = 50
 _REPORT_PHOTOS = 400
 _ENDS = ("stem", "whole", "keys", "descriptor", "maps", "sharpened", "about")
 """Weights next to pictures and labels, by the beginning of their names."""
@@ -101,7 +96,7 @@ def pretrain_canonical(
     elif not weights.is_file():
         raise InputError(f"{weights} is not there; train first, with --minutes above 0")
     prior, card = CanonicalPrior.load(weights, VERSION), config.out / "canonical.md"
-    seen = _pictures_seen(config.out)
+    seen = pictures_seen(config.out)
     write_card(prior, card, config.out / "test", collections, pictures=seen, photos=config.photos, say=print)
     return card
 
@@ -118,56 +113,35 @@ def _train(
         says = replace(says, meshes=tuple(sorted({*prior.meaning.meshes, *says.meshes})))
         if replace(prior.meaning, meshes=says.meshes) != says:
             raise InputError(f"{weights} was trained with other options or by another version; choose another --out")
-        network, backbone, seen = prior.network.requires_grad_(True), prior.backbone, _pictures_seen(config.out)
+        network, backbone, seen = prior.network.requires_grad_(True), prior.backbone, pictures_seen(config.out)
     else:
         backbone = load_semantic(config.backbone, device=device) if config.backbone else None
         torch.manual_seed(config.seed)
         network, seen = CanonicalNetwork(layout(says, _channels(backbone))), 0
     network = network.to(device).to(memory_format=torch.channels_last).train()
-    averaged = AveragedModel(network, avg_fn=_Averaging(config.averaging), use_buffers=True)
     objective = Objective(
         reference_keys(network.layout.key_count).to(device),
         torch.tensor(ELEVATION_EDGES_DEG, device=device),
         torch.tensor([says.plans.index(kind.plan) for kind in SPECIES.values()], device=device),
     )
-    optimizers = _optimizers(network, config)
     generator = torch.Generator().manual_seed(config.seed + seen)
-    brief = multiplies_bfloat16(device)
-    fresh, step, start = seen == 0, 0, time.monotonic()
-    saved, logged, held = start, start, dict[str, torch.Tensor]()
-    with MetricsLog(config.out, resume_at=seen) as log:
-        while (done := (time.monotonic() - start) / (60 * config.minutes)) < 1:
-            share = _rate_share(step, done, config)
-            for group in _groups(optimizers):
-                group["lr"] = group["highest"] * share
-            size = _size_at(done, config)
-            index = _chosen(zoo_count, len(pool), config, generator)
-            batch = draw_batch(pool, index, size, augment, generator)
-            picture = batch.picture.contiguous(memory_format=torch.channels_last)
-            with torch.autocast(device.type, torch.bfloat16, enabled=brief):
-                out = network(picture, batch.mask, batch.given, backbone_features(backbone, batch.picture))
-            terms = objective(out, network.keys, batch, not fresh or done > 0.1, generator)
-            loss = torch.stack(list(terms.values())).sum()
-            network.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0, error_if_nonfinite=True)
-            for optimizer in optimizers:
-                optimizer.step()
-            averaged.update_parameters(network)
-            step, seen = step + 1, seen + config.batch
-            held = {name: held.get(name, 0) + value.detach() / _LOG_STEPS for name, value in terms.items()}
-            if step % _LOG_STEPS == 0:
-                now, means = time.monotonic(), {name: round(float(value), 5) for name, value in held.items()}
-                pace = round(_LOG_STEPS * config.batch / (now - logged), 1)
-                line = {"size": size, "rate": round(config.learning_rate * share, 6), "per_second": pace}
-                log.log(seen, "canonical", step, {**line, **means})
-                said = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
-                print(f"{100 * done:.0f} %, {seen} pictures, {pace:.0f}/s at {size}: {said}", flush=True)
-                held, logged = {}, now
-            if time.monotonic() - saved > 60 * _SAVE_MINUTES:
-                _save(averaged, says, weights)
-                saved = time.monotonic()
-    _save(averaged, says, weights)
+    brief, fresh = multiplies_bfloat16(device), seen == 0
+
+    def losses(done: float) -> Mapping[str, Tensor]:
+        index = _chosen(zoo_count, len(pool), config, generator)
+        batch = draw_batch(pool, index, _size_at(done, config), augment, generator)
+        picture = batch.picture.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16, enabled=brief):
+            out = network(picture, batch.mask, batch.given, backbone_features(backbone, batch.picture))
+        return objective(out, network.keys, batch, not fresh or done > 0.1, generator)
+
+    def save(averaged: nn.Module) -> None:
+        assert isinstance(averaged, CanonicalNetwork)
+        with atomic_write(weights) as temporary:
+            save_canonical(averaged, says, temporary)
+
+    piece = PieceConfig(minutes=config.minutes, batch=config.batch, warm_up=config.warm_up, averaging=config.averaging)
+    run_piece("canonical", network, _optimizers(network, config), piece, config.out, losses, save)
 
 
 def _beside(config: PretrainConfig, file: Path) -> Path:
@@ -184,42 +158,11 @@ def _chosen(zoo_count: int, photo_count: int, config: PretrainConfig, generator:
     return torch.where(torch.rand(config.batch, generator=generator) < config.mesh_share, other, index)
 
 
-def multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether a device has instructions for bfloat16; a CPU without them takes twice as long for it as for float32."""
-    if device.type != "cpu":
-        return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    # Older versions of PyTorch don't tell.
-    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16") or capabilities.get("bf16"))
-
-
 def _channels(backbone: SemanticNetwork | None) -> int:
     """Of a backbone's features."""
     if backbone is None:
         return 0
     return backbone.features(torch.zeros(1, backbone.stride, backbone.stride, 3)).shape[1]
-
-
-def _pictures_seen(folder: Path) -> int:
-    lines = read_metrics(folder / "metrics.jsonl")
-    return lines[-1]["step"] if lines else 0
-
-
-def _rate_share(step: int, done: float, config: PretrainConfig) -> float:
-    """Of the highest rates: a short warm-up, since optimisers know nothing yet, and a cosine over the piece's time."""
-    warm = min(1.0, (step + 1) / config.warm_up)
-    return warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
-
-
-class _Averaging:
-    """A moving average that forgets its beginning: until it is as long as it shall be, a mean of all so far."""
-
-    def __init__(self, decay: float) -> None:
-        self.decay = decay
-
-    def __call__(self, held: torch.Tensor, new: torch.Tensor, count: torch.Tensor | int) -> torch.Tensor:
-        decay = min(self.decay, (1 + float(count)) / (10 + float(count)))
-        return held * decay + new * (1 - decay)
 
 
 def _optimizers(network: CanonicalNetwork, config: PretrainConfig) -> tuple[Muon, torch.optim.AdamW]:
@@ -229,17 +172,10 @@ def _optimizers(network: CanonicalNetwork, config: PretrainConfig) -> tuple[Muon
         (plain if weight.ndim < 2 else ends if name.startswith(_ENDS) else inner).append(weight)
     decay = config.weight_decay * config.learning_rate / config.matrix_rate
     rest = [{"params": ends, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    optimizers = (
+    return (
         Muon(inner, lr=config.matrix_rate, weight_decay=decay),
         torch.optim.AdamW(rest, lr=config.learning_rate, betas=(0.9, 0.98)),
     )
-    for group in _groups(optimizers):
-        group["highest"] = group["lr"]
-    return optimizers
-
-
-def _groups(optimizers: Sequence[torch.optim.Optimizer]) -> list[dict[str, Any]]:
-    return [group for optimizer in optimizers for group in optimizer.param_groups]
 
 
 def _size_at(done: float, config: PretrainConfig) -> int:
@@ -248,10 +184,3 @@ def _size_at(done: float, config: PretrainConfig) -> int:
             return size
         done -= share
     return config.sizes[-1]
-
-
-def _save(averaged: AveragedModel, says: CanonicalMeaning, path: Path) -> None:
-    network = averaged.module
-    assert isinstance(network, CanonicalNetwork)
-    with atomic_write(path) as temporary:
-        save_canonical(network, says, temporary)

@@ -22,7 +22,7 @@ from zoetrope.scenes.zoo.stream import StreamConfig
 
 @pytest.fixture
 def config(pool_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("zoetrope.optimize.pretrain.canonical._LOG_STEPS", 5)
+    monkeypatch.setattr("zoetrope.optimize.pretrain.piece._LOG_STEPS", 5)
     # Scoring twelve collections is no test's business, nor is a network of full size.
     small = partial(CanonicalLayout, widths=(16, 24, 32, 48), token_width=64, key_count=32)
     monkeypatch.setattr("zoetrope.optimize.pretrain.canonical.CanonicalLayout", small)

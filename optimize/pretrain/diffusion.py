@@ -1,0 +1,65 @@
+"""Training of the diffusion prior on a pool of zoo photos, in pieces (`piece`): its autoencoder, then its denoiser.
+
+What lies in the folder at any time is a whole model that StableDiffusionPipeline loads.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from ...scenes.error import InputError
+from ...scenes.zoo.stream import StreamConfig
+from ..device import choose_device
+from .caption import Captions
+from .diffusion_autoencoder import train_autoencoder
+from .diffusion_card import write_card
+from .diffusion_config import PretrainDiffusionConfig
+from .diffusion_denoiser import encode_pool, scale_of, train_denoiser
+from .piece import PieceConfig, pictures_seen
+from .pool import Pool, fill_pool, read_pool
+from .small_diffusion import MODEL, SmallDiffusion, small_diffusion
+
+_REPORT_PHOTOS = 400
+
+
+def pretrain_diffusion(config: PretrainDiffusionConfig, stream: StreamConfig | None = None) -> Path:
+    """Trains for one piece and returns the card, beside which the model lies, written every few minutes.
+
+    `stream` says how the pool's photos are made. Raises InputError where there is nothing to go on from.
+    """
+    stream = stream or StreamConfig(size=config.photo_side, noisy_share=0.0)
+    device = choose_device(config.device)
+    model = config.out / MODEL
+    if model.is_dir():
+        small = SmallDiffusion.load(model)
+    elif config.part == "denoiser" or config.minutes == 0:
+        raise InputError(f"{model} is not there; train an autoencoder first, with --part autoencoder --minutes 60")
+    else:
+        small = small_diffusion(config.size, Captions.all().texts, config.seed)
+    if config.minutes > 0:
+        pool = _pool(config, stream).to(device)
+        piece = PieceConfig(
+            minutes=config.minutes, batch=config.batch, warm_up=config.warm_up, averaging=config.averaging
+        )
+        if config.part == "autoencoder":
+            train_autoencoder(small, pool, config.size, piece, config.learning_rate, config.out, config.seed)
+        else:
+            seen = pictures_seen(config.out / "denoiser")
+            latents = encode_pool(small, pool, config.size, config.rounds, config.seed + seen)
+            del pool
+            if not seen:
+                small.vae.register_to_config(scaling_factor=round(scale_of(latents), 5))
+            train_denoiser(small, latents, piece, config.learning_rate, config.out, config.seed)
+    return write_card(SmallDiffusion.load(model), config, device)
+
+
+def _pool(config: PretrainDiffusionConfig, stream: StreamConfig) -> Pool:
+    made = time.monotonic()
+
+    def report(done: int) -> None:
+        if done % _REPORT_PHOTOS < stream.photo_count:
+            print(f"{done} photos after {(time.monotonic() - made) / 60:.1f} min", flush=True)
+
+    fill_pool(config.pool, stream, config.photos, report, first_seed=config.first_seed)
+    return read_pool(config.pool, config.photos)

@@ -1,0 +1,217 @@
+"""The card of the diffusion prior: samples to look at, and what they and the autoencoder are worth.
+
+* reconstruction: PSNR of test pictures that went through the autoencoder;
+* distance: Frechet's, between samples and test pictures, in the embedded canonical network's features of whole pictures
+  (not Inception's: the figure compares models trained here and nothing else);
+* species, view: share of samples that the canonical network takes for the species they were asked to be, and median
+  distance of its azimuth from the middle of the kind of view they were asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from ...eval.frechet import FeatureStatistics, frechet_distance
+from ...priors.canonical import CanonicalPrior
+from ...priors.diffusion.guidance import GuidanceConfig, guide
+from ...priors.diffusion.noise_schedule import NoiseSchedule
+from ...priors.prompts import VIEWS, ViewPrompts
+from ...representations.chart import VERSION
+from ...scenes.atomic import atomic_write
+from ...scenes.photography.photograph import PhotographyConfig
+from ...scenes.zoo.sitting import sit
+from ...scenes.zoo.species import SPECIES
+from ...scenes.zoo.split import BESIDE, TEST, seed_of
+from ...scenes.zoo.stream import StreamConfig
+from ..semantic_prior import EMBEDDED
+from .diffusion_config import PretrainDiffusionConfig
+from .diffusion_picture import Pictures, draw_pictures
+from .piece import pictures_seen
+from .pool import Pool, pack
+from .small_diffusion import SmallDiffusion, parameter_count
+
+_STEPS, _ROUNDS = 25, 2
+_GUIDANCE = GuidanceConfig(scale=3.0)
+_MIDDLES_DEG = {"front": 0.0, "three-quarter": 45.0, "side": 90.0, "back": 180.0}
+_TEST_PHOTOS = 28
+"""Of each species."""
+_LOOK = 160
+"""Side of pictures in pixels as the canonical network looks at them."""
+_SHOWN = 64
+"""Side in pixels of a sample in the picture of all."""
+_HEAD = """# Diffusion prior
+
+Paints animals and characters of the zoo by words: a latent diffusion model in diffusers' own layout, which
+`StableDiffusionPipeline.from_pretrained` loads. `zoetrope fit --diffusion embedded` has it judge views that no photo
+shows.
+
+* Autoencoder {vae:.2f} million parameters (8 channels at an eighth of the size), U-Net {unet:.2f}, text encoder
+  {text:.2f}; half precision, in shards; pictures of {size} pixels; v-prediction on Stable Diffusion's schedule.
+* Trained by `zoetrope pretrain diffusion` on nothing but the package's own zoo: {encoded:,} pictures for the
+  autoencoder, {denoised:,} latents for the denoiser, drawn from {photos:,} rendered photos of seeds below one million.
+* Licence: the package's.
+* It has seen no photograph and knows the zoo's {species} kinds alone. It does not know people or breeds.
+"""
+
+
+@dataclass(frozen=True)
+class DiffusionScore:
+    """What a model is worth on the zoo's test pictures; see the top of the file."""
+
+    psnr_db: float
+    distance: float
+    distance_of_truth: float
+    """Between one half of the test pictures and the other: what a perfect model would be given."""
+    species_accuracy: float
+    view_error_deg: float
+
+
+def write_card(small: SmallDiffusion, config: PretrainDiffusionConfig, device: torch.device) -> Path:
+    """Scores the model and writes `diffusion.md` with `samples.png` into `config.out`; returns the card."""
+    samples = draw_samples(small, config.seed, device, _ROUNDS)
+    score = score_model(small, samples, test_pictures(config.size, config.seed), device)
+    with atomic_write(config.out / "samples.png") as temporary:
+        Image.fromarray(_sheet(samples)).save(temporary, format="PNG")
+    modules = (small.vae, small.unet, small.text_encoder)
+    vae, unet, text = (parameter_count(module) / 1e6 for module in modules)
+    lines = [
+        _HEAD.format(
+            vae=vae,
+            unet=unet,
+            text=text,
+            size=config.size,
+            encoded=pictures_seen(config.out / "autoencoder"),
+            denoised=pictures_seen(config.out / "denoiser"),
+            photos=config.photos,
+            species=len(SPECIES),
+        ),
+        f"* Test pictures come back from the autoencoder with {score.psnr_db:.1f} dB.",
+        f"* Frechet distance of samples to test pictures in the embedded canonical network's features"
+        f" {score.distance:.2f} (halves of the test pictures to each other {score.distance_of_truth:.2f}).",
+        f"* The canonical network takes {score.species_accuracy:.0%} of samples for the species they were asked to be,"
+        f" and sees them {score.view_error_deg:.0f} degrees from the view they were asked for (median).",
+        "",
+        f"Samples: rows {', '.join(name.replace('_', ' ') for name in SPECIES)}; columns {', '.join(VIEWS)}, twice.",
+        "",
+        "![samples](samples.png)",
+        "",
+    ]
+    card = config.out / "diffusion.md"
+    with atomic_write(card) as temporary:
+        temporary.write_text("\n".join(lines), encoding="utf-8")
+    return card
+
+
+def draw_samples(small: SmallDiffusion, seed: int, device: torch.device, rounds: int) -> Float[Tensor, "K V R 3 S S"]:
+    """Pictures of every species K from every kind of view V, `rounds` times, by deterministic sampling (DDIM)."""
+    generator = torch.Generator().manual_seed(seed)
+    vae, unet, text = (module.to(device).eval() for module in (small.vae, small.unet, small.text_encoder))
+    schedule = NoiseSchedule.of(small.scheduler).to(device)
+    prompts = [prompt for name in SPECIES for prompt in ViewPrompts.of(name.replace("_", " ")).positive]
+    prompts = [prompt for prompt in prompts for _ in range(rounds)]
+    places = torch.linspace(1, 0, _STEPS + 1)[:-1].to(device)
+    made = []
+    with torch.no_grad():
+        for some in _parts(prompts, 34):
+            context, empty = (_embedded(small, texts, device, text) for texts in (some, [""] * len(some)))
+            side = unet.config.sample_size
+            latents = torch.randn(len(some), unet.config.in_channels, side, side, generator=generator).to(device)
+            for k, place in enumerate(places):
+                level = schedule.at(place.expand(len(some)))
+                answers = unet(
+                    latents.repeat(2, 1, 1, 1), level.timestep.repeat(2), torch.cat([context, empty])
+                ).sample.split(len(some))
+                clean, noise = level.split(latents, guide(_GUIDANCE, *answers), schedule.kind)
+                latents = clean
+                if k + 1 < len(places):
+                    latents = schedule.at(places[k + 1].expand(len(some))).noised(clean, noise)
+            made.append((vae.decode(latents / vae.config.scaling_factor).sample.float().cpu() + 1).clamp(0, 2) / 2)
+    pictures = torch.cat(made)
+    return pictures.reshape(len(SPECIES), len(VIEWS), rounds, *pictures.shape[1:])
+
+
+def test_pictures(size: int, seed: int) -> Pictures:
+    """Pictures of the zoo's test individuals, which nothing is trained on, drawn as for training."""
+    stream, parts = StreamConfig(), []
+    for species in (*TEST, *BESIDE):
+        generator = torch.Generator().manual_seed(seed_of(species))
+        photography = PhotographyConfig(size=192, viewpoint=stream.viewpoint, fault=stream.fault)
+        parts.append(pack(sit(species, _TEST_PHOTOS, generator, photography)))
+    fields = {name: torch.from_numpy(np.concatenate([part[name] for part in parts])) for name in parts[0]}
+    pool = Pool(**fields)
+    return draw_pictures(pool, torch.arange(len(pool)), size, torch.Generator().manual_seed(seed))
+
+
+def score_model(
+    small: SmallDiffusion, samples: Float[Tensor, "K V R 3 S S"], true: Pictures, device: torch.device
+) -> DiffusionScore:
+    """See the top of the file."""
+    vae = small.vae.to(device).eval()
+    with torch.no_grad():
+        coded = vae.encode(2 * true.picture.to(device) - 1).latent_dist.mode()
+        back = ((vae.decode(coded).sample.float() + 1) / 2).clamp(0, 1).cpu()
+    psnr = -10 * (back - true.picture).square().mean((1, 2, 3)).log10()
+    flat = samples.flatten(0, 2)
+    found, species, azimuth_deg = _looked_at(flat)
+    known, _, _ = _looked_at(true.picture)
+    # Frechet's distance depends on how many there are, so there are as many of each.
+    one, other = known[0::2], known[1::2]
+    count = min(len(found), len(other))
+    order = torch.randperm(len(found), generator=torch.Generator().manual_seed(0))
+    asked = torch.arange(samples.shape[0]).repeat_interleave(samples.shape[1] * samples.shape[2])
+    view = torch.arange(len(VIEWS)).repeat_interleave(samples.shape[2]).repeat(samples.shape[0])
+    level = view < len(_MIDDLES_DEG)
+    middles = torch.tensor([*_MIDDLES_DEG.values(), 0.0])[view]
+    aside = ((azimuth_deg + 180) % 360 - 180).abs()
+    return DiffusionScore(
+        psnr_db=float(psnr.mean()),
+        distance=_distance(found[order][:count], one[:count]),
+        distance_of_truth=_distance(other[:count], one[:count]),
+        species_accuracy=float((species == asked).float().mean()),
+        view_error_deg=float((aside - middles)[level].abs().median()),
+    )
+
+
+def _looked_at(pictures: Float[Tensor, "B 3 S S"]) -> tuple[Tensor, Tensor, Tensor]:
+    """What the canonical network makes of whole pictures: features, likeliest species, likeliest azimuth in degrees."""
+    network, features = CanonicalPrior.load(EMBEDDED, VERSION).network, []
+    network.about.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0].float()))
+    species, views = [], []
+    with torch.no_grad():
+        for some in pictures.split(32):
+            seen = interpolate(some, (_LOOK, _LOOK), mode="bilinear", antialias=True)
+            out = network(seen, torch.zeros_like(seen[:, 0]), torch.zeros(len(seen)))
+            species.append(out.species.argmax(1))
+            views.append(out.view.flatten(1).softmax(1).view_as(out.view).sum(2))
+    view = torch.cat(views)
+    return torch.cat(features), torch.cat(species), (view.argmax(1) + 0.5) * (360 / view.shape[1])
+
+
+def _distance(a: Float[Tensor, "N D"], b: Float[Tensor, "N D"]) -> float:
+    return frechet_distance(FeatureStatistics.of(a), FeatureStatistics.of(b))
+
+
+def _embedded(small: SmallDiffusion, texts: Sequence[str], device: torch.device, text: torch.nn.Module) -> Tensor:
+    tokens = small.tokenizer(list(texts), padding="max_length", truncation=True, return_tensors="pt").input_ids
+    return text(tokens.to(device))[0]
+
+
+def _parts(prompts: Sequence[str], size: int) -> list[Sequence[str]]:
+    return [prompts[start : start + size] for start in range(0, len(prompts), size)]
+
+
+def _sheet(samples: Float[Tensor, "K V R 3 S S"]) -> np.ndarray:
+    """Species from top to bottom, views from left to right, one round beside the other."""
+    species, views, rounds = samples.shape[:3]
+    small = interpolate(samples.flatten(0, 2), (_SHOWN, _SHOWN), mode="bilinear", antialias=True)
+    grid = small.reshape(species, views, rounds, 3, _SHOWN, _SHOWN).permute(0, 4, 2, 1, 5, 3)
+    return (255 * grid.reshape(species * _SHOWN, rounds * views * _SHOWN, 3)).round().byte().numpy()

@@ -1,0 +1,110 @@
+"""Training of the small U-Net and its text encoder, on latents that are made once.
+
+Every photo is encoded a few times, each time cut anew, since encoding takes longer than learning from a latent. The
+network learns v (`priors.diffusion.noise_level`), with the weight of Hang et al. (ICCV 2023): min(SNR, 5) / (SNR + 1).
+Captions are put in another way each time; a tenth of the pictures come without one, so that the model can be guided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from ...priors.diffusion.noise_schedule import NoiseSchedule
+from ...priors.prompts import view_weights
+from .bfloat16 import multiplies_bfloat16
+from .caption import Captions
+from .diffusion_picture import draw_pictures
+from .piece import PieceConfig, pictures_seen, run_piece
+from .pool import Pool
+from .small_diffusion import MODEL, SmallDiffusion
+
+_UNTOLD = 0.1
+_MOST_SIGNAL = 5.0
+_ENCODED_AT_ONCE = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Latents:
+    """M pictures as the autoencoder has them, before they are brought to the scale of the denoiser."""
+
+    latent: Float[Tensor, "M C h w"]
+    """In half precision."""
+    species: Int[Tensor, " M"]
+    views: Float[Tensor, "M V"]
+    """How much each kind of view counts."""
+    plain: Bool[Tensor, " M"]
+
+
+def encode_pool(small: SmallDiffusion, pool: Pool, size: int, rounds: int, seed: int) -> Latents:
+    """Every photo of the pool, cut anew in each of the rounds; on the pool's device."""
+    device = pool.photo.device
+    network = small.vae.to(device).to(memory_format=torch.channels_last).eval()
+    generator, parts = torch.Generator().manual_seed(seed), []
+    brief = multiplies_bfloat16(device)
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=brief):
+        for _ in range(rounds):
+            for index in torch.randperm(len(pool), generator=generator).split(_ENCODED_AT_ONCE):
+                drawn = draw_pictures(pool, index, size, generator)
+                coded = network.encode((2 * drawn.picture - 1).contiguous(memory_format=torch.channels_last))
+                views = view_weights(drawn.view[:, 0], drawn.view[:, 1])
+                parts.append((coded.latent_dist.mode().half(), drawn.species, views, drawn.plain))
+    return Latents(*(torch.cat(column) for column in zip(*parts, strict=True)))
+
+
+def scale_of(latents: Latents) -> float:
+    """What the latents are multiplied by to have a standard deviation of 1."""
+    return float(1 / latents.latent.float().std())
+
+
+class Denoiser(nn.Module):
+    """What is trained together."""
+
+    def __init__(self, small: SmallDiffusion) -> None:
+        super().__init__()
+        self.unet, self.text_encoder = small.unet, small.text_encoder
+
+
+def train_denoiser(
+    small: SmallDiffusion, latents: Latents, config: PieceConfig, rate: float, folder: Path, seed: int
+) -> int:
+    """One piece of training of `small`'s U-Net and text encoder, saved into `folder`; returns how many latents it has
+    seen in all. The autoencoder's scaling factor has to be set."""
+    device = latents.latent.device
+    captions = Captions.all()
+    texts, empty = [*captions.texts, ""], len(captions.texts)
+    tokens = small.tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids.to(device)
+    schedule = NoiseSchedule.of(small.scheduler).to(device)
+    network = Denoiser(small).to(device).to(memory_format=torch.channels_last).train()
+    generator = torch.Generator().manual_seed(seed + pictures_seen(folder / "denoiser"))
+    brief, scale = multiplies_bfloat16(device), float(small.vae.config.scaling_factor)
+
+    def losses(_: float) -> Mapping[str, Tensor]:
+        count = config.batch
+        index = torch.randint(len(latents.latent), (count,), generator=generator).to(device)
+        clean = scale * latents.latent[index].float()
+        wording = torch.randint(captions.wordings, (count,), generator=generator).to(device)
+        view = torch.multinomial(latents.views[index].cpu(), 1, generator=generator)[:, 0].to(device)
+        told = captions.index(latents.species[index], view, latents.plain[index].long(), wording)
+        told = torch.where((torch.rand(count, generator=generator) < _UNTOLD).to(device), empty, told)
+        level = schedule.at(torch.rand(count, generator=generator).to(device))
+        noise = torch.randn(clean.shape, generator=generator).to(device)
+        noisy = level.noised(clean, noise).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16, enabled=brief):
+            context = network.text_encoder(tokens[told])[0]
+            answer = network.unet(noisy, level.timestep, encoder_hidden_states=context).sample
+        wrong = (answer.float() - level.answer(clean, noise, "v")).square().mean((1, 2, 3))
+        signal = (level.alpha / level.sigma).square()
+        return {"v": (wrong * signal.clamp_max(_MOST_SIGNAL) / (signal + 1)).mean()}
+
+    def save(averaged: nn.Module) -> None:
+        assert isinstance(averaged, Denoiser)
+        replace(small, unet=averaged.unet, text_encoder=averaged.text_encoder).save(folder / MODEL)
+
+    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=0.01)
+    return run_piece("denoiser", network, [optimizer], config, folder / "denoiser", losses, save)
