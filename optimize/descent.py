@@ -211,9 +211,9 @@ class Descent:
         self.attach()
 
     def _outline_loss(self) -> float:
-        """As things stand, of those terms that are switched on."""
+        """As the stage that has just ended leaves them, of those terms that are switched on."""
         with torch.no_grad():
-            logged = self._look().logged
+            logged = self._look(stage=self.stages[self.progress.stage - 1]).logged
         return sum(logged.get(name, 0.0) for name in _OUTLINE_TERMS)
 
     def attach(self) -> None:
@@ -262,13 +262,12 @@ class Descent:
         scene, photo = self.scene, self.scene.placement.photo
         assert self.credit is not None
         with torch.no_grad():
-            samples = self._sample(scene.surface.shared(), self.stage.size, own_shape=self._own_shapes)
+            samples = self._sample(scene.surface.shared(), self.stage.size, own_shape=self._has_own_shapes(self.stage))
             self.paint = others(gathered(samples, folded(scene.surface.mirror)), photo, self.credit)
             self.say = float(say(samples, photo, self.credit, departure(samples, photo, self.paint)))
 
-    @property
-    def _own_shapes(self) -> bool:
-        return "instance" in self.stage.free or isinstance(self.scene.surface, UnitedSurface)
+    def _has_own_shapes(self, stage: Stage) -> bool:
+        return "instance" in stage.free or isinstance(self.scene.surface, UnitedSurface)
 
     def _set_cutoff(self) -> None:
         if isinstance(self.scene.surface, PartSurfaces):
@@ -299,7 +298,9 @@ class Descent:
         assert self.credit is not None
         if iteration % _PAINTING_INTERVAL == 0:
             scene, view = self.scene, self._view(stage.size)
-            self.objective.priors.renew(scene, view, self.credit, self._weights, own_shape=self._own_shapes)
+            self.objective.priors.renew(
+                scene, view, self.credit, self._weights_of(self.stage), own_shape=self._has_own_shapes(self.stage)
+            )
         self.optimizer.zero_grad(set_to_none=True)
         placement, photo_count = self.scene.placement, len(self.observations)
         photos = turn(photo_count, self._batch, self.progress.step).to(placement.photo.device)
@@ -322,20 +323,20 @@ class Descent:
         loss = (self.scores * weight).sum() / photo_count + shared.detach()
         self.progress.losses = {"loss": float(loss), **logged}
 
-    @property
-    def _weights(self) -> Weights:
-        weights = self.stage.weights
+    def _weights_of(self, stage: Stage) -> Weights:
+        weights = stage.weights
         weights = replace(weights, texture=weights.texture * self.say)
         return weights if self.led else replace(weights, canonical=0, view=0)
 
-    def _look(self, entries: Int[Tensor, " K"] | None = None) -> Losses:
-        """What the scene costs as it stands; only these entries of it, if any are named."""
+    def _look(self, entries: Int[Tensor, " K"] | None = None, stage: Stage | None = None) -> Losses:
+        """What the scene costs as it stands; only these entries of it, if any are named, and to that stage, if any."""
+        stage = self.stage if stage is None else stage
         return self.objective.losses(
             self.scene,
-            self._view(self.stage.size),
-            self._weights,
+            self._view(stage.size),
+            self._weights_of(stage),
             self.paint,
-            own_shape=self._own_shapes,
+            own_shape=self._has_own_shapes(stage),
             entries=entries,
         )
 
