@@ -1,7 +1,7 @@
 """Which noise levels a fit asks at, as it goes on.
 
-Much noise decides where parts are, little noise what a surface looks like. So levels fall in the course of a fit, or are
-drawn anew for each picture from a range whose upper end falls (Huang et al., DreamTime, ICLR 2024, make the case).
+Much noise decides where parts are, little noise what a surface looks like. So levels fall in the course of a fit, or
+are drawn anew for each picture from a range whose upper end falls (Huang et al., DreamTime, ICLR 2024).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class NoiseRange:
     def __post_init__(self) -> None:
         if not 0 < self.lowest <= self.last <= self.first < 1:
             raise ValueError(
-                f"noise from {self.first} to {self.last} and not below {self.lowest}: they have to fall, between 0 and 1"
+                f"noise from {self.first} to {self.last} and not below {self.lowest}: they have to fall in (0, 1)"
             )
 
     def at(self, done: float, count: int, generator: torch.Generator) -> Float[Tensor, " {count}"]:
