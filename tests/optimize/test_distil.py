@@ -1,0 +1,113 @@
+"""A texture follows a prior where photos say nothing, stays where they do, and views come from everywhere."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from zoetrope.optimize.distil import DistilConfig, distil_texture
+from zoetrope.optimize.exploration import Exploration, ExplorationConfig, explore
+from zoetrope.priors.distillation.target import Target
+from zoetrope.representations.atlas import Atlas, texel_positions, unwrap
+from zoetrope.representations.mesh import SkinnedMesh
+from zoetrope.representations.part_surface import PartSurfaces
+from zoetrope.representations.rendering.render import Paint
+from zoetrope.representations.rotation import quaternion_from_vector
+from zoetrope.representations.skeleton import Skeleton
+from zoetrope.representations.template import template
+from zoetrope.representations.unite import unite
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def body() -> tuple[SkinnedMesh, Skeleton, Atlas]:
+    parts = PartSurfaces(template("quadruped"), 1, level=2)
+    with torch.no_grad():
+        mesh = unite(parts.shared(), parts.piece, target_faces=1200, symmetric=True).mesh
+    atlas = unwrap(mesh.vertices, mesh.faces, resolution=SIZE)
+    return SkinnedMesh(**{**vars(mesh), "uv": atlas.uv, "uv_faces": atlas.uv_faces}), parts.skeleton(), atlas
+
+
+def poses(skeleton: Skeleton, count: int) -> Tensor:
+    turns = 0.2 * torch.randn(count, len(skeleton), 3, generator=torch.Generator().manual_seed(0))
+    turns[:, 0] = 0
+    return quaternion_from_vector(turns)
+
+
+def towards(truth: Tensor) -> Callable[[Tensor, Exploration, float], Target]:
+    """A rule that knows the true texture."""
+
+    def rule(pictures: Tensor, views: Exploration, _: float) -> Target:
+        paint = Paint(texture=truth, uv=views.mesh.uv, uv_faces=views.mesh.uv_faces)
+        return Target(views.pictures(paint), torch.ones(len(pictures)))
+
+    return rule
+
+
+def test_unseen_texels_follow_and_seen_ones_stay(body: tuple[SkinnedMesh, Skeleton, Atlas]) -> None:
+    mesh, skeleton, atlas = body
+    covered = texel_positions(atlas.uv, atlas.uv_faces, SIZE)[0] >= 0
+    truth, start = torch.zeros(2, SIZE, SIZE, 3).unbind()
+    truth[..., 0], start[...] = 0.8, 0.5
+    seen = torch.zeros(SIZE, SIZE)
+    seen[:, : SIZE // 2] = 50.0
+    config = DistilConfig(rounds=40, steps=3, rate=0.05, hold=30.0, exploration=ExplorationConfig(size=64))
+    results = list(
+        distil_texture(
+            mesh, skeleton, poses(skeleton, 3), start, seen, covered, towards(truth), config,
+            torch.Generator().manual_seed(0),
+        )
+    )  # fmt: skip
+    assert [one.number for one, _ in results] == list(range(40))
+    assert results[-1][0].pull < results[0][0].pull
+    after = results[-1][1]
+    held, free = covered & (seen > 0), covered & (seen == 0)
+    assert float((after - start)[held].abs().mean()) < 0.1
+    # Undersides are hardly seen from the band of elevations.
+    assert float((after - truth)[free].abs().median()) < 0.1
+    assert torch.equal(start, torch.full((SIZE, SIZE, 3), 0.5)), "what was given is left as it is"
+
+
+def test_views_are_drawn_all_round_within_the_frame_and_between_poses(
+    body: tuple[SkinnedMesh, Skeleton, Atlas],
+) -> None:
+    mesh, skeleton, _ = body
+    config = ExplorationConfig(size=48, elevation_deg=(-5.0, 30.0))
+    views = explore(mesh, skeleton, poses(skeleton, 4), 40, config, torch.Generator().manual_seed(1))
+    quarters = torch.bincount((views.camera.azimuth_deg // 90).long(), minlength=4)
+    assert int(quarters.min()) >= 4
+    assert float(views.camera.elevation_deg.min()) >= -5
+    assert float(views.camera.elevation_deg.max()) <= 30
+    pictures = views.pictures(Paint(colors=torch.zeros(len(mesh.vertices), 3))).detach()
+    rim = torch.cat([pictures[:, :, 0], pictures[:, :, -1], pictures[:, :, :, 0], pictures[:, :, :, -1]], dim=2)
+    background = torch.tensor(views.look.background)[None, :, None]
+    torch.testing.assert_close(rim, background.expand_as(rim), atol=1e-5, rtol=0)
+    assert float((pictures - background[..., None]).abs().amax((1, 2, 3)).min()) > 0.05, "something is in every picture"
+    alone = explore(mesh, skeleton, poses(skeleton, 1), 3, config, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(alone.vertices[0], alone.vertices[1])
+    again = explore(mesh, skeleton, poses(skeleton, 4), 40, config, torch.Generator().manual_seed(1))
+    assert torch.equal(again.vertices, views.vertices)
+    other = explore(mesh, skeleton, poses(skeleton, 4), 40, config, torch.Generator().manual_seed(2))
+    assert other.look.background != views.look.background
+    assert other.look.light != views.look.light
+
+
+def test_a_target_that_is_not_finite_stops_with_the_round(body: tuple[SkinnedMesh, Skeleton, Atlas]) -> None:
+    mesh, skeleton, atlas = body
+    covered = texel_positions(atlas.uv, atlas.uv_faces, SIZE)[0] >= 0
+
+    def broken(pictures: Tensor, _: Exploration, done: float) -> Target:
+        value = pictures.clone()
+        value[0, 0, 0, 0] = torch.nan if done > 0 else 0.5
+        return Target(value, torch.ones(len(pictures)))
+
+    config = DistilConfig(rounds=4, steps=1, exploration=ExplorationConfig(size=32))
+    grey = torch.full((SIZE, SIZE, 3), 0.5)
+    rounds = distil_texture(
+        mesh, skeleton, poses(skeleton, 2), grey, torch.zeros(SIZE, SIZE), covered, broken, config, torch.Generator()
+    )
+    next(rounds)
+    with pytest.raises(FloatingPointError, match="round 1: the target is not finite in 1 of its pictures"):
+        next(rounds)
