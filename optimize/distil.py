@@ -1,11 +1,10 @@
 """The shared texture where photos say little, as a prior would have it.
 
-In each round the subject is explored from a few sides, a rule says where these pictures should go (a `Target`, such as
-DASS makes), and the texture follows for some steps, each drawn anew: the answer of a large network serves several
-steps of a small renderer. Texels stay near their colours by how much photos show of them:
+In each round the subject is explored from a few sides, a rule says where these pictures should go, and the texture
+follows for some steps, each drawn anew: the answer of a large network serves several steps of a small renderer. Texels
+stay near their colours by how much photos show of them:
 
-    loss = mean over pictures of weight / 2 |picture - target|^2
-         + a mean over texels of s / (s + s0) |texel - photos|^2.
+    loss = mean over pictures of the rule's pull + a mean over texels of s / (s + s0) |texel - photos|^2.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ..priors.distillation.target import Target
 from ..representations.atlas import dilate
 from ..representations.mesh import SkinnedMesh
 from ..representations.rendering.render import Paint
 from ..representations.rendering.topology import Topology
 from ..representations.skeleton import Skeleton
+from .distillation_rule import Pull
 from .exploration import Exploration, ExplorationConfig, explore
 
-Rule = Callable[[Tensor, Exploration, float], Target]
+Rule = Callable[[Tensor, Exploration, float], Pull]
 """From pictures (B, 3, S, S), the views they show, and how much of the work is over, to where they should go."""
 
 _EVIDENCE = 0.3
@@ -56,9 +55,10 @@ class Round:
     number: int
     pictures: Float[Tensor, "B 3 S S"]
     """As they were at its beginning."""
-    target: Target
+    shown: Float[Tensor, "B 3 s s"]
+    """Where the rule would have them."""
     pull: float
-    """Mean loss of the target at its end."""
+    """Mean loss at its end."""
 
 
 def distil_texture(
@@ -75,7 +75,7 @@ def distil_texture(
     """Rounds, each with the texture after it; `seen`: summed weights of the photos that show a texel, `covered`: texels
     that belong to the surface. `texture` is sRGB-encoded in [0, 1] and is left as it is.
 
-    Raises FloatingPointError, naming the round, for a target that is not finite.
+    Raises FloatingPointError, naming the round, where the rule comes to something that is not finite.
     """
     start, held = texture.detach(), (seen / (seen + _EVIDENCE))[..., None]
     free = start.clone().requires_grad_()
@@ -89,20 +89,20 @@ def distil_texture(
         with torch.no_grad():
             views = explore(mesh, skeleton, poses, config.batch, config.exploration, generator, topology)
             before = views.pictures(paint(free))
-            target = rule(before, views, number / config.rounds)
-        if not bool(torch.isfinite(target.value).all()):
-            raise FloatingPointError(f"round {number}: the target is not finite in {_bad(target)} of its pictures")
+        try:
+            wanted = rule(before, views, number / config.rounds)
+        except FloatingPointError as fault:
+            raise FloatingPointError(f"round {number}: {fault}") from fault
         pull = torch.zeros(())
         for _ in range(config.steps):
             optimizer.zero_grad(set_to_none=True)
-            pull = target.pull(views.pictures(paint(free))).mean()
+            pull = wanted.loss(views.pictures(paint(free))).mean()
             hold = config.hold * (held * (free - start).square())[covered].mean()
             (pull + hold).backward()
             optimizer.step()
             with torch.no_grad():
                 free.clamp_(0, 1)
-        yield Round(number, before, target, float(pull.detach())), dilate(free.detach() * covered[..., None], covered)
-
-
-def _bad(target: Target) -> int:
-    return int((~torch.isfinite(target.value)).flatten(1).any(1).sum())
+        yield (
+            Round(number, before, wanted.shown, float(pull.detach())),
+            dilate(free.detach() * covered[..., None], covered),
+        )

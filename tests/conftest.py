@@ -111,7 +111,7 @@ def _small_pipeline(kind: str, folder: Path) -> Any:
     def clip(width: int, projected: bool) -> Any:
         config = CLIPTextConfig(
             vocab_size=len(tokenizer), hidden_size=width, intermediate_size=32, num_hidden_layers=2,
-            num_attention_heads=2, max_position_embeddings=16, projection_dim=width, bos_token_id=54, eos_token_id=55,
+            num_attention_heads=2, max_position_embeddings=77, projection_dim=width, bos_token_id=54, eos_token_id=55,
         )  # fmt: skip
         return (CLIPTextModelWithProjection if projected else CLIPTextModel)(config).eval()
 
@@ -161,7 +161,7 @@ def _clip_tokenizer(folder: Path) -> Any:
     words = [*letters, *(f"{one}</w>" for one in letters), "fo", "fox</w>", "<|startoftext|>", "<|endoftext|>"]
     (folder / "vocab.json").write_text(json.dumps({word: k for k, word in enumerate(words)}))
     (folder / "merges.txt").write_text("#version: 0.2\nf o\nfo x</w>\n")
-    return CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=16)
+    return CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=77)
 
 
 def _t5_tokenizer(folder: Path) -> Any:

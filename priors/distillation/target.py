@@ -16,7 +16,10 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """Of a batch of latents, or of pictures; without gradient, so that it can serve several steps, and be looked at."""
+    """Of a batch of latents, or of pictures; without gradient, so that it can serve several steps, and be looked at.
+
+    Raises ValueError for values with a gradient, FloatingPointError for values that are not finite.
+    """
 
     value: Float[Tensor, "B C h w"]
     weight: Float[Tensor, " B"]
@@ -24,6 +27,9 @@ class Target:
     def __post_init__(self) -> None:
         if self.value.requires_grad or self.weight.requires_grad:
             raise ValueError("a target with a gradient would be pulled along; make it under torch.no_grad")
+        finite = torch.isfinite(self.value)
+        if not bool(finite.all()):
+            raise FloatingPointError(f"{int((~finite).sum())} of {finite.numel()} values of a target are not finite")
 
     def pull(self, found: Float[Tensor, "B C h w"]) -> Float[Tensor, " B"]:
         """Loss of each of the batch, differentiable in `found`."""

@@ -13,7 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..diffusion.conditions import Conditions
 from ..diffusion.noise_level import NoiseLevel
+from ..diffusion.prior import DiffusionPrior
 from .critic import Critic
 from .low_rank import LowRank
 from .target import Target, by_gradient
@@ -22,25 +24,28 @@ from .target import Target, by_gradient
 class Student:
     """Learns what renderings look like to the prior; one for each fit, and the only rule here that has a state."""
 
-    def __init__(self, critic: Critic, *, rank: int = 4, rate: float = 1e-4, seed: int = 0) -> None:
-        self._critic = critic
-        generator = torch.Generator().manual_seed(seed)
-        self._additions = LowRank(critic.prior.denoiser.module, rank, generator)
+    def __init__(self, prior: DiffusionPrior, *, rank: int = 4, rate: float = 1e-4, seed: int = 0) -> None:
+        self._prior = prior
+        self._additions = LowRank(prior.denoiser.module, rank, torch.Generator().manual_seed(seed))
         self._optimizer = torch.optim.AdamW(self._additions.parameters(), lr=rate)
 
-    def noise(self, noisy: Float[Tensor, "B C h w"], level: NoiseLevel) -> Float[Tensor, "B C h w"]:
+    def noise(self, critic: Critic, noisy: Float[Tensor, "B C h w"], level: NoiseLevel) -> Float[Tensor, "B C h w"]:
         """The noise that it sees, with the critic's prompt, unguided."""
         with self._additions.on():
-            return self._critic.noises(noisy, level, self._critic.positive)[0]
+            return critic.noises(noisy, level, critic.positive)[0]
 
-    def learn(self, latents: Float[Tensor, "B C h w"], level: NoiseLevel, noise: Float[Tensor, "B C h w"]) -> float:
+    def learn(
+        self,
+        prompts: Conditions,
+        latents: Float[Tensor, "B C h w"],
+        level: NoiseLevel,
+        noise: Float[Tensor, "B C h w"],
+    ) -> float:
         """One step towards seeing that noise in these latents; returns the mean squared error before it."""
-        prior, batch = self._critic.prior, len(latents)
-        conditions = self._critic.spread(self._critic.positive, batch)
         noisy = level.noised(latents.detach(), noise)
         with torch.enable_grad(), self._additions.on():
-            answer = prior.denoiser(noisy, level.timestep, conditions)
-            loss = (answer - level.answer(latents.detach(), noise, prior.schedule.kind)).square().mean()
+            answer = self._prior.denoiser(noisy, level.timestep, Critic.spread(prompts, len(latents)))
+            loss = (answer - level.answer(latents.detach(), noise, self._prior.schedule.kind)).square().mean()
             self._optimizer.zero_grad(set_to_none=True)
             loss.backward()
             self._optimizer.step()
@@ -61,5 +66,5 @@ def vsd(
     """Where the prior would have the latents, as against what it takes renderings for."""
     with torch.no_grad():
         noisy = level.noised(latents, noise)
-        gradient = critic.noise(noisy, level) - student.noise(noisy, level)
+        gradient = critic.noise(noisy, level) - student.noise(critic, noisy, level)
         return by_gradient(latents, level.sigma.square()[:, None, None, None] * gradient)

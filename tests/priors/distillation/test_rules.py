@@ -198,15 +198,15 @@ def test_vsd_starts_as_the_guidance_alone_and_follows_its_student(case: Case) ->
     critic = case.critic()
     noisy = noisy_of(case)
     weight, positive = wide(case.level.sigma**2), case.reference.noise(noisy, case.level, 0)
-    student = Student(critic, rate=1e-2)
+    student = Student(case.prior, rate=1e-2)
     try:
         start = gradient(vsd(critic, student, case.latents, case.level, case.noise), case.latents)
         close(start, weight * (case.guided(noisy, case.level) - positive))
-        losses = [student.learn(case.latents, case.level, case.noise) for _ in range(12)]
+        losses = [student.learn(critic.positive, case.latents, case.level, case.noise) for _ in range(12)]
         assert losses[-1] < 0.98 * losses[0]
         # The prior itself is what it was; what has learned is subtracted now.
         torch.testing.assert_close(case.reference.noise(noisy, case.level, 0), positive, rtol=0, atol=0)
-        learned = student.noise(noisy, case.level)
+        learned = student.noise(critic, noisy, case.level)
         assert not torch.equal(learned, positive)
         after = gradient(vsd(critic, student, case.latents, case.level, case.noise), case.latents)
         close(after, weight * (case.guided(noisy, case.level) - learned))
