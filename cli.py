@@ -6,27 +6,25 @@ traceback. Everything heavy is imported inside `run`, so that help and refusals 
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 from tyro.conf import Positional
 
+from .optimize.checked import checked
 from .optimize.config import FitConfig, check_supported
-from .optimize.pretrain.config import PretrainConfig
-from .optimize.pretrain.diffusion_config import PretrainDiffusionConfig
+from .optimize.pretrain.command import Pretrain
 from .scenes.datasets.kind import DatasetKind
 from .scenes.error import InputError
 
 if TYPE_CHECKING:
     from .optimize.run_folder import RunFolder
 
-_Config = TypeVar("_Config")
 
 _LATER = {
     "animate": "an animated GLB and a film of a motion; subject.glb already carries clips",
@@ -52,7 +50,7 @@ class Fit(FitConfig):
         """Bounds are checked when `run` makes a FitConfig of this: tyro would wrap the message in a box of its own."""
 
     def run(self) -> None:
-        config = _checked(FitConfig, self)
+        config = checked(FitConfig, self)
         check_supported(config)
         if self.plan:
             from .optimize.plan import plan
@@ -281,51 +279,6 @@ class Bench:
         print(run_bench(config, say=lambda line: print(line, file=sys.stderr)).read_text(encoding="utf-8"), end="")
 
 
-@dataclass(frozen=True, kw_only=True)
-class PretrainCanonical(PretrainConfig):
-    """The canonical prior, from photos to the reference body, trained on photos of the zoo; goes on from --out."""
-
-    validate: tuple[Path, ...] = ()
-    """Folders of photos to score besides the zoo's test split."""
-
-    def __post_init__(self) -> None:
-        """Bounds are checked when `run` makes a PretrainConfig of this, as in `Fit`."""
-
-    def run(self) -> None:
-        config = _checked(PretrainConfig, self)
-        from .optimize.pretrain.canonical import pretrain_canonical
-
-        print(pretrain_canonical(config, self.validate))
-
-
-@dataclass(frozen=True, kw_only=True)
-class PretrainDiffusion(PretrainDiffusionConfig):
-    """The diffusion prior, which paints what the zoo has by words, trained on its photos; goes on from --out."""
-
-    def __post_init__(self) -> None:
-        """Bounds are checked when `run` makes a PretrainDiffusionConfig of this, as in `Fit`."""
-
-    def run(self) -> None:
-        config = _checked(PretrainDiffusionConfig, self)
-        from .optimize.pretrain.diffusion import pretrain_diffusion
-
-        print(pretrain_diffusion(config))
-
-
-@dataclass(frozen=True)
-class Pretrain:
-    """The priors that the package carries, trained anew on photos of its zoo."""
-
-    prior: Annotated[
-        Annotated[PretrainCanonical, tyro.conf.subcommand("canonical")]
-        | Annotated[PretrainDiffusion, tyro.conf.subcommand("diffusion")],
-        tyro.conf.arg(name=""),
-    ]
-
-    def run(self) -> None:
-        self.prior.run()
-
-
 @dataclass(frozen=True)
 class Speed:
     """Speed, as ratios measured in one run."""
@@ -401,11 +354,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("zoetrope: interrupted; a fit goes on with the same command and --resume", file=sys.stderr)
         return 130
     return 0
-
-
-def _checked(kind: type[_Config], command: _Config) -> _Config:
-    """The options of a command that extends a configuration, with their bounds checked."""
-    return kind(**{field.name: getattr(command, field.name) for field in dataclasses.fields(kind)})  # type: ignore[arg-type]
 
 
 def _finished(run: RunFolder) -> RunFolder:
