@@ -34,7 +34,8 @@ _FACES = 10_000
 _JUDGING_INTERVAL = 20
 _JUDGING_SIZE = 96
 """Side in pixels at which colours are compared: coarse enough to forgive a pose that is a little off."""
-_PAINTING_INTERVAL = 10
+PAINTING_INTERVAL = 10
+"""Steps after which expected colours are looked up anew."""
 _MUCH_BETTER = 0.6
 """Share of the outlines' loss below which a fit is believed against what canonical maps say. Without them it is freer,
 and leaves less even where they are right: .85 on real dogs, .37 on a toy that the network takes for turned."""
@@ -258,7 +259,8 @@ class Descent:
             view.mask.index_select(0, photo),
         )
 
-    def _repaint(self) -> None:
+    def repaint(self) -> None:
+        """Looks anew which colours each photo expects from all others."""
         scene, photo = self.scene, self.scene.placement.photo
         assert self.credit is not None
         with torch.no_grad():
@@ -293,10 +295,10 @@ class Descent:
             if not self._misfits:
                 self.trust = torch.ones_like(self.trust)
         # One photo has no other to expect colours from.
-        if stage.weights.texture > 0 and iteration % _PAINTING_INTERVAL == 0 and len(self.observations) > 1:
-            self._repaint()
+        if stage.weights.texture > 0 and iteration % PAINTING_INTERVAL == 0 and len(self.observations) > 1:
+            self.repaint()
         assert self.credit is not None
-        if iteration % _PAINTING_INTERVAL == 0:
+        if iteration % PAINTING_INTERVAL == 0:
             scene, view = self.scene, self._view(stage.size)
             self.objective.priors.renew(
                 scene, view, self.credit, self._weights_of(self.stage), own_shape=self._has_own_shapes(self.stage)

@@ -63,6 +63,9 @@ class Evidence(NamedTuple):
     seen: Float[Tensor, "B S S"]
     """Coverage."""
     clip: Float[Tensor, "B V 4"]
+    mask: Float[Tensor, "B S S"]
+    valid: Float[Tensor, "B S S"]
+    """Both are those of each entry's photo."""
 
 
 class _Body(NamedTuple):
@@ -113,11 +116,10 @@ class Objective:
             scene = scene.part(entries)
         placement, mesh, skeleton = scene.placement, scene.surface.shared(), scene.surface.skeleton()
         photo = placement.photo
-        transforms = scene.transforms()
+        transforms = scene.transforms(skeleton)
         vertices = scene.posed(mesh, transforms, own_shape=own_shape)
         evidence = self.evidence(scene, mesh, vertices, transforms, view, weights, paint, entries)
-        terms, seen = evidence.terms, evidence.seen
-        mask, valid = view.mask.index_select(0, photo), view.valid.index_select(0, photo)
+        terms, seen, mask, valid = evidence.terms, evidence.seen, evidence.mask, evidence.valid
         terms["camera"] = camera_prior(placement, weights)
         terms["pose"] = pose_prior(placement, scene.shared_pose(), skeleton, self._body.spread, weights)
         if weights.collision > 0:
@@ -134,10 +136,8 @@ class Objective:
         shared, regularizers = self.shared(scene, weights, mesh)
         with torch.no_grad():
             logged = {name: float(value.mean()) for name, value in (terms | regularizers).items()}
-            kept = survivors(placement, total, 1)
-            seen, mask, valid = seen[kept], mask[kept], valid[kept]
             overlap = (seen * mask).sum((1, 2)) / torch.maximum(seen * valid, mask).sum((1, 2)).clamp_min(1e-6)
-            logged["iou"] = float(overlap.mean())
+            logged["iou"] = float(overlap[survivors(placement, total, 1)].mean())
         return Losses(total, shared, logged)
 
     def evidence(
@@ -173,7 +173,7 @@ class Objective:
             expected, colors = paint.index_select(0, photo), view.opponent.index_select(0, photo)
             terms["texture"] = weights.texture * texture_loss(clip, mesh.faces, topology, expected, colors, mask)
         terms |= self.priors.losses(scene, mesh, vertices, transforms, view, weights, entries)
-        return Evidence(terms, seen, clip)
+        return Evidence(terms, seen, clip, mask, valid)
 
     def shared(self, scene: Scene, weights: Weights, mesh: SkinnedMesh) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of what all photos share, and its terms; `mesh` is the shared one."""

@@ -2,11 +2,13 @@
 
 The whole step is what a fit repeats: shape, poses, cameras, all terms, their gradients, Adam, and every so often what
 is renewed (expected colours, credit). Stripped: the rest mesh and the joints' maps are given, and what is left is
-skinning, projection, coverage and the losses that look at pictures or bodies, forward and backward.
+skinning, projection, coverage and the losses that look at pictures or bodies, forward and backward, and as often as in
+a fit the look at all photos that gives one of them its expected colours.
 """
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +22,7 @@ from ..scenes.collection import load_collection
 from ..scenes.zoo.zoo import write_zoo
 from .collision import collision_loss
 from .config import FitConfig
-from .descent import Descent
+from .descent import PAINTING_INTERVAL, Descent
 from .fit import first_scene
 from .observe import Observations
 from .semantic_prior import load_semantic_prior
@@ -55,7 +57,11 @@ def _kernels(descent: Descent) -> Callable[[], None]:
         mesh, skeleton = scene.surface.shared(), scene.surface.skeleton()
         rest, transforms = mesh.vertices.requires_grad_(), scene.transforms().requires_grad_()
 
+    rounds = itertools.count()
+
     def run() -> None:
+        if next(rounds) % PAINTING_INTERVAL == 0:
+            descent.repaint()
         rest.grad = transforms.grad = None
         vertices = skin(rest, mesh.weights, transforms)
         terms = objective.evidence(scene, mesh, vertices, transforms, view, stage.weights, descent.paint).terms

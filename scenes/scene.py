@@ -59,9 +59,9 @@ class Scene(nn.Module):
             vertices = vertices + self.surface.instance(self.placement.photo)
         return skin(vertices, mesh.weights, self.transforms() if transforms is None else transforms)
 
-    def transforms(self) -> Float[Tensor, "B J 3 4"]:
-        """Rest-to-posed maps of the joints of every entry."""
-        return forward_kinematics(self.surface.skeleton(), self.rotations())
+    def transforms(self, skeleton: Skeleton | None = None) -> Float[Tensor, "B J 3 4"]:
+        """Rest-to-posed maps of the joints of every entry; `skeleton`: that of this very moment, if it is at hand."""
+        return forward_kinematics(self.surface.skeleton() if skeleton is None else skeleton, self.rotations())
 
     def landmarks(self, names: tuple[str, ...] | None = None) -> tuple[tuple[str, ...], Float[Tensor, "B K 3"]]:
         """Posed keypoints and their names, all that the skeleton knows or the given ones."""
