@@ -301,7 +301,7 @@ class Descent:
         if iteration % PAINTING_INTERVAL == 0:
             scene, view = self.scene, self._view(stage.size)
             self.objective.priors.renew(
-                scene, view, self.credit, self._weights_of(self.stage), own_shape=self._has_own_shapes(self.stage)
+                scene, view, self.credit, self._weights_of(stage), own_shape=self._has_own_shapes(stage)
             )
         self.optimizer.zero_grad(set_to_none=True)
         placement, photo_count = self.scene.placement, len(self.observations)

@@ -5,7 +5,6 @@ Pictures grow from piece to piece or within one. What is saved is in half precis
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -31,12 +30,11 @@ from .config import PretrainConfig
 from .mesh_pool import fill_mesh_pool, mesh_files
 from .muon import Muon
 from .piece import PieceConfig, pictures_seen, run_piece
-from .pool import fill_pool, read_pool
+from .pool import fill_pool, read_pool, spoken
 from .reference_key import reference_keys
 
 AZIMUTH_COUNT = 36
 ELEVATION_EDGES_DEG = (-30.0, -10.0, 10.0, 30.0, 50.0, 70.0, 90.0)
-_REPORT_PHOTOS = 400
 _ENDS = ("stem", "whole", "keys", "descriptor", "maps", "sharpened", "about")
 """Weights next to pictures and labels, by the beginning of their names."""
 
@@ -81,12 +79,7 @@ def pretrain_canonical(
     config.out.mkdir(parents=True, exist_ok=True)
     weights = config.out / "canonical.safetensors"
     if config.minutes > 0:
-        made = time.monotonic()
-
-        def report(done: int) -> None:
-            if done % _REPORT_PHOTOS < stream.photo_count:
-                print(f"{done} photos after {(time.monotonic() - made) / 60:.1f} min", flush=True)
-
+        report = spoken(stream.photo_count)
         fill_pool(config.pool, stream, config.photos, report, first_seed=config.first_seed)
         files = () if config.meshes is None else mesh_files(config.meshes)
         for file in files:

@@ -5,7 +5,6 @@ What lies in the folder at any time is a whole model that StableDiffusionPipelin
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from ...scenes.error import InputError
@@ -17,10 +16,8 @@ from .diffusion_card import write_card
 from .diffusion_config import PretrainDiffusionConfig
 from .diffusion_denoiser import encode_pool, scale_of, train_denoiser
 from .piece import PieceConfig, pictures_seen
-from .pool import Pool, fill_pool, read_pool
+from .pool import fill_pool, read_pool, spoken
 from .small_diffusion import MODEL, SmallDiffusion, small_diffusion
-
-_REPORT_PHOTOS = 400
 
 
 def pretrain_diffusion(config: PretrainDiffusionConfig, stream: StreamConfig | None = None) -> Path:
@@ -38,7 +35,8 @@ def pretrain_diffusion(config: PretrainDiffusionConfig, stream: StreamConfig | N
     else:
         small = small_diffusion(config.size, Captions.all().texts, config.seed)
     if config.minutes > 0:
-        pool = _pool(config, stream).to(device)
+        fill_pool(config.pool, stream, config.photos, spoken(stream.photo_count), first_seed=config.first_seed)
+        pool = read_pool(config.pool, config.photos).to(device)
         piece = PieceConfig(
             minutes=config.minutes, batch=config.batch, warm_up=config.warm_up, averaging=config.averaging
         )
@@ -52,14 +50,3 @@ def pretrain_diffusion(config: PretrainDiffusionConfig, stream: StreamConfig | N
                 small.vae.register_to_config(scaling_factor=round(scale_of(latents), 5))
             train_denoiser(small, latents, piece, config.learning_rate, config.out, config.seed)
     return write_card(SmallDiffusion.load(model), config, device)
-
-
-def _pool(config: PretrainDiffusionConfig, stream: StreamConfig) -> Pool:
-    made = time.monotonic()
-
-    def report(done: int) -> None:
-        if done % _REPORT_PHOTOS < stream.photo_count:
-            print(f"{done} photos after {(time.monotonic() - made) / 60:.1f} min", flush=True)
-
-    fill_pool(config.pool, stream, config.photos, report, first_seed=config.first_seed)
-    return read_pool(config.pool, config.photos)

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,13 +20,14 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ...eval.frechet import FeatureStatistics, frechet_distance
+from ...eval.image_quality import psnr
 from ...priors.canonical import CanonicalPrior
-from ...priors.diffusion.guidance import GuidanceConfig, guide
-from ...priors.diffusion.noise_schedule import NoiseSchedule
+from ...priors.diffusion.autoencoder import Autoencoder
 from ...priors.prompts import VIEWS, ViewPrompts
 from ...representations.chart import VERSION
 from ...scenes.atomic import atomic_write
 from ...scenes.photography.photograph import PhotographyConfig
+from ...scenes.placement import wrapped_deg
 from ...scenes.zoo.sitting import sit
 from ...scenes.zoo.species import SPECIES
 from ...scenes.zoo.split import BESIDE, TEST, seed_of
@@ -40,7 +40,7 @@ from .pool import Pool, pack
 from .small_diffusion import SmallDiffusion, parameter_count
 
 _STEPS, _ROUNDS = 25, 2
-_GUIDANCE = GuidanceConfig(scale=3.0)
+_GUIDANCE = 3.0
 _MIDDLES_DEG = {"front": 0.0, "three-quarter": 45.0, "side": 90.0, "back": 180.0}
 _TEST_PHOTOS = 28
 """Of each species."""
@@ -51,8 +51,7 @@ _SHOWN = 64
 _HEAD = """# Diffusion prior
 
 Paints animals and characters of the zoo by words: a latent diffusion model in diffusers' own layout, which
-`StableDiffusionPipeline.from_pretrained` loads. `zoetrope fit --diffusion embedded` has it judge views that no photo
-shows.
+`StableDiffusionPipeline.from_pretrained` loads.
 
 * Autoencoder {vae:.2f} million parameters (8 channels at an eighth of the size), U-Net {unet:.2f}, text encoder
   {text:.2f}; half precision, in shards; pictures of {size} pixels; v-prediction on Stable Diffusion's schedule.
@@ -78,7 +77,7 @@ class DiffusionScore:
 def write_card(small: SmallDiffusion, config: PretrainDiffusionConfig, device: torch.device) -> Path:
     """Scores the model and writes `diffusion.md` with `samples.png` into `config.out`; returns the card."""
     samples = draw_samples(small, config.seed, device, _ROUNDS)
-    score = score_model(small, samples, test_pictures(config.size, config.seed), device)
+    score = score_model(small, samples, unseen_pictures(config.size, config.seed), device)
     with atomic_write(config.out / "samples.png") as temporary:
         Image.fromarray(_sheet(samples)).save(temporary, format="PNG")
     modules = (small.vae, small.unet, small.text_encoder)
@@ -112,34 +111,18 @@ def write_card(small: SmallDiffusion, config: PretrainDiffusionConfig, device: t
 
 
 def draw_samples(small: SmallDiffusion, seed: int, device: torch.device, rounds: int) -> Float[Tensor, "K V R 3 S S"]:
-    """Pictures of every species K from every kind of view V, `rounds` times, by deterministic sampling (DDIM)."""
-    generator = torch.Generator().manual_seed(seed)
-    vae, unet, text = (module.to(device).eval() for module in (small.vae, small.unet, small.text_encoder))
-    schedule = NoiseSchedule.of(small.scheduler).to(device)
-    prompts = [prompt for name in SPECIES for prompt in ViewPrompts.of(name.replace("_", " ")).positive]
-    prompts = [prompt for prompt in prompts for _ in range(rounds)]
-    places = torch.linspace(1, 0, _STEPS + 1)[:-1].to(device)
+    """Pictures of every species K from every kind of view V, `rounds` times, by diffusers' own pipeline."""
+    pipeline, generator = small.pipeline().to(device), torch.Generator().manual_seed(seed)
+    pipeline.set_progress_bar_config(disable=True)
     made = []
-    with torch.no_grad():
-        for some in _parts(prompts, 34):
-            context, empty = (_embedded(small, texts, device, text) for texts in (some, [""] * len(some)))
-            side = unet.config.sample_size
-            latents = torch.randn(len(some), unet.config.in_channels, side, side, generator=generator).to(device)
-            for k, place in enumerate(places):
-                level = schedule.at(place.expand(len(some)))
-                answers = unet(
-                    latents.repeat(2, 1, 1, 1), level.timestep.repeat(2), torch.cat([context, empty])
-                ).sample.split(len(some))
-                clean, noise = level.split(latents, guide(_GUIDANCE, *answers), schedule.kind)
-                latents = clean
-                if k + 1 < len(places):
-                    latents = schedule.at(places[k + 1].expand(len(some))).noised(clean, noise)
-            made.append((vae.decode(latents / vae.config.scaling_factor).sample.float().cpu() + 1).clamp(0, 2) / 2)
-    pictures = torch.cat(made)
-    return pictures.reshape(len(SPECIES), len(VIEWS), rounds, *pictures.shape[1:])
+    for name in SPECIES:
+        prompts = [prompt for prompt in ViewPrompts.of(name.replace("_", " ")).positive for _ in range(rounds)]
+        options = {"num_inference_steps": _STEPS, "guidance_scale": _GUIDANCE, "output_type": "pt"}
+        made.append(pipeline(prompts, generator=generator, **options).images.float().cpu())
+    return torch.stack(made).unflatten(1, (len(VIEWS), rounds))
 
 
-def test_pictures(size: int, seed: int) -> Pictures:
+def unseen_pictures(size: int, seed: int) -> Pictures:
     """Pictures of the zoo's test individuals, which nothing is trained on, drawn as for training."""
     stream, parts = StreamConfig(), []
     for species in (*TEST, *BESIDE):
@@ -155,11 +138,9 @@ def score_model(
     small: SmallDiffusion, samples: Float[Tensor, "K V R 3 S S"], true: Pictures, device: torch.device
 ) -> DiffusionScore:
     """See the top of the file."""
-    vae = small.vae.to(device).eval()
+    autoencoder = Autoencoder(small.vae.to(device))
     with torch.no_grad():
-        coded = vae.encode(2 * true.picture.to(device) - 1).latent_dist.mode()
-        back = ((vae.decode(coded).sample.float() + 1) / 2).clamp(0, 1).cpu()
-    psnr = -10 * (back - true.picture).square().mean((1, 2, 3)).log10()
+        back = autoencoder.decode(autoencoder.encode(true.picture.to(device))).clamp(0, 1).cpu()
     flat = samples.flatten(0, 2)
     found, species, azimuth_deg = _looked_at(flat)
     known, _, _ = _looked_at(true.picture)
@@ -171,9 +152,9 @@ def score_model(
     view = torch.arange(len(VIEWS)).repeat_interleave(samples.shape[2]).repeat(samples.shape[0])
     level = view < len(_MIDDLES_DEG)
     middles = torch.tensor([*_MIDDLES_DEG.values(), 0.0])[view]
-    aside = ((azimuth_deg + 180) % 360 - 180).abs()
+    aside = wrapped_deg(azimuth_deg).abs()
     return DiffusionScore(
-        psnr_db=float(psnr.mean()),
+        psnr_db=float(psnr(back.permute(0, 2, 3, 1), true.picture.permute(0, 2, 3, 1)).mean()),
         distance=_distance(found[order][:count], one[:count]),
         distance_of_truth=_distance(other[:count], one[:count]),
         species_accuracy=float((species == asked).float().mean()),
@@ -198,15 +179,6 @@ def _looked_at(pictures: Float[Tensor, "B 3 S S"]) -> tuple[Tensor, Tensor, Tens
 
 def _distance(a: Float[Tensor, "N D"], b: Float[Tensor, "N D"]) -> float:
     return frechet_distance(FeatureStatistics.of(a), FeatureStatistics.of(b))
-
-
-def _embedded(small: SmallDiffusion, texts: Sequence[str], device: torch.device, text: torch.nn.Module) -> Tensor:
-    tokens = small.tokenizer(list(texts), padding="max_length", truncation=True, return_tensors="pt").input_ids
-    return text(tokens.to(device))[0]
-
-
-def _parts(prompts: Sequence[str], size: int) -> list[Sequence[str]]:
-    return [prompts[start : start + size] for start in range(0, len(prompts), size)]
 
 
 def _sheet(samples: Float[Tensor, "K V R 3 S S"]) -> np.ndarray:

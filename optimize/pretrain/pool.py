@@ -7,6 +7,7 @@ and covered differently. Files are named by the seed that made them: a pool grow
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from ...scenes.zoo.stream import StreamConfig, stream
 PLACE_STEPS = 64
 """Coordinates on the reference body are kept as whole numbers of 1 / 64, finer than any network will be."""
 _RECIPE = "recipe.json"
+_SPOKEN_PHOTOS = 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +59,17 @@ class Pool:
     def to(self, device: torch.device) -> Pool:
         """The same pool on another device."""
         return Pool(**{name: some.to(device) for name, some in vars(self).items()})
+
+
+def spoken(each: int) -> Callable[[int], None]:
+    """A report for filling pools `each` photos at a time: prints how many there are, now and then."""
+    start = time.monotonic()
+
+    def report(done: int) -> None:
+        if done % _SPOKEN_PHOTOS < each:
+            print(f"{done} photos after {(time.monotonic() - start) / 60:.1f} min", flush=True)
+
+    return report
 
 
 def fill_pool(

@@ -26,6 +26,12 @@ class Conditions:
         """Those at `index`."""
         return Conditions(self.context[index], None if self.pooled is None else self.pooled[index])
 
+    def spread(self, count: int) -> Conditions:
+        """Those of one prompt `count` times; those of as many prompts as they are."""
+        if len(self) == count:
+            return self
+        return self.select(torch.zeros(count, dtype=torch.int64, device=self.context.device))
+
     def mixed(self, weights: Float[Tensor, "B P"]) -> Conditions:
         """Weighted sums of the prompts' embeddings, one for each row; what lies between two prompts."""
         context = torch.einsum("bp,pld->bld", weights.to(self.context), self.context)

@@ -49,10 +49,8 @@ class DiffusionPrior:
 
         Raises FloatingPointError where it is not finite.
         """
-        if len(conditions) == 1:
-            conditions = conditions.select(torch.zeros(len(noisy), dtype=torch.int64, device=conditions.context.device))
         with torch.no_grad():
-            answer = self.denoiser(noisy, level.timestep, conditions)
+            answer = self.denoiser(noisy, level.timestep, conditions.spread(len(noisy)))
         if not bool(torch.isfinite(answer).all()):
             bad = int((~torch.isfinite(answer)).sum())
             steps = [round(step) for step in level.timestep.tolist()]

@@ -31,4 +31,4 @@ def bridge(
     with torch.no_grad():
         positive, now = critic.noises(level.noised(latents, noise), level, critic.positive, source)
         gradient = critic.guidance.scale * (positive - now)
-        return by_gradient(latents, level.sigma.square()[:, None, None, None] * gradient)
+        return by_gradient(latents, gradient, level.sigma.square())

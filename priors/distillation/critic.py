@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -60,18 +59,11 @@ class Critic:
         kind = self.prior.schedule.kind
         return tuple(level.split(noisy, answer, kind)[1] for answer in self._answers(noisy, level, wanted))
 
-    @staticmethod
-    def spread(conditions: Conditions, batch: int) -> Conditions:
-        """The conditions of one prompt for each of a batch; those of as many prompts as they are."""
-        if len(conditions) == batch:
-            return conditions
-        return conditions.select(torch.zeros(batch, dtype=torch.int64, device=conditions.context.device))
-
     def _answers(
         self, noisy: Tensor, level: NoiseLevel, wanted: list[Conditions] | tuple[Conditions, ...]
     ) -> list[Tensor]:
         count, batch = len(wanted), len(noisy)
-        together = Conditions.joined([self.spread(conditions, batch) for conditions in wanted])
+        together = Conditions.joined([conditions.spread(batch) for conditions in wanted])
         repeated = NoiseLevel(level.alpha.repeat(count), level.sigma.repeat(count), level.timestep.repeat(count))
         answer = self.prior.answer(noisy.repeat(count, 1, 1, 1), repeated, together)
         return list(answer.split(batch))

@@ -32,4 +32,4 @@ def csd(
         else:
             positive, empty, negative = critic.noises(noisy, level, critic.positive, critic.empty, critic.negative)
             gradient = (positive - empty) - negative_scale * (negative - empty)
-        return by_gradient(latents, level.sigma.square()[:, None, None, None] * gradient)
+        return by_gradient(latents, gradient, level.sigma.square())

@@ -28,5 +28,4 @@ def ism(critic: Critic, latents: Float[Tensor, "B C h w"], levels: Sequence[Nois
         *_, lower, upper = invert(critic.see_unprompted, latents, levels)
         _, unprompted = critic.see_unprompted(lower, levels[-2])
         level = levels[-1]
-        weight = (level.sigma / level.alpha)[:, None, None, None]
-        return by_gradient(latents, weight * (critic.noise(upper, level) - unprompted))
+        return by_gradient(latents, critic.noise(upper, level) - unprompted, level.sigma / level.alpha)

@@ -31,4 +31,4 @@ def nfsd(
         positive, empty, negative = critic.noises(noisy, level, critic.positive, critic.empty, critic.negative)
         little = (level.timestep < _LITTLE * critic.prior.schedule.timestep.amax())[:, None, None, None]
         direction = torch.where(little, empty, empty - negative) + critic.guidance.scale * (positive - empty)
-        return by_gradient(latents, level.sigma.square()[:, None, None, None] * direction)
+        return by_gradient(latents, direction, level.sigma.square())

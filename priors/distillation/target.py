@@ -36,7 +36,9 @@ class Target:
         return 0.5 * self.weight * (found - self.value).square().mean((1, 2, 3))
 
 
-def by_gradient(latents: Float[Tensor, "B C h w"], gradient: Float[Tensor, "B C h w"]) -> Target:
-    """The target that a step along `-gradient` leads to."""
-    value = (latents - gradient).detach()
+def by_gradient(
+    latents: Float[Tensor, "B C h w"], gradient: Float[Tensor, "B C h w"], weight: Float[Tensor, " B"]
+) -> Target:
+    """The target that a step along `-weight * gradient` leads to."""
+    value = (latents - weight[:, None, None, None] * gradient).detach()
     return Target(value, torch.ones(len(value), device=value.device))

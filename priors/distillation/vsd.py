@@ -44,7 +44,7 @@ class Student:
         """One step towards seeing that noise in these latents; returns the mean squared error before it."""
         noisy = level.noised(latents.detach(), noise)
         with torch.enable_grad(), self._additions.on():
-            answer = self._prior.denoiser(noisy, level.timestep, Critic.spread(prompts, len(latents)))
+            answer = self._prior.denoiser(noisy, level.timestep, prompts.spread(len(latents)))
             loss = (answer - level.answer(latents.detach(), noise, self._prior.schedule.kind)).square().mean()
             self._optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -67,4 +67,4 @@ def vsd(
     with torch.no_grad():
         noisy = level.noised(latents, noise)
         gradient = critic.noise(noisy, level) - student.noise(critic, noisy, level)
-        return by_gradient(latents, level.sigma.square()[:, None, None, None] * gradient)
+        return by_gradient(latents, gradient, level.sigma.square())
