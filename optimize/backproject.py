@@ -51,6 +51,8 @@ class Textures:
     shared: Float[Tensor, "R R 3"]
     own: Float[Tensor, "N R R 3"]
     """Each photo's own colours where it shows the surface, passing into the shared ones where it does not."""
+    trust: Float[Tensor, "N R R"]
+    """Share of a photo's own colours in what it wears."""
     seen: Float[Tensor, "R R"]
     """Evidence for the shared colour: summed weights of all photos."""
 
@@ -103,17 +105,21 @@ def backproject(
             offsets = torch.stack([_offset(one - shared, w, membrane, fading) for one, w in pairs])
             shared, evidence = share((color - offsets).clamp(0, 1))
         # A texel that the photo sees well shows the photo; the passage is smooth in the weight.
-        trust = (weight / (weight + 0.1))[..., None]
-        own = (trust * color + (1 - trust) * (shared + offsets)).clamp(0, 1)
+        trust = weight / (weight + 0.1)
+        own = torch.lerp(shared + offsets, color, trust[..., None]).clamp(0, 1)
 
         def picture(values: Tensor) -> Tensor:
             full = values.new_zeros(resolution, resolution, 3)
             full[covered] = values
             return dilate(full, covered)
 
-        seen = evidence.new_zeros(resolution, resolution)
-        seen[covered] = evidence
-        return Textures(picture(shared), torch.stack([picture(values) for values in own]), seen)
+        def laid_out(values: Tensor) -> Tensor:
+            full = values.new_zeros(*values.shape[:-1], resolution, resolution)
+            full[..., covered] = values
+            return full
+
+        shown = torch.stack([picture(values) for values in own])
+        return Textures(picture(shared), shown, laid_out(trust), laid_out(evidence))
 
 
 def _look_up(

@@ -21,7 +21,7 @@ from torch import Tensor
 from ..scenes.atomic import atomic_write
 from ..scenes.error import InputError
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Of the tree in the metadata."""
 
 

@@ -20,6 +20,9 @@ FORMAT_VERSION = 1
 CAMERA_WORDS = ("auto", "estimate")
 """What `cameras` may say besides the path of a file."""
 
+_MODELS = ("diffusion", "tiny_autoencoder")
+"""Options that name a diffusion model: a word, an id, or a folder, which is written as ./PATH from the run folder."""
+
 _SEMANTIC_WORDS = ("auto", "none", "embedded", "timm")
 """What `semantic` may say, or begin with, besides the path of a file."""
 
@@ -35,6 +38,8 @@ say which poses are usual), lens (focal lengths that nobody recorded are fitted)
 have little say), occlusion (what may be hidden is unknown), species (bodies of likely species compete), strides (other
 poses of legs are tried)."""
 Representation = Literal["parts", "triplane", "spherical"]
+RuleName = Literal["dass", "sds", "sdi", "ism", "csd", "nfsd", "bridge", "vsd", "rectified_flow"]
+"""Files of `priors.distillation`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +53,7 @@ class FitConfig:
     category: str | None = None
     """What the subject is, in a word (fox); only priors that read text use it."""
     preset: Preset = "quick"
-    """How much work: quick is minutes on two CPU cores and uses no diffusion prior, full is longer and finer."""
+    """How much work: quick is minutes on two CPU cores, full is longer and finer, artic3d the published schedule."""
     template: TemplateChoice = "auto"
     """Skeleton to start from; auto is the template the photos speak for, discover looks for a skeleton in them."""
     representation: Representation = "parts"
@@ -62,7 +67,12 @@ class FitConfig:
     semantic: str = "auto"
     """Prior that tells body parts: none, embedded, timm:NAME, a FILE.safetensors of zoetrope pretrain, or auto."""
     diffusion: str = "auto"
-    """Prior that judges novel views: auto, none, embedded, a model id or a local folder; auto is none for now."""
+    """Prior that judges novel views: auto, none, embedded, a local folder, or a model id that the hub's cache holds;
+    auto is none in preset quick, and else a large model where there is a GPU and one is at hand, or the embedded."""
+    rule: RuleName = "dass"
+    """How the diffusion prior's judgement becomes a pull on pictures."""
+    tiny_autoencoder: str | None = None
+    """Folder or id of a tiny autoencoder (TAESD) for the diffusion prior, in place of its own: less time and memory."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:N or mps; auto takes a GPU where there is one."""
     seed: int = 0
@@ -110,6 +120,10 @@ class FitConfig:
             options["cameras"] = _relative(Path(self.cameras), self.out)
         if _names_file(self.semantic):
             options["semantic"] = _relative(Path(self.semantic), self.out)
+        for name in _MODELS:
+            if _names_folder(options[name]):
+                path = _relative(Path(options[name]), self.out)
+                options[name] = path if Path(path).is_absolute() else f"./{path}"
         return {"format_version": FORMAT_VERSION, "options": options}
 
     @classmethod
@@ -135,6 +149,9 @@ class FitConfig:
             options["cameras"] = str(_resolved(options["cameras"], out))
         if _names_file(options.get("semantic", "auto")):
             options["semantic"] = str(_resolved(options["semantic"], out))
+        for name in _MODELS:
+            if (options.get(name) or "").startswith("./"):
+                options[name] = str(_resolved(options[name], out))
         options["without"] = tuple(options.get("without", ()))
         return cls(out=out, **options)  # an option that came later has the default that means what was done before
 
@@ -157,7 +174,6 @@ def check_supported(config: FitConfig) -> None:
         ("init", None if config.init is None else str(config.init), (None,)),
         ("masks", config.masks, ("auto", "alpha", "folder", "estimate", "rembg")),
         ("semantic", "embedded" if config.trained_prior else config.semantic.partition(":")[0], _SEMANTIC_WORDS),
-        ("diffusion", config.diffusion, ("auto", "none")),
     ):
         if value not in ready:
             instead = " or ".join(str(choice) for choice in ready) if ready != (None,) else "no --init"
@@ -172,6 +188,10 @@ def _choices() -> dict[str, tuple[str, ...]]:
 def _names_file(semantic: str) -> bool:
     """Whether `semantic` is the path of a canonical network; networks of timm may lie in such files as well."""
     return semantic.endswith(".safetensors") and not semantic.startswith("timm:")
+
+
+def _names_folder(model: str | None) -> bool:
+    return model is not None and model not in ("auto", "none", "embedded") and Path(model).is_dir()
 
 
 def _relative(path: Path, folder: Path) -> str:

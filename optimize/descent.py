@@ -22,6 +22,7 @@ from .account import believe, beside, confront, propose, restride, survivors, wi
 from .appearance import Sample, departure, folded, gathered, others, sample, say
 from .hypothesis import MISFIT, least_by_photo, times_usual, trust
 from .mini_batch import step_rows, turn
+from .novel_views import NovelViews
 from .objective import Losses, Objective
 from .observe import Observations, View
 from .parameter_groups import parameter_groups
@@ -68,8 +69,9 @@ class Descent:
         *,
         without: Collection[str] = (),
         batch: int | None = None,
+        novel: NovelViews | None = None,
     ) -> None:
-        """`batch`: most photos that one step looks at; all by default.
+        """`batch`: most photos that one step looks at; all by default. `novel`: what a diffusion prior says.
 
         `without`: "misfits" where photos that nothing explains are to have as much say as any in what all share,
         "gaits" where joint limits alone are to say which poses are usual; other names are passed over.
@@ -79,7 +81,7 @@ class Descent:
         self.stages = tuple(stages)
         self._misfits = "misfits" not in without
         self._batch = len(observations) if batch is None else batch
-        self.objective = Objective(observations, terms, gaits="gaits" not in without)
+        self.objective = Objective(observations, terms, gaits="gaits" not in without, novel=novel)
         self.progress = Progress()
         self.scores: Tensor | None = None
         """Loss of each entry at the last step that has looked at it."""
@@ -163,14 +165,14 @@ class Descent:
         if stage.united and isinstance(scene.surface, PartSurfaces):
             scene.surface = united(scene.surface)
         self.scores = self.credit = self.trust = self.paint = None
-        self.objective.priors.leave()
+        self.objective.leave()
         self.attach()
 
     def _begin(self, build: str, *, tried: bool) -> None:
         """Puts away what has come of the build before, if one was being tried, and starts with the next one."""
         if tried:
             self._put_away()
-        self.objective.priors.leave(forget=True)
+        self.objective.leave(forget=True)
         self.scene.begin(build)
         with torch.no_grad():
             self.scene.rest_pose.zero_()
@@ -188,7 +190,7 @@ class Descent:
         chosen = min(self.contenders, key=lambda contender: contender["loss"])
         self.scene.restore(chosen["scene"])
         self.scores, self.contenders = chosen["scores"], []
-        self.objective.priors.leave(forget=True)
+        self.objective.leave(forget=True)
         self.attach()
 
     def _do_without(self) -> None:
@@ -208,7 +210,7 @@ class Descent:
         self.verdict += f", not below {_MUCH_BETTER:.0%}; the one with them goes on"
         self.scene.restore(rival["scene"])
         self.scores, self.led = rival["scores"], True
-        self.objective.priors.leave(forget=True)
+        self.objective.leave(forget=True)
         self.attach()
 
     def _outline_loss(self) -> float:
@@ -300,9 +302,8 @@ class Descent:
         assert self.credit is not None
         if iteration % PAINTING_INTERVAL == 0:
             scene, view = self.scene, self._view(stage.size)
-            self.objective.priors.renew(
-                scene, view, self.credit, self._weights_of(stage), own_shape=self._has_own_shapes(stage)
-            )
+            done, own_shape = iteration / stage.iterations, self._has_own_shapes(stage)
+            self.objective.renew(scene, view, self.credit, self._weights_of(stage), done, own_shape=own_shape)
         self.optimizer.zero_grad(set_to_none=True)
         placement, photo_count = self.scene.placement, len(self.observations)
         photos = turn(photo_count, self._batch, self.progress.step).to(placement.photo.device)
@@ -367,7 +368,7 @@ class Descent:
             "contenders": self.contenders,
             "led": self.led,
             "rival": self.rival,
-            "priors": self.objective.priors.state(),
+            "objective": self.objective.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -380,7 +381,7 @@ class Descent:
         self.scores, self.credit, self.paint = state["scores"], state["credit"], state["paint"]
         self.trust, self.say = state["trust"], state["say"]
         self.contenders, self.led, self.rival = state["contenders"], state["led"], state["rival"]
-        self.objective.priors.restore(state["priors"])
+        self.objective.restore(state["objective"])
 
 
 def united(parts: PartSurfaces) -> UnitedSurface:

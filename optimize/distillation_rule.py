@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -32,9 +31,9 @@ from ..priors.distillation.sds import sds
 from ..priors.distillation.target import Target
 from ..priors.distillation.vsd import Student, vsd
 from ..priors.prompts import ViewPrompts, view_weights
+from .config import RuleName
 from .exploration import Exploration
 
-RuleName = Literal["dass", "sds", "sdi", "ism", "csd", "nfsd", "bridge", "vsd", "rectified_flow"]
 _INVERSION_STEPS = 6
 
 
@@ -57,10 +56,15 @@ class RuleConfig:
 class Pull:
     """What a rule wants of the pictures of some views."""
 
-    loss: Callable[[Tensor], Tensor]
-    """From pictures (B, 3, S, S) to a loss for each (B,), differentiable."""
+    target: Target
+    """Of what `look` makes of pictures: latents, or pictures again."""
+    look: Callable[[Tensor], Tensor]
     shown: Float[Tensor, "B 3 s s"]
-    """Where it would have them, to be looked at."""
+    """Where the rule would have the pictures, to be looked at."""
+
+    def loss(self, pictures: Float[Tensor, "B 3 S S"]) -> Float[Tensor, " B"]:
+        """Of each picture, differentiable."""
+        return self.target.pull(self.look(pictures))
 
 
 class DistillationRule:
@@ -91,13 +95,25 @@ class DistillationRule:
         pictures = self._fitted(pictures.detach())
         if self._config.name == "dass":
             levels = [self._prior.schedule.at(place)] * self._config.walk
-            target = dass(critic, pictures, levels, self._generator)
-            return Pull(lambda found: target.pull(self._fitted(found)), target.value)
+            return self.resumed(dass(critic, pictures, levels, self._generator))
         with torch.no_grad():
-            latents = self._prior.encode(pictures)
-            target = self._latent_target(critic, latents, place, weights)
-            shown = self._prior.decode(target.value).clamp(0, 1)
-        return Pull(lambda found: target.pull(self._encoded(found)), shown)
+            target = self._latent_target(critic, self._prior.encode(pictures), place, weights)
+        return self.resumed(target)
+
+    def state(self) -> dict[str, Tensor]:
+        """What later answers depend on besides the pictures; not what a student has learned (vsd)."""
+        return {"generator": self._generator.get_state()}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Goes back to what `state` returned."""
+        self._generator.set_state(state["generator"])
+
+    def resumed(self, target: Target) -> Pull:
+        """The pull towards a target that this rule has given before."""
+        if self._config.name == "dass":
+            return Pull(target, self._fitted, target.value)
+        with torch.no_grad():
+            return Pull(target, self._encoded, self._prior.decode(target.value).clamp(0, 1))
 
     def _latent_target(self, critic: Critic, latents: Tensor, place: Tensor, weights: Tensor) -> Target:
         level = self._prior.schedule.at(place)

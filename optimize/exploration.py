@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..representations.camera import Intrinsics, OrbitCamera, project
@@ -42,6 +42,21 @@ class ExplorationConfig:
 
 
 @dataclass(frozen=True, eq=False)
+class Draw:
+    """What is drawn of B views; light and background are the same for all."""
+
+    first: Int[Tensor, " B"]
+    """A pose is between this one of those given and the second, by the share."""
+    second: Int[Tensor, " B"]
+    share: Float[Tensor, " B"]
+    azimuth_deg: Float[Tensor, " B"]
+    elevation_deg: Float[Tensor, " B"]
+    light: Float[Tensor, " 4"]
+    """The direction to it, and the share that comes from everywhere."""
+    background: Float[Tensor, " 3"]
+
+
+@dataclass(frozen=True, eq=False)
 class Exploration:
     """B views of one mesh."""
 
@@ -53,50 +68,52 @@ class Exploration:
     topology: Topology
 
     def pictures(self, paint: Paint) -> Float[Tensor, "B 3 S S"]:
-        """The mesh painted so, sRGB-encoded in [0, 1]; differentiable in the paint and in `vertices`."""
+        """The mesh painted so, sRGB-encoded in [0, 1]; differentiable in the paint, the mesh and its poses."""
         clip = project(self.vertices, self.camera, self.intrinsics)
         drawn = render(clip, self.vertices, self.mesh.faces, paint, self.look, self.topology)
         return drawn.color.permute(0, 3, 1, 2).clamp(0, 1)
 
 
-def explore(
-    mesh: SkinnedMesh,
-    skeleton: Skeleton,
-    poses: Float[Tensor, "P J 4"],
-    count: int,
-    config: ExplorationConfig,
-    generator: torch.Generator,
-    topology: Topology | None = None,
-) -> Exploration:
-    """`count` views, drawn by `generator` on the CPU; `poses` are the joint rotations of the photos.
-
-    Light and background are the same for these views and others for the next.
-    """
-    device = poses.device
-    first, second = torch.randint(len(poses), (2, count), generator=generator).to(device)
-    share = torch.rand(count, 1, 1, generator=generator).to(device)
-    between = slerp(poses[first], poses[second], share)
-    vertices = skin(mesh.vertices, mesh.weights, forward_kinematics(skeleton, between))
+def draw(pose_count: int, count: int, config: ExplorationConfig, generator: torch.Generator) -> Draw:
+    """`count` views between that many poses, drawn by `generator` on the CPU."""
+    first, second = torch.randint(pose_count, (2, count), generator=generator)
+    share = torch.rand(count, generator=generator)
     azimuth = 360 * torch.rand(count, generator=generator)
     low, high = config.elevation_deg
     elevation = low + (high - low) * torch.rand(count, generator=generator)
-    middle = (vertices.amin(1) + vertices.amax(1)) / 2
-    # Cameras look at the middle of each body.
-    vertices = vertices - middle[:, None]
-    none = torch.zeros(count, device=device)
-    aim = OrbitCamera(azimuth.to(device), elevation.to(device), none, none + 1, torch.zeros(count, 2, device=device))
-    distance = fitting_distance(vertices.detach(), aim, _FIELD_OF_VIEW_DEG, config.margin)
-    camera = OrbitCamera(aim.azimuth_deg, aim.elevation_deg, aim.roll_deg, none + distance, aim.offset)
-    lens = Intrinsics.from_field_of_view(_FIELD_OF_VIEW_DEG, config.size, config.size, count, device=device)
-    topology = Topology.of(mesh.faces) if topology is None else topology
-    return Exploration(mesh, vertices, camera, lens, _look(config, generator), topology)
-
-
-def _look(config: ExplorationConfig, generator: torch.Generator) -> Look:
     ambient = config.light[0] + (config.light[1] - config.light[0]) * float(torch.rand(1, generator=generator))
     turn, height = (2 * torch.rand(2, generator=generator)).tolist()
-    direction = (math.cos(math.pi * turn), 0.3 + height, math.sin(math.pi * turn))
-    grey, red, green, blue = torch.rand(4, generator=generator).tolist()
-    background = tuple(0.75 * grey + 0.25 * colour for colour in (red, green, blue))
-    light = Light(direction, ambient, 1 - ambient)
-    return Look(size=(config.size, config.size), light=light, background=background, mipmap=False)
+    light = torch.tensor([math.cos(math.pi * turn), 0.3 + height, math.sin(math.pi * turn), ambient])
+    grey, *colour = torch.rand(4, generator=generator).tolist()
+    background = 0.75 * grey + 0.25 * torch.tensor(colour)
+    return Draw(first, second, share, azimuth, elevation, light, background)
+
+
+def explore(
+    drawn: Draw,
+    mesh: SkinnedMesh,
+    skeleton: Skeleton,
+    poses: Float[Tensor, "P J 4"],
+    config: ExplorationConfig,
+    topology: Topology | None = None,
+) -> Exploration:
+    """The mesh in the views drawn; `poses` are the joint rotations of the photos. Cameras look at the middle of each
+    body from as far as it takes, without gradient."""
+    device, count = poses.device, len(drawn.share)
+    first, second = poses[drawn.first.to(device)], poses[drawn.second.to(device)]
+    between = slerp(first, second, drawn.share.to(device)[:, None, None])
+    vertices = skin(mesh.vertices, mesh.weights, forward_kinematics(skeleton, between))
+    with torch.no_grad():
+        middle = (vertices.amin(1) + vertices.amax(1)) / 2
+        none = torch.zeros(count, device=device)
+        angles = drawn.azimuth_deg.to(device), drawn.elevation_deg.to(device)
+        aim = OrbitCamera(*angles, none, none + 1, torch.zeros(count, 2, device=device))
+        distance = fitting_distance(vertices - middle[:, None], aim, _FIELD_OF_VIEW_DEG, config.margin)
+    camera = OrbitCamera(*angles, none, none + distance, aim.offset)
+    lens = Intrinsics.from_field_of_view(_FIELD_OF_VIEW_DEG, config.size, config.size, count, device=device)
+    topology = Topology.of(mesh.faces) if topology is None else topology
+    x, y, z, ambient = drawn.light.tolist()
+    red, green, blue = drawn.background.tolist()
+    light = Light((x, y, z), ambient, 1 - ambient)
+    look = Look(size=(config.size, config.size), light=light, background=(red, green, blue))
+    return Exploration(mesh, vertices - middle[:, None], camera, lens, look, topology)

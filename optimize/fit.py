@@ -22,6 +22,8 @@ from .checkpoint import Place, load_checkpoint, save_checkpoint
 from .config import FitConfig, check_supported
 from .descent import Descent
 from .device import choose_device
+from .diffusion_source import diffusion_source, subject_words
+from .distillation_rule import RuleConfig
 from .estimated_masks import mask_source, with_masks, write_masks
 from .journal import MetricsLog
 from .known_start import first_placement
@@ -33,6 +35,7 @@ from .run_folder import RunFolder, changed_versions, open_run
 from .semantic_prior import doubt, load_semantic_prior
 from .stage import Stage
 from .starting_template import starting_templates
+from .unseen_sides import UnseenSides
 
 CHECKPOINT_INTERVAL = 25
 """Steps between checkpoints; a stage's last step has one as well."""
@@ -56,6 +59,8 @@ def fit(config: FitConfig) -> RunResult:
     """
     check_supported(config)
     device = choose_device(config.device)
+    source = diffusion_source(config, device)
+    diffusion = source.load(config, device)
     collection = load_collection(config.photos, mask_source(config), config.cameras, show_progress=True)
     prior = load_semantic_prior(config, device)
     collection, estimated = with_masks(collection, config, prior)
@@ -69,15 +74,22 @@ def fit(config: FitConfig) -> RunResult:
     templates, reason = starting_templates(config, observations, prior)
     origin = f"semantic prior: {prior.line}"
     if published:
-        origin = f"{origin}; of it features alone, and no DASS, since there is no diffusion prior yet"
+        origin = f"{origin}; of it features alone"
     if why := "" if published else doubt(observations):
         origin = f"{origin}; it {why}, so a fit without it is tried as well"
     builds = tuple(one.build for one in templates)
     stages = schedule(config, builds, contested=bool(why), known_cameras=collection.known_cameras)
     scene = first_scene(templates, observations)
-    with open_run(config, prior.models) as run:
+    unseen = novel = None
+    lines = [origin, reason]
+    if diffusion is not None:
+        subject, words = subject_words(config, source, observations, prior.canonical)
+        unseen = UnseenSides(diffusion, subject, RuleConfig(name=config.rule), seed=config.seed)
+        novel = unseen.novel_views()
+        lines.append(f"diffusion prior: {source.line}; {words}")
+    with open_run(config, prior.models | source.models) as run:
         write_masks(collection, estimated, run.masks)
-        descent = Descent(scene, observations, stages, without=config.without, batch=config.batch)
+        descent = Descent(scene, observations, stages, without=config.without, batch=config.batch, novel=novel)
         checkpoint = load_checkpoint(run.checkpoints, device=device) if config.resume else None
         if checkpoint is not None:
             descent.restore(checkpoint.state)
@@ -86,7 +98,7 @@ def fit(config: FitConfig) -> RunResult:
             MetricsLog(run.root, resume_at=descent.progress.step) as log,
         ):
             resumed_at = descent.progress.step if checkpoint else None
-            for line in (origin, reason):
+            for line in lines:
                 progress.say(line)
             _announce(progress, collection, scene.placement, run, resumed_at)
             _descend(descent, run, progress, log)
@@ -95,7 +107,7 @@ def fit(config: FitConfig) -> RunResult:
             name = observations.photos[photo].path.name
             words = f"is explained badly, with {times:.1f} times the usual loss, and has had little say in the shape"
             print(f"note: {name} {words}; does it show something else, or is its mask wrong?", file=sys.stderr)
-        for note in write_outputs(run, descent.scene, observations, collection.name, misfits):
+        for note in write_outputs(run, descent.scene, observations, collection.name, misfits, unseen):
             print(f"note: {note}", file=sys.stderr)
         return RunResult(run.root, descent.scene, score_run(run.root, collection))
 

@@ -11,16 +11,16 @@ Of each entry (one account of one photo):
 * `camera`, `pose`: how usual view and posture are;
 * `collision`: how deep limbs run into each other; `ground`: how far feet are off the ground;
 * `instance`: how far the photo's own shape is from the shared one, the dearer the less of the body the photo can judge;
-* terms that a fit does not know of (`term.Term`), such as the pull of a diffusion prior.
+* terms that a fit does not know of (`term.Term`).
 
-Of what all photos share: the surface's own regularisers by name, `rest_pose`, and the smoothness of the resting mesh
-(`mesh_laplacian`, `mesh_normal`).
+Of what all photos share: the surface's own regularisers by name, `rest_pose`, the smoothness of the resting mesh
+(`mesh_laplacian`, `mesh_normal`), and what a diffusion prior says of the subject from elsewhere (`diffusion`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -37,6 +37,7 @@ from .account import survivors
 from .collision import collision_loss
 from .ground import ground_loss
 from .mesh_smoothness import laplacian_loss, normal_loss
+from .novel_views import NovelViews
 from .observe import Observations, View
 from .pose_spread import limit_spread, pose_spread
 from .prior_terms import PriorTerms
@@ -79,9 +80,18 @@ class _Body(NamedTuple):
 class Objective:
     """The terms of one fit, set up for one mesh at a time."""
 
-    def __init__(self, observations: Observations, terms: Sequence[Term] = (), *, gaits: bool = True) -> None:
-        """`gaits`: whether motions that the body plan can do say which poses are usual, or joint limits alone."""
+    def __init__(
+        self,
+        observations: Observations,
+        terms: Sequence[Term] = (),
+        *,
+        gaits: bool = True,
+        novel: NovelViews | None = None,
+    ) -> None:
+        """`gaits`: whether motions that the body plan can do say which poses are usual, or joint limits alone; `novel`:
+        what a diffusion prior says, if there is one."""
         self._gaits = gaits
+        self._novel = novel
         self.priors = PriorTerms(observations)
         self.terms = tuple(terms)
         self._body: _Body | None = None
@@ -96,6 +106,31 @@ class Objective:
         spread = (pose_spread if self._gaits else limit_spread)(skeleton).to(mesh.vertices)
         self._body = _Body(Topology.of(mesh.faces), spread)
         self.priors.attach(mesh)
+
+    def renew(
+        self, scene: Scene, view: View, credit: Float[Tensor, " B"], weights: Weights, done: float, *, own_shape: bool
+    ) -> None:
+        """Looks at the scene as it stands with the eyes of the priors, believing entries by their `credit`, when `done`
+        of the stage is over; what they say then holds until the next time."""
+        self.priors.renew(scene, view, credit, weights, own_shape=own_shape)
+        if self._novel is not None and weights.diffusion > 0:
+            self._novel.renew(scene, view, credit, done)
+
+    def leave(self, *, forget: bool = False) -> None:
+        """At the end of a stage: entries change, and with `forget` so does the body, which is to be seen anew."""
+        self.priors.leave(forget=forget)
+        if self._novel is not None:
+            self._novel.forget()
+
+    def state(self) -> dict[str, Any]:
+        """What later steps need and cannot find again."""
+        return {"priors": self.priors.state(), "novel": None if self._novel is None else self._novel.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes back to what `state` returned."""
+        self.priors.restore(state["priors"])
+        if self._novel is not None:
+            self._novel.restore(state["novel"])
 
     def losses(
         self,
@@ -112,6 +147,7 @@ class Objective:
         `entries`: those to be looked at, by default all; losses come in their order.
         """
         assert self._body is not None
+        whole = scene
         if entries is not None:
             scene = scene.part(entries)
         placement, mesh, skeleton = scene.placement, scene.surface.shared(), scene.surface.skeleton()
@@ -134,6 +170,9 @@ class Objective:
             terms[term.name] = term.weight * term(sight)
         total = torch.stack(list(terms.values())).sum(0)
         shared, regularizers = self.shared(scene, weights, mesh)
+        if self._novel is not None and weights.diffusion > 0:
+            regularizers["diffusion"] = weights.diffusion * self._novel.loss(whole, mesh, view)
+            shared = shared + regularizers["diffusion"]
         with torch.no_grad():
             logged = {name: float(value.mean()) for name, value in (terms | regularizers).items()}
             overlap = (seen * mask).sum((1, 2)) / torch.maximum(seen * valid, mask).sum((1, 2)).clamp_min(1e-6)

@@ -44,6 +44,7 @@ from .backproject import Textures, backproject
 from .lighting import estimate_light
 from .observe import Observations, View
 from .run_folder import RunFolder
+from .unseen_sides import UnseenSides
 
 TEXTURE_SIZE = 512
 _PAINTING_SIZE = 384
@@ -54,11 +55,17 @@ _LEG_WORDS = ("shoulder", "elbow", "wrist", "paw", "hip", "knee", "hock", "leg",
 
 
 def write_outputs(
-    run: RunFolder, scene: Scene, observations: Observations, name: str, misfits: Mapping[int, float] | None = None
+    run: RunFolder,
+    scene: Scene,
+    observations: Observations,
+    name: str,
+    misfits: Mapping[int, float] | None = None,
+    unseen: UnseenSides | None = None,
 ) -> list[str]:
     """Writes everything that a run folder holds besides logs, checkpoints and scores; returns what people should know.
 
-    `misfits`: photos that are explained badly, with their times the usual loss, to be noted beside their cameras.
+    `misfits`: photos that are explained badly, with their times the usual loss, to be noted beside their cameras;
+    `unseen`: what paints the sides that no photo shows, which are continued smoothly by default.
 
     Raises ValueError if the parts are not united yet.
     """
@@ -77,7 +84,11 @@ def write_outputs(
         _write_geometry(run, scene, mesh, posed, light, observations, misfits or {})
         atlas = unwrap(mesh.vertices, mesh.faces, resolution=TEXTURE_SIZE)
         textures = _paint(mesh, surface.mirror, atlas, posed, camera, light, close)
-        worn = SkinnedMesh(**{**vars(mesh), "uv": atlas.uv, "uv_faces": atlas.uv_faces}).to("cpu")
+        worn = SkinnedMesh(**{**vars(mesh), "uv": atlas.uv, "uv_faces": atlas.uv_faces})
+        if unseen is not None:
+            with torch.enable_grad():
+                textures = unseen.painted(run, worn, surface.skeleton(), scene.rotations(), textures)
+        worn = worn.to("cpu")
         subject = _subject(worn, skeleton, scene, textures, notes)
         save_subject(run.exact_subject, subject)
         rest_pose = quaternion_from_vector(scene.shared_pose()).cpu()

@@ -7,6 +7,7 @@ from ..scenes.collection import Collection, load_collection
 from .artic3d_preset import artic3d
 from .config import FitConfig, check_supported
 from .device import choose_device
+from .diffusion_source import diffusion_source
 from .estimated_masks import mask_estimator, mask_source
 from .run_folder import visible_names
 from .semantic_prior import load_semantic_prior
@@ -39,7 +40,7 @@ def plan(config: FitConfig) -> list[str]:
     photos = load_collection(config.photos, mask_source(config), config.cameras)
     builds = BUILDS[config.template if known else "quadruped"]  # type: ignore[index]
     stages = schedule(config, builds, known_cameras=photos.known_cameras)
-    prior = load_semantic_prior(config, device)
+    prior, diffusion = load_semantic_prior(config, device), diffusion_source(config, device)
     masks = mask_estimator(photos, config, prior)  # refuses what the fit would refuse
     lines = [f"{config.photos}: {_photos(photos)}"]
     lines += [f"  left out: {entry}" for entry in photos.rejected]
@@ -48,8 +49,9 @@ def plan(config: FitConfig) -> list[str]:
         lines.append(f"  masks to be estimated: {masks}")
     skeleton = {"auto": "template as the photos say", "discover": "skeleton from the photos"}
     start = skeleton.get(config.template, f"template {config.template}")
-    lines.append(f"{start}, surface {config.representation}, no diffusion prior")
+    lines.append(f"{start}, surface {config.representation}")
     lines.append(f"semantic prior: {prior.line}")
+    lines.append(f"diffusion prior: {diffusion.line}")
     if not known:
         lines.append("stages below are those of a quadruped; other plans have fewer builds to try")
     if prior.canonical is not None:

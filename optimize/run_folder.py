@@ -20,7 +20,7 @@ from ..scenes.atomic import atomic_write
 from ..scenes.error import InputError
 from .config import FitConfig
 
-_FOLDERS = ("observations", "checkpoints", "posed", "instances", "export")
+_FOLDERS = ("observations", "checkpoints", "posed", "instances", "distillation", "export")
 _FILES = (
     *("config.json", "metrics.jsonl", "transforms.json", "rest.ply", "subject.glb", "scores.json", "report.html"),
     *("events.out.tfevents.*", "turntable.*", "contact_sheet.*"),
@@ -83,6 +83,11 @@ class RunFolder:
     def instances(self) -> Path:
         """Folder of the rigged subject with each photo's shape, texture and pose, STEM.glb."""
         return self.root / "instances"
+
+    @property
+    def distillation(self) -> Path:
+        """Folder of what a diffusion prior has made of views that no photo has: losses and pictures."""
+        return self.root / "distillation"
 
     @property
     def exact_subject(self) -> Path:

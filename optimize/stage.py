@@ -38,6 +38,8 @@ class Weights:
     """What an azimuth costs that the canonical network rules out."""
     semantic: float = 0.02
     """Distance in position and feature between pixels and surface; only where there are feature maps."""
+    diffusion: float = 0.0
+    """Half the squared difference of novel views to what a diffusion prior would have; only where there is one."""
     pose: float = 0.016
     """Squared rotation of each joint away from the shared rest pose, in standard deviations of its range."""
     rotation: float = 0.0

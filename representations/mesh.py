@@ -114,9 +114,12 @@ def icosphere(level: int) -> tuple[Float[Tensor, "V 3"], Int[Tensor, "F 3"]]:
 
 
 def subdivide(
-    vertices: Float[Tensor, "V 3"], faces: Int[Tensor, "F 3"]
-) -> tuple[Float[Tensor, "W 3"], Int[Tensor, "G 3"]]:
-    """Each face split in four at the edge midpoints; old vertices keep their indices."""
+    vertices: Float[Tensor, "V D"], faces: Int[Tensor, "F 3"]
+) -> tuple[Float[Tensor, "W D"], Int[Tensor, "G 3"]]:
+    """Each face split in four at the edge midpoints, in space or on a texture; old vertices keep their indices.
+
+    The four take the place of their face in four blocks of F, so that two kinds of faces split alike stay together.
+    """
     pairs = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).sort(dim=1).values
     unique, inverse = torch.unique(pairs, dim=0, return_inverse=True)
     middle = vertices[unique].mean(dim=1)

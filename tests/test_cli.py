@@ -96,7 +96,7 @@ def test_wrong_words_end_with_2(arguments: list[str], capsys: pytest.CaptureFixt
         (["--representation", "triplane"], "not implemented yet: --representation triplane"),
         (["--init", "a.glb"], "not implemented yet: --init a.glb"),
         (["--semantic", "clip"], "not implemented yet: --semantic clip"),
-        (["--diffusion", "embedded"], "not implemented yet: --diffusion embedded"),
+        (["--diffusion", "no/such-model"], "--diffusion no/such-model: no/such-model is neither a folder nor a model"),
         (["--device", "gpu"], "--device gpu is not on this machine"),
         ([], "does not exist; expected a folder of photos"),
     ],

@@ -87,6 +87,11 @@ def load_diffusion_prior(
     return DiffusionPrior(name, side, schedule, autoencoder, denoiser, prompts)
 
 
+def model_kind(name: str) -> str:
+    """Name of the model's pipeline. Raises as `load_diffusion_prior`, by its index alone, without loading anything."""
+    return _index(model_folder(name), name)["_class_name"]
+
+
 def model_folder(name: str) -> Path:
     """Where the model lies on this machine. Raises OSError, in one line, where it does not."""
     if Path(name).is_dir():

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from zoetrope.optimize.distil import DistilConfig, distil_texture
 from zoetrope.optimize.distillation_rule import Pull
-from zoetrope.optimize.exploration import Exploration, ExplorationConfig, explore
+from zoetrope.optimize.exploration import Exploration, ExplorationConfig, draw, explore
 from zoetrope.priors.distillation.target import Target
 from zoetrope.representations.atlas import Atlas, texel_positions, unwrap
 from zoetrope.representations.mesh import SkinnedMesh
@@ -43,7 +43,7 @@ def towards(truth: Tensor) -> Callable[[Tensor, Exploration, float], Pull]:
     def rule(pictures: Tensor, views: Exploration, _: float) -> Pull:
         paint = Paint(texture=truth, uv=views.mesh.uv, uv_faces=views.mesh.uv_faces)
         target = Target(views.pictures(paint), torch.ones(len(pictures)))
-        return Pull(target.pull, target.value)
+        return Pull(target, lambda found: found, target.value)
 
     return rule
 
@@ -58,13 +58,12 @@ def test_unseen_texels_follow_and_seen_ones_stay(body: tuple[SkinnedMesh, Skelet
     config = DistilConfig(rounds=40, steps=3, rate=0.05, hold=30.0, exploration=ExplorationConfig(size=64))
     results = list(
         distil_texture(
-            mesh, skeleton, poses(skeleton, 3), start, seen, covered, towards(truth), config,
-            torch.Generator().manual_seed(0),
+            mesh, skeleton, poses(skeleton, 3), start, seen, towards(truth), config, torch.Generator().manual_seed(0)
         )
     )  # fmt: skip
-    assert [one.number for one, _ in results] == list(range(40))
-    assert results[-1][0].pull < results[0][0].pull
-    after = results[-1][1]
+    assert [one.number for one in results] == list(range(40))
+    assert results[-1].pull < results[0].pull
+    after = results[-1].texture
     held, free = covered & (seen > 0), covered & (seen == 0)
     assert float((after - start)[held].abs().mean()) < 0.1
     # Undersides are hardly seen from the band of elevations.
@@ -77,7 +76,12 @@ def test_views_are_drawn_all_round_within_the_frame_and_between_poses(
 ) -> None:
     mesh, skeleton, _ = body
     config = ExplorationConfig(size=48, elevation_deg=(-5.0, 30.0))
-    views = explore(mesh, skeleton, poses(skeleton, 4), 40, config, torch.Generator().manual_seed(1))
+
+    def views_of(pose_count: int, count: int, seed: int) -> Exploration:
+        drawn = draw(pose_count, count, config, torch.Generator().manual_seed(seed))
+        return explore(drawn, mesh, skeleton, poses(skeleton, pose_count), config)
+
+    views = views_of(4, 40, 1)
     quarters = torch.bincount((views.camera.azimuth_deg // 90).long(), minlength=4)
     assert int(quarters.min()) >= 4
     assert float(views.camera.elevation_deg.min()) >= -5
@@ -87,30 +91,59 @@ def test_views_are_drawn_all_round_within_the_frame_and_between_poses(
     background = torch.tensor(views.look.background)[None, :, None]
     torch.testing.assert_close(rim, background.expand_as(rim), atol=1e-5, rtol=0)
     assert float((pictures - background[..., None]).abs().amax((1, 2, 3)).min()) > 0.05, "something is in every picture"
-    alone = explore(mesh, skeleton, poses(skeleton, 1), 3, config, torch.Generator().manual_seed(1))
+    alone = views_of(1, 3, 1)
     torch.testing.assert_close(alone.vertices[0], alone.vertices[1])
-    again = explore(mesh, skeleton, poses(skeleton, 4), 40, config, torch.Generator().manual_seed(1))
+    again = views_of(4, 40, 1)
     assert torch.equal(again.vertices, views.vertices)
-    other = explore(mesh, skeleton, poses(skeleton, 4), 40, config, torch.Generator().manual_seed(2))
+    other = views_of(4, 40, 2)
     assert other.look.background != views.look.background
     assert other.look.light != views.look.light
 
 
 def test_a_target_that_is_not_finite_stops_with_the_round(body: tuple[SkinnedMesh, Skeleton, Atlas]) -> None:
-    mesh, skeleton, atlas = body
-    covered = texel_positions(atlas.uv, atlas.uv_faces, SIZE)[0] >= 0
+    mesh, skeleton, _ = body
 
     def broken(pictures: Tensor, _: Exploration, done: float) -> Pull:
         value = pictures.clone()
         value[0, 0, 0, 0] = torch.nan if done > 0 else 0.5
         target = Target(value, torch.ones(len(pictures)))
-        return Pull(target.pull, value)
+        return Pull(target, lambda found: found, value)
 
     config = DistilConfig(rounds=4, steps=1, exploration=ExplorationConfig(size=32))
     grey = torch.full((SIZE, SIZE, 3), 0.5)
     rounds = distil_texture(
-        mesh, skeleton, poses(skeleton, 2), grey, torch.zeros(SIZE, SIZE), covered, broken, config, torch.Generator()
+        mesh, skeleton, poses(skeleton, 2), grey, torch.zeros(SIZE, SIZE), broken, config, torch.Generator()
     )
     next(rounds)
     with pytest.raises(FloatingPointError, match=r"round 1: 1 of \d+ values of a target are not finite"):
         next(rounds)
+
+
+def test_a_texture_needs_coordinates(body: tuple[SkinnedMesh, Skeleton, Atlas]) -> None:
+    mesh, skeleton, _ = body
+    bare = SkinnedMesh(**{**vars(mesh), "uv": None, "uv_faces": None})
+    grey, none = torch.full((SIZE, SIZE, 3), 0.5), torch.zeros(SIZE, SIZE)
+    rounds = distil_texture(
+        bare, skeleton, poses(skeleton, 2), grey, none, towards(grey), DistilConfig(), torch.Generator()
+    )
+    with pytest.raises(ValueError, match="unwrap the mesh first"):
+        next(rounds)
+
+
+def test_finer_pictures_are_followed_more_finely(body: tuple[SkinnedMesh, Skeleton, Atlas]) -> None:
+    """A stripe that is narrower than the mesh's faces comes through where pictures show it."""
+    mesh, skeleton, atlas = body
+    face, bary = texel_positions(atlas.uv, atlas.uv_faces, 256)
+    covered = face >= 0
+    height = (mesh.vertices[mesh.faces[face.clamp(min=0)]] * bary[..., None]).sum(2)[..., 1]
+    truth = (0.5 + 0.4 * torch.sin(220 * height))[..., None].expand(-1, -1, 3)
+    start, seen, left = torch.full((256, 256, 3), 0.5), torch.zeros(256, 256), []
+    for size in (48, 160):
+        config = DistilConfig(rounds=12, steps=4, rate=0.08, exploration=ExplorationConfig(size=size))
+        *_, last = distil_texture(
+            mesh, skeleton, poses(skeleton, 2), start, seen, towards(truth), config, torch.Generator().manual_seed(0)
+        )
+        left.append(float((last.texture - truth)[covered].square().mean()))
+    before = float((start - truth)[covered].square().mean())
+    assert left[0] > 0.8 * before
+    assert left[1] < 0.65 * before

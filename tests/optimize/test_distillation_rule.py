@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from zoetrope.optimize.distillation_rule import DistillationRule, RuleConfig, RuleName
-from zoetrope.optimize.exploration import Exploration, ExplorationConfig, explore
+from zoetrope.optimize.config import RuleName
+from zoetrope.optimize.distillation_rule import DistillationRule, RuleConfig
+from zoetrope.optimize.exploration import Exploration, ExplorationConfig, draw, explore
 from zoetrope.priors.diffusion.guidance import GuidanceConfig
 from zoetrope.priors.diffusion.load import load_diffusion_prior
 from zoetrope.priors.diffusion.prior import DiffusionPrior
@@ -27,7 +28,8 @@ def views() -> Exploration:
         mesh, skeleton = parts.shared(), parts.skeleton()
         rest = torch.zeros(2, len(skeleton), 4)
         rest[..., 0] = 1
-        return explore(mesh, skeleton, rest, 2, ExplorationConfig(size=48), torch.Generator().manual_seed(0))
+        config = ExplorationConfig(size=48)
+        return explore(draw(2, 2, config, torch.Generator().manual_seed(0)), mesh, skeleton, rest, config)
 
 
 @pytest.fixture

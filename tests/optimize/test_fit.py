@@ -25,7 +25,9 @@ from safetensors.torch import load_file
 
 from zoetrope.cli import main
 from zoetrope.optimize.checkpoint import load_checkpoint, read_stages
+from zoetrope.optimize.distil import DistilConfig
 from zoetrope.optimize.journal import read_metrics
+from zoetrope.optimize.unseen_sides import UnseenSides
 from zoetrope.representations.camera import Intrinsics, OrbitCamera, project
 from zoetrope.representations.rendering.coverage import coverage
 from zoetrope.scenes.collection import load_collection
@@ -246,6 +248,38 @@ def _has_saved(step: int, out: Path) -> bool:
 def _without_times(out: Path) -> list[dict[str, Any]]:
     lines = read_metrics(out / "metrics.jsonl")
     return [{name: value for name, value in line.items() if name != "time"} for line in lines]
+
+
+def test_a_diffusion_prior_paints_what_no_photo_shows(
+    good_photos: Path,
+    small_diffusion: Callable[[str], Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("zoetrope.scenes.deliver.TurntableConfig", Thumbnail)
+    painting = partial(UnseenSides, distil=DistilConfig(rounds=8, batch=2))
+    monkeypatch.setattr("zoetrope.optimize.fit.UnseenSides", painting)
+    out, model = tmp_path / "run", str(small_diffusion("sd_v"))
+    options = ["--effort", "0.02", "--device", "cpu", "--preset", "artic3d", "--template", "quadruped"]
+    words = ["--diffusion", model, "--category", "fox", "--rule", "sds"]
+    assert main(["fit", str(good_photos), "--out", str(out), *options, *words]) == 0
+    said = capsys.readouterr().err
+    assert "a subject called 'fox', as --category says" in said
+    told = read_metrics(out / "distillation" / "metrics.jsonl")
+    assert [line["step"] for line in told] == list(range(1, 9))
+    assert told[-1]["changed"] > 0
+    pictures = sorted((out / "distillation").glob("round_*.png"))
+    assert len(pictures) >= 6
+    assert Image.open(pictures[0]).size == (2 * 192, 2 * 192)
+    noted = json.loads((out / "config.json").read_text())
+    assert noted["models"]["diffusion"] == model
+    assert noted["options"]["rule"] == "sds"
+    # The last stage listens to it as well.
+    losses = [line for line in read_metrics(out / "metrics.jsonl") if "diffusion" in line]
+    assert {line["stage"] for line in losses} == {"joint"}
+    assert max(line["diffusion"] for line in losses) > 0
 
 
 def test_photos_are_left_as_they_were(tiny_run: Finished, good_photos: Path) -> None:

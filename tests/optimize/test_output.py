@@ -21,7 +21,8 @@ def _clips(notes: list[str]) -> set[str]:
     scene = Scene(PartSurfaces(start, 3, level=1), placement)
     with torch.no_grad():
         placement.pose.copy_(0.1 * torch.randn(placement.pose.shape, generator=torch.Generator().manual_seed(0)))
-        textures = Textures(shared=torch.full((4, 4, 3), 0.5), own=torch.full((3, 4, 4, 3), 0.5), seen=torch.ones(4, 4))
+        grey, trust = torch.full((3, 4, 4, 3), 0.5), torch.ones(3, 4, 4)
+        textures = Textures(shared=grey[0], own=grey, trust=trust, seen=trust[0])
         subject = output._subject(scene.surface.shared(), scene.surface.skeleton(), scene, textures, notes)
     return {clip.name for clip in subject.clips}
 

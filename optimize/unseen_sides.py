@@ -1,0 +1,86 @@
+"""What the prior paints where no photo shows the subject: `distil` in a run, with its log, its pictures, its words.
+
+The shared texture changes, and with it what each photo's own texture shows of it. The run keeps in distillation/ the
+losses of all rounds, and for some of them the views as they were above what the prior would have made of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from ..priors.diffusion.prior import DiffusionPrior
+from ..representations.mesh import SkinnedMesh
+from ..representations.skeleton import Skeleton
+from ..scenes.atomic import atomic_write
+from ..scenes.mesh_file import to_bytes
+from .backproject import Textures
+from .distil import DistilConfig, Round, distil_texture
+from .distillation_rule import DistillationRule, RuleConfig
+from .journal import MetricsLog
+from .novel_views import NovelViews, NovelViewsConfig
+from .progress import FitProgress, Work
+from .run_folder import RunFolder
+
+_NAME = "unseen sides"
+_PICTURES = 6
+"""How many rounds leave a picture."""
+_SHOWN = 192
+"""Side in pixels of a view in it, at least."""
+
+
+@dataclass(frozen=True, eq=False)
+class UnseenSides:
+    """A prior with a subject's name, ready to paint it."""
+
+    prior: DiffusionPrior
+    subject: str
+    rule: RuleConfig = field(default_factory=RuleConfig)
+    distil: DistilConfig = field(default_factory=DistilConfig)
+    seed: int = 0
+
+    def novel_views(self) -> NovelViews:
+        """The same prior's pull on shapes and poses, for those stages that give it weight."""
+        exploration = replace(self.distil.exploration, size=self.prior.picture_size)
+        rule = DistillationRule(self.prior, self.subject, self.rule, self.seed)
+        return NovelViews(rule, NovelViewsConfig(exploration=exploration), self.seed)
+
+    def painted(
+        self,
+        run: RunFolder,
+        mesh: SkinnedMesh,
+        skeleton: Skeleton,
+        poses: Float[Tensor, "N J 4"],
+        textures: Textures,
+    ) -> Textures:
+        """The textures as the prior would have them where photos say little; `mesh` must have texture coordinates."""
+        exploration = replace(self.distil.exploration, size=self.prior.picture_size)
+        config = replace(self.distil, exploration=exploration)
+        rule = DistillationRule(self.prior, self.subject, self.rule, self.seed)
+        generator = torch.Generator().manual_seed(self.seed)
+        shared = textures.shared
+        with FitProgress([Work(_NAME, config.rounds)]) as progress, MetricsLog(run.distillation) as log:
+            progress.start(_NAME)
+            for one in distil_texture(mesh, skeleton, poses, textures.shared, textures.seen, rule, config, generator):
+                values = {"pull": one.pull, "changed": float((one.texture - textures.shared).abs().mean())}
+                log.log(one.number + 1, _NAME, one.number + 1, values)
+                progress.advance(values)
+                if one.number % max(1, (config.rounds - 1) // (_PICTURES - 1)) == 0:
+                    _write(run, one)
+                shared = one.texture
+        change = (1 - textures.trust)[..., None] * (shared - textures.shared)
+        return replace(textures, shared=shared, own=(textures.own + change).clamp(0, 1))
+
+
+def _write(run: RunFolder, one: Round) -> None:
+    rows = [one.pictures, interpolate(one.shown, one.pictures.shape[2:], mode="bilinear", antialias=True)]
+    picture = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
+    times = -(-_SHOWN // one.pictures.shape[3])
+    picture = picture.repeat_interleave(times, 1).repeat_interleave(times, 2)
+    with atomic_write(run.distillation / f"round_{one.number:03d}.png") as temporary:
+        Image.fromarray(to_bytes(picture.permute(1, 2, 0).cpu())).save(temporary, format="PNG")
