@@ -285,12 +285,26 @@ class Speed:
 
     device: str = "cpu"
     """auto, cpu, cuda, cuda:N or mps."""
+    diffusion: str | None = None
+    """Time and memory of a step of diffusion rules instead, on this model: hub id or folder of one on this machine, or
+    random (SD 1.5's architecture, random weights)."""
+    precision: Literal["float32", "float16", "bfloat16"] | None = None
+    """Of that model's weights; by default float16 on CUDA, float32 elsewhere."""
 
     def run(self) -> None:
         from .optimize.device import choose_device
+
+        device = choose_device(self.device)
+        if self.diffusion is not None:
+            from .optimize.diffusion_speed import DiffusionSpeedConfig, measure_diffusion_speed, report_lines
+
+            config = DiffusionSpeedConfig(model=self.diffusion, device=str(device), precision=self.precision)
+            for line in report_lines(config, measure_diffusion_speed(config)):
+                print(line, flush=True)
+            return
         from .optimize.speed import measure_speed
 
-        print("\n".join(map(str, measure_speed(choose_device(self.device)))))
+        print("\n".join(map(str, measure_speed(device))))
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,9 @@ class FitConfig:
     auto is none in preset quick, and else a large model where there is a GPU and one is at hand, or the embedded."""
     rule: RuleName = "dass"
     """How the diffusion prior's judgement becomes a pull on pictures."""
+    clean_up: bool = False
+    """Have the diffusion prior paint what photos hide of the subject, behind things and beyond the frame, and listen to
+    that with reserve."""
     tiny_autoencoder: str | None = None
     """Folder or id of a tiny autoencoder (TAESD) for the diffusion prior, in place of its own: less time and memory."""
     device: str = "auto"
@@ -105,6 +108,10 @@ class FitConfig:
             raise InputError(f"--effort is {self.effort}; it must be a positive number, 1 for the preset as it is")
         if self.batch < 1:
             raise InputError(f"--batch is {self.batch}; a step looks at one photo at least")
+        if self.clean_up and self.semantic == "none":
+            raise InputError(
+                "--clean-up needs the canonical network, which --semantic none switches off: leave one out"
+            )
         if self.resume and self.overwrite:
             raise InputError("--resume keeps the run and --overwrite throws it away; give one of them")
 

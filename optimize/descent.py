@@ -258,7 +258,7 @@ class Descent:
             scene.placement.camera(),
             view.intrinsics.select(photo),
             view.opponent.index_select(0, photo),
-            view.mask.index_select(0, photo),
+            view.shown.index_select(0, photo),
         )
 
     def repaint(self) -> None:

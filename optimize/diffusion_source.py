@@ -63,7 +63,15 @@ class DiffusionSource:
 
 
 def diffusion_source(config: FitConfig, device: torch.device) -> DiffusionSource:
-    """The model that `--diffusion` asks for. Raises InputError, in one line, where it is not on this machine."""
+    """The model that `--diffusion` asks for. Raises InputError, in one line, where it is not on this machine, or where
+    there is to be none and another option needs one."""
+    source = _asked_for(config, device)
+    if source.name is None and config.clean_up:
+        raise InputError(f"--clean-up needs a diffusion prior, and there is {source.line}: give --diffusion embedded")
+    return source
+
+
+def _asked_for(config: FitConfig, device: torch.device) -> DiffusionSource:
     if config.diffusion == "none" or (config.diffusion == "auto" and config.preset == "quick"):
         why = "--diffusion none" if config.diffusion == "none" else "preset quick uses none unasked"
         return DiffusionSource(None, f"none ({why})")

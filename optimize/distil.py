@@ -60,7 +60,7 @@ class Round:
     number: int
     pictures: Float[Tensor, "B 3 S S"]
     """As they were at its beginning."""
-    shown: Float[Tensor, "B 3 s s"]
+    wanted: Pull
     """Where the rule would have them."""
     pull: float
     """Mean loss at its end."""
@@ -109,7 +109,7 @@ def distil_texture(
             optimizer.step()
         with torch.no_grad():
             after = dilate(change.added_to(start), change.covered)
-        yield Round(number, before, wanted.shown, float(pull.detach()), after)
+        yield Round(number, before, wanted, float(pull.detach()), after)
 
 
 class _Field:

@@ -59,8 +59,13 @@ class Pull:
     target: Target
     """Of what `look` makes of pictures: latents, or pictures again."""
     look: Callable[[Tensor], Tensor]
-    shown: Float[Tensor, "B 3 s s"]
-    """Where the rule would have the pictures, to be looked at."""
+    picture: Callable[[Tensor], Tensor]
+    """From what `look` makes back to pictures."""
+
+    def shown(self) -> Float[Tensor, "B 3 s s"]:
+        """Where the rule would have the pictures, to be looked at."""
+        with torch.no_grad():
+            return self.picture(self.target.value).clamp(0, 1)
 
     def loss(self, pictures: Float[Tensor, "B 3 S S"]) -> Float[Tensor, " B"]:
         """Of each picture, differentiable."""
@@ -111,9 +116,8 @@ class DistillationRule:
     def resumed(self, target: Target) -> Pull:
         """The pull towards a target that this rule has given before."""
         if self._config.name == "dass":
-            return Pull(target, self._fitted, target.value)
-        with torch.no_grad():
-            return Pull(target, self._encoded, self._prior.decode(target.value).clamp(0, 1))
+            return Pull(target, self._fitted, lambda found: found)
+        return Pull(target, self._encoded, self._prior.decode)
 
     def _latent_target(self, critic: Critic, latents: Tensor, place: Tensor, weights: Tensor) -> Target:
         level = self._prior.schedule.at(place)

@@ -19,6 +19,7 @@ from ..scenes.known_placement import KnownPlacement
 from ..scenes.placement import Accounts, FreeLens, Placement
 from ..scenes.scene import Scene
 from .checkpoint import Place, load_checkpoint, save_checkpoint
+from .clean_up import CleanUp
 from .config import FitConfig, check_supported
 from .descent import Descent
 from .device import choose_device
@@ -67,6 +68,15 @@ def fit(config: FitConfig) -> RunResult:
     observations = Observations(collection, device)
     observations.occlusion = "occlusion" not in config.without
     observations.canonical = prior.canonical_maps(observations)
+    lines, unseen, novel, clean = list[str](), None, None, None
+    if diffusion is not None:
+        subject, words = subject_words(config, source, observations, prior.canonical)
+        unseen = UnseenSides(diffusion, subject, RuleConfig(name=config.rule), seed=config.seed)
+        novel = unseen.novel_views()
+        lines.append(f"diffusion prior: {source.line}; {words}")
+        if config.clean_up:
+            clean = CleanUp.done(observations, diffusion, subject, prior, seed=config.seed)
+            lines.append(clean.line)
     observations.features = prior.feature_maps(observations)
     published = config.preset == "artic3d"
     if published and observations.features is None and observations.canonical is not None:
@@ -80,15 +90,10 @@ def fit(config: FitConfig) -> RunResult:
     builds = tuple(one.build for one in templates)
     stages = schedule(config, builds, contested=bool(why), known_cameras=collection.known_cameras)
     scene = first_scene(templates, observations)
-    unseen = novel = None
-    lines = [origin, reason]
-    if diffusion is not None:
-        subject, words = subject_words(config, source, observations, prior.canonical)
-        unseen = UnseenSides(diffusion, subject, RuleConfig(name=config.rule), seed=config.seed)
-        novel = unseen.novel_views()
-        lines.append(f"diffusion prior: {source.line}; {words}")
     with open_run(config, prior.models | source.models) as run:
         write_masks(collection, estimated, run.masks)
+        if clean is not None:
+            clean.write(run)
         descent = Descent(scene, observations, stages, without=config.without, batch=config.batch, novel=novel)
         checkpoint = load_checkpoint(run.checkpoints, device=device) if config.resume else None
         if checkpoint is not None:
@@ -98,7 +103,7 @@ def fit(config: FitConfig) -> RunResult:
             MetricsLog(run.root, resume_at=descent.progress.step) as log,
         ):
             resumed_at = descent.progress.step if checkpoint else None
-            for line in lines:
+            for line in (origin, reason, *lines):
                 progress.say(line)
             _announce(progress, collection, scene.placement, run, resumed_at)
             _descend(descent, run, progress, log)

@@ -149,7 +149,7 @@ def _colors(
     photo, camera = placement.photo, placement.camera()
     lens = view.intrinsics.select(photo)
     found = gathered(
-        sample(scene.posed(mesh), mesh.faces, camera, lens, view.pixels[photo], view.mask[photo]),
+        sample(scene.posed(mesh), mesh.faces, camera, lens, view.pixels[photo], view.shown[photo]),
         folded(scene.surface.mirror),
     )
     weight = (found.weight * credit[:, None]).sum(0)

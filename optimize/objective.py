@@ -210,7 +210,8 @@ class Objective:
             terms["outside"] = weights.outside / view.size * beyond
         if weights.texture > 0 and paint is not None:
             expected, colors = paint.index_select(0, photo), view.opponent.index_select(0, photo)
-            terms["texture"] = weights.texture * texture_loss(clip, mesh.faces, topology, expected, colors, mask)
+            shown = view.shown.index_select(0, photo)
+            terms["texture"] = weights.texture * texture_loss(clip, mesh.faces, topology, expected, colors, shown)
         terms |= self.priors.losses(scene, mesh, vertices, transforms, view, weights, entries)
         return Evidence(terms, seen, clip, mask, valid)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from ..priors.canonical import CanonicalMaps
 from ..representations.camera import Intrinsics
@@ -26,6 +28,19 @@ CROP_MARGIN = 0.2
 """Room round the subject on each side, in parts of the longer side of its box."""
 
 
+class Completion(NamedTuple):
+    """What photos may hide, painted (`clean_up`), at any size S."""
+
+    pixels: Float[Tensor, "N S S 3"]
+    """Crops of the subjects alone, whole."""
+    odds: Float[Tensor, "N S S"]
+    """Of the subject being there."""
+    sure: Float[Tensor, "N S S"]
+    """How far to trust them, 0 to 1."""
+    hidden: Float[Tensor, "N S S"]
+    """How far they take the place of what the photo has."""
+
+
 @dataclass(frozen=True)
 class View:
     """All N photos' crops at one size S."""
@@ -35,9 +50,12 @@ class View:
     opponent: Float[Tensor, "N S S 3"]
     """The same as lightness (scaled down), red-green and yellow-blue; see `appearance.opponent_colors`."""
     mask: Float[Tensor, "N S S"]
-    """Share of each pixel that shows the subject."""
+    """Share of each pixel that shows the subject, or would if nothing hid it where a `Completion` says so."""
+    shown: Float[Tensor, "N S S"]
+    """Share of each pixel in which the photo itself shows the subject."""
     valid: Float[Tensor, "N S S"]
-    """0 where the subject may be unseen: beyond the photo's frame (`crop.known_share`), behind things (`occlusion`)."""
+    """0 where the subject may be unseen: beyond the photo's frame (`crop.known_share`), behind things (`occlusion`);
+    there also how far the mask can be trusted where it has been completed."""
     outside: Float[Tensor, "N S S"]
     """Distance in pixels to the nearest subject or unknown pixel; 0 there."""
     boxes: Float[Tensor, "N 4"]
@@ -82,6 +100,7 @@ class Observations:
         self._canonical: CanonicalMaps | None = None
         self.occlusion = True
         """Whether what a canonical network takes for hidden is unknown; to be set before `canonical`."""
+        self._completion: Completion | None = None
         self.features: Float[Tensor, "N C h h"] | None = None
         """Feature maps of the crops, of any network; None where there are none."""
         # Few sizes occur in a fit; photos and crops never change.
@@ -101,6 +120,16 @@ class Observations:
     @canonical.setter
     def canonical(self, maps: CanonicalMaps | None) -> None:
         self._canonical = maps
+        self.at.cache_clear()
+
+    @property
+    def completion(self) -> Completion | None:
+        """What the photos hide, if it has been painted; once it is set, views show it."""
+        return self._completion
+
+    @completion.setter
+    def completion(self, completion: Completion | None) -> None:
+        self._completion = completion
         self.at.cache_clear()
 
     def lens(self, photo: int) -> tuple[float, float, float, float]:
@@ -125,10 +154,17 @@ class Observations:
         valid = known
         if self._canonical is not None and self.occlusion:
             valid = known * (1 - self._hidden(self._canonical.amodal, size) * (1 - mask))
+        shown = mask = mask * known
+        if self._completion is not None:
+            painted, odds, sure, hidden = (_resized(one.cpu(), size) for one in self._completion)
+            mask, valid = torch.lerp(mask, odds, hidden), torch.lerp(valid, sure, hidden)
+            pixels = torch.lerp(pixels, painted, (hidden * odds)[..., None])
+            subject = mask >= mask.amax((1, 2), keepdim=True).clamp_max(0.5)
         view = View(
             pixels=pixels,
             opponent=opponent_colors(pixels),
-            mask=mask * known,
+            mask=mask,
+            shown=shown,
             valid=valid,
             outside=distance_maps(subject | (valid <= 0.5))[0],
             boxes=torch.tensor([_box(m) for m in subject.numpy()], dtype=torch.float32),
@@ -140,6 +176,13 @@ class Observations:
         side = amodal.shape[1]
         masks = [cut(photo, crop, side).mask for photo, crop in zip(self.photos, self.crops, strict=True)]
         return hidden_share(amodal.cpu(), torch.from_numpy(np.stack(masks)), size)
+
+
+def _resized(pictures: Tensor, size: int) -> Tensor:
+    """N square pictures, with channels last or none."""
+    planes = pictures.permute(0, 3, 1, 2) if pictures.ndim == 4 else pictures[:, None]
+    planes = interpolate(planes, (size, size), mode="bilinear", antialias=True)
+    return planes.permute(0, 2, 3, 1) if pictures.ndim == 4 else planes[:, 0]
 
 
 def _box(subject: np.ndarray) -> tuple[float, float, float, float]:

@@ -138,7 +138,7 @@ def _zooms(placement: Accounts, count: int) -> list[float]:
 
 def _light(mesh: SkinnedMesh, mirror: Tensor, posed: Float[Tensor, "N V 3"], camera: Camera, view: View) -> PhotoLight:
     pixels = linear_from_srgb(view.pixels)
-    samples = sample(posed, mesh.faces, camera, view.intrinsics, pixels, view.mask)
+    samples = sample(posed, mesh.faces, camera, view.intrinsics, pixels, view.shown)
     rotation = camera.rotation()
     normals = vertex_normals(posed, mesh.faces) @ rotation.transpose(1, 2)
     return estimate_light(samples, normals, rotation[:, :, 1], folded(mirror))
@@ -153,7 +153,7 @@ def _paint(
     light: PhotoLight,
     view: View,
 ) -> Textures:
-    seen = (view.intrinsics, view.pixels, view.mask)
+    seen = (view.intrinsics, view.pixels, view.shown)
     return backproject(mesh.faces, mirror, atlas, TEXTURE_SIZE, posed, camera, *seen, light)
 
 

@@ -20,7 +20,7 @@ from ..scenes.atomic import atomic_write
 from ..scenes.error import InputError
 from .config import FitConfig
 
-_FOLDERS = ("observations", "checkpoints", "posed", "instances", "distillation", "export")
+_FOLDERS = ("observations", "checkpoints", "posed", "instances", "distillation", "cleaned", "export")
 _FILES = (
     *("config.json", "metrics.jsonl", "transforms.json", "rest.ply", "subject.glb", "scores.json", "report.html"),
     *("events.out.tfevents.*", "turntable.*", "contact_sheet.*"),
@@ -88,6 +88,11 @@ class RunFolder:
     def distillation(self) -> Path:
         """Folder of what a diffusion prior has made of views that no photo has: losses and pictures."""
         return self.root / "distillation"
+
+    @property
+    def cleaned(self) -> Path:
+        """Folder of pictures that compare photos before and after they were cleaned up, STEM.png."""
+        return self.root / "cleaned"
 
     @property
     def exact_subject(self) -> Path:

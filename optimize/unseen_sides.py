@@ -78,7 +78,7 @@ class UnseenSides:
 
 
 def _write(run: RunFolder, one: Round) -> None:
-    rows = [one.pictures, interpolate(one.shown, one.pictures.shape[2:], mode="bilinear", antialias=True)]
+    rows = [one.pictures, interpolate(one.wanted.shown(), one.pictures.shape[2:], mode="bilinear", antialias=True)]
     picture = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
     times = -(-_SHOWN // one.pictures.shape[3])
     picture = picture.repeat_interleave(times, 1).repeat_interleave(times, 2)

@@ -17,16 +17,17 @@ class Autoencoder:
 
     def __init__(self, module: nn.Module, *, checkpointed: bool = False) -> None:
         """`checkpointed`: gradients through the encoder take little memory and one more forward pass."""
-        self._module: Any = module.requires_grad_(False).eval()
+        self.module: Any = module.requires_grad_(False).eval()
+        """The network."""
         self.checkpointed = checkpointed
         if checkpointed:
-            self._module.enable_gradient_checkpointing()
-        config = self._module.config
+            self.module.enable_gradient_checkpointing()
+        config = self.module.config
         self._scale = float(config.scaling_factor or 1.0)
         self._shift = float(getattr(config, "shift_factor", None) or 0.0)
         if getattr(config, "force_upcast", False) and self.precision == torch.float16:
             # It overflows in half precision, by its own word.
-            self._module.float()
+            self.module.float()
         self.channels: int = config.latent_channels
         """Of latents."""
         self.stride: int = 2 ** (len(config.block_out_channels) - 1)
@@ -35,7 +36,7 @@ class Autoencoder:
     @property
     def precision(self) -> torch.dtype:
         """Of its weights."""
-        return next(self._module.parameters()).dtype
+        return next(self.module.parameters()).dtype
 
     def encode(self, pictures: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
         """Latents of sRGB pictures in [0, 1], differentiable; values beyond are taken as they are.
@@ -44,11 +45,11 @@ class Autoencoder:
         """
         if any(side % self.stride for side in pictures.shape[2:]):
             raise ValueError(f"pictures of {tuple(pictures.shape[2:])}: both sides must be multiples of {self.stride}")
-        coded = self._module.encode((2 * pictures - 1).to(self.precision))
+        coded = self.module.encode((2 * pictures - 1).to(self.precision))
         latents = coded.latent_dist.mode() if hasattr(coded, "latent_dist") else coded.latents
         return (latents.to(pictures.dtype) - self._shift) * self._scale
 
     def decode(self, latents: Float[Tensor, "B C h w"]) -> Float[Tensor, "B 3 H W"]:
         """The pictures, differentiable, about 0 to 1."""
-        shown = self._module.decode((latents / self._scale + self._shift).to(self.precision)).sample
+        shown = self.module.decode((latents / self._scale + self._shift).to(self.precision)).sample
         return (shown.to(latents.dtype) + 1) / 2

@@ -22,6 +22,7 @@ CHANGED: dict[str, Any] = {
     "semantic": "timm:vit_small_patch14_dinov2",
     "diffusion": "embedded",
     "rule": "sds",
+    "clean_up": True,
     "tiny_autoencoder": "some/tiny-autoencoder",
     "device": "cuda:1",
     "seed": 7,

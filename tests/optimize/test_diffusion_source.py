@@ -50,6 +50,13 @@ def test_quick_uses_none_unasked_and_others_the_embedded_one(monkeypatch: pytest
         diffusion_source(_config(diffusion="embedded"), CPU)
 
 
+def test_cleaning_up_needs_a_prior() -> None:
+    with pytest.raises(InputError, match="--clean-up needs a diffusion prior"):
+        diffusion_source(_config(clean_up=True), CPU)
+    with pytest.raises(InputError, match="--clean-up needs the canonical network"):
+        _config(clean_up=True, diffusion="embedded", semantic="none")
+
+
 def test_a_large_model_is_taken_on_a_gpu_where_it_is_at_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("zoetrope.optimize.diffusion_source.EMBEDDED", tmp_path)
     monkeypatch.setattr("zoetrope.optimize.diffusion_source.model_kind", lambda name: "StableDiffusionPipeline")

@@ -22,6 +22,10 @@ from zoetrope.representations.unite import unite
 SIZE = 64
 
 
+def same(found: Tensor) -> Tensor:
+    return found
+
+
 @pytest.fixture(scope="module")
 def body() -> tuple[SkinnedMesh, Skeleton, Atlas]:
     parts = PartSurfaces(template("quadruped"), 1, level=2)
@@ -43,7 +47,7 @@ def towards(truth: Tensor) -> Callable[[Tensor, Exploration, float], Pull]:
     def rule(pictures: Tensor, views: Exploration, _: float) -> Pull:
         paint = Paint(texture=truth, uv=views.mesh.uv, uv_faces=views.mesh.uv_faces)
         target = Target(views.pictures(paint), torch.ones(len(pictures)))
-        return Pull(target, lambda found: found, target.value)
+        return Pull(target, same, same)
 
     return rule
 
@@ -107,7 +111,7 @@ def test_a_target_that_is_not_finite_stops_with_the_round(body: tuple[SkinnedMes
         value = pictures.clone()
         value[0, 0, 0, 0] = torch.nan if done > 0 else 0.5
         target = Target(value, torch.ones(len(pictures)))
-        return Pull(target, lambda found: found, value)
+        return Pull(target, same, same)
 
     config = DistilConfig(rounds=4, steps=1, exploration=ExplorationConfig(size=32))
     grey = torch.full((SIZE, SIZE, 3), 0.5)

@@ -50,9 +50,9 @@ def test_every_rule_pulls(name: RuleName, prior: DiffusionPrior, views: Explorat
     pictures = pictures_of(views)
     rule = DistillationRule(prior, "fox", RuleConfig(name=name), seed=3)
     pull = rule(pictures, views, 0.5)
-    assert pull.shown.shape == (2, 3, 32, 32)
-    assert float(pull.shown.min()) >= 0
-    assert float(pull.shown.max()) <= 1
+    assert pull.shown().shape == (2, 3, 32, 32)
+    assert float(pull.shown().min()) >= 0
+    assert float(pull.shown().max()) <= 1
     free = pictures.clone().requires_grad_()
     loss = pull.loss(free)
     assert loss.shape == (2,)
@@ -65,7 +65,7 @@ def test_every_rule_pulls(name: RuleName, prior: DiffusionPrior, views: Explorat
     again = DistillationRule(prior, "fox", RuleConfig(name=name), seed=3)(pictures, views, 0.5)
     if name != "vsd":
         # A student's additions stay on the network that both share.
-        torch.testing.assert_close(again.shown, pull.shown)
+        torch.testing.assert_close(again.shown(), pull.shown())
 
 
 def test_flow_models_have_their_own(small_diffusion: Callable[[str], Path], views: Exploration) -> None:
@@ -77,7 +77,7 @@ def test_flow_models_have_their_own(small_diffusion: Callable[[str], Path], view
 
 def test_prompts_and_noise_have_a_say(prior: DiffusionPrior, views: Exploration) -> None:
     pictures, config = pictures_of(views), RuleConfig()
-    shown = DistillationRule(prior, "fox", config)(pictures, views, 0.5).shown
+    shown = DistillationRule(prior, "fox", config)(pictures, views, 0.5).shown()
     others = (
         DistillationRule(prior, "cow", config)(pictures, views, 0.5),
         DistillationRule(prior, "fox", replace(config, negatives=False))(pictures, views, 0.5),
@@ -87,10 +87,10 @@ def test_prompts_and_noise_have_a_say(prior: DiffusionPrior, views: Exploration)
         DistillationRule(prior, "fox", replace(config, walk=1))(pictures, views, 0.5),
     )
     for other in others:
-        assert not torch.equal(other.shown, shown)
+        assert not torch.equal(other.shown(), shown)
     turned = replace(views.camera, azimuth_deg=views.camera.azimuth_deg + 120)
     elsewhere = replace(views, camera=turned)
-    assert not torch.equal(DistillationRule(prior, "fox", config)(pictures, elsewhere, 0.5).shown, shown)
+    assert not torch.equal(DistillationRule(prior, "fox", config)(pictures, elsewhere, 0.5).shown(), shown)
 
 
 def test_gradients_through_the_encoder_are_clipped_where_asked(prior: DiffusionPrior, views: Exploration) -> None:

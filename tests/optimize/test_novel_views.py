@@ -43,7 +43,7 @@ class Wishes:
         return self.resumed(Target(self.wish(pictures, views), weight))
 
     def resumed(self, target: Target) -> Pull:
-        return Pull(target, lambda found: found, target.value)
+        return Pull(target, lambda found: found, lambda found: found)
 
     def state(self) -> dict[str, Tensor]:
         return {"generator": self.generator.get_state()}

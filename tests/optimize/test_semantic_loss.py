@@ -49,6 +49,7 @@ def _photos() -> tuple[FeaturePixels, View]:
         pixels=empty[..., None].expand(-1, -1, -1, 3),
         opponent=empty[..., None].expand(-1, -1, -1, 3),
         mask=mask,
+        shown=mask,
         valid=empty + 1,
         outside=empty,
         boxes=torch.zeros(len(TRUE), 4),
