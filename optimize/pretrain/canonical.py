@@ -29,6 +29,7 @@ from .card import write_card
 from .config import PretrainConfig
 from .mesh_pool import fill_mesh_pool, mesh_files
 from .muon import Muon
+from .optimizers import muon_and_adam
 from .piece import PieceConfig, pictures_seen, run_piece
 from .pool import fill_pool, read_pool, spoken
 from .reference_key import reference_keys
@@ -159,16 +160,7 @@ def _channels(backbone: SemanticNetwork | None) -> int:
 
 
 def _optimizers(network: CanonicalNetwork, config: PretrainConfig) -> tuple[Muon, torch.optim.AdamW]:
-    """Biases, norms and lone vectors are not decayed."""
-    plain, ends, inner = [], [], []
-    for name, weight in network.named_parameters():
-        (plain if weight.ndim < 2 else ends if name.startswith(_ENDS) else inner).append(weight)
-    decay = config.weight_decay * config.learning_rate / config.matrix_rate
-    rest = [{"params": ends, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    return (
-        Muon(inner, lr=config.matrix_rate, weight_decay=decay),
-        torch.optim.AdamW(rest, lr=config.learning_rate, betas=(0.9, 0.98)),
-    )
+    return muon_and_adam(network, _ENDS, config.matrix_rate, config.learning_rate, config.weight_decay)
 
 
 def _size_at(done: float, config: PretrainConfig) -> int:

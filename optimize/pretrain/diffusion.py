@@ -15,6 +15,7 @@ from .diffusion_autoencoder import train_autoencoder
 from .diffusion_card import write_card
 from .diffusion_config import PretrainDiffusionConfig
 from .diffusion_denoiser import encode_pool, scale_of, train_denoiser
+from .optimizers import Rates
 from .piece import PieceConfig, pictures_seen
 from .pool import fill_pool, read_pool, spoken
 from .small_diffusion import MODEL, SmallDiffusion, small_diffusion
@@ -40,13 +41,14 @@ def pretrain_diffusion(config: PretrainDiffusionConfig, stream: StreamConfig | N
         piece = PieceConfig(
             minutes=config.minutes, batch=config.batch, warm_up=config.warm_up, averaging=config.averaging
         )
+        rates = Rates(config.matrix_rate, config.learning_rate)
         if config.part == "autoencoder":
-            train_autoencoder(small, pool, config.size, piece, config.learning_rate, config.out, config.seed)
+            train_autoencoder(small, pool, config.size, piece, rates, config.out, config.seed)
         else:
             seen = pictures_seen(config.out / "denoiser")
             latents = encode_pool(small, pool, config.size, config.rounds, config.seed + seen)
             del pool
             if not seen:
                 small.vae.register_to_config(scaling_factor=round(scale_of(latents), 5))
-            train_denoiser(small, latents, piece, config.learning_rate, config.out, config.seed)
+            train_denoiser(small, latents, piece, rates, config.out, config.seed)
     return write_card(SmallDiffusion.load(model), config, device)

@@ -17,6 +17,7 @@ from torch.nn.functional import avg_pool2d
 
 from .bfloat16 import multiplies_bfloat16
 from .diffusion_picture import draw_pictures
+from .optimizers import Rates, muon_and_adam
 from .piece import PieceConfig, pictures_seen, run_piece
 from .pool import Pool
 from .small_diffusion import MODEL, SmallDiffusion
@@ -24,10 +25,12 @@ from .small_diffusion import MODEL, SmallDiffusion
 _EDGES = 2.0
 _DIVERGENCE = 1e-4
 _SCALES = 4
+_DECAY = 0.01
+_ENDS = ("encoder.conv_in", "encoder.conv_out", "quant_conv", "post_quant_conv", "decoder.conv_in", "decoder.conv_out")
 
 
 def train_autoencoder(
-    small: SmallDiffusion, pool: Pool, size: int, config: PieceConfig, rate: float, folder: Path, seed: int
+    small: SmallDiffusion, pool: Pool, size: int, config: PieceConfig, rates: Rates, folder: Path, seed: int
 ) -> int:
     """One piece of `small.vae`'s training, saved into `folder`; returns how many pictures it has seen in all."""
     device = pool.photo.device
@@ -53,8 +56,8 @@ def train_autoencoder(
     def save(averaged: nn.Module) -> None:
         replace(small, vae=averaged).save(folder / MODEL)
 
-    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
-    return run_piece("autoencoder", network, [optimizer], config, folder / "autoencoder", losses, save)
+    optimizers = muon_and_adam(network, _ENDS, rates.matrix, rates.other, _DECAY)
+    return run_piece("autoencoder", network, optimizers, config, folder / "autoencoder", losses, save)
 
 
 def edge_difference(found: Float[Tensor, "B C S S"], true: Float[Tensor, "B C S S"]) -> Float[Tensor, ""]:

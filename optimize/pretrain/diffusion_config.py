@@ -33,12 +33,14 @@ class PretrainDiffusionConfig:
     """How often each photo is encoded for the denoiser, cut anew each time."""
     minutes: float = 60.0
     """How long to train, the making of photos and latents apart; 0 writes the card alone."""
-    batch: int = 32
-    """Pictures in a step."""
-    learning_rate: float = 4e-4
-    """AdamW's highest."""
-    warm_up: int = 200
-    """Steps until the learning rate is there."""
+    batch: int = 8
+    """Pictures in a step; a denoiser takes more."""
+    matrix_rate: float = 0.02
+    """Muon's highest learning rate, for what lies between first and last layers."""
+    learning_rate: float = 1e-3
+    """AdamW's highest, for all else."""
+    warm_up: int = 100
+    """Steps until the learning rates are there."""
     averaging: float = 0.999
     """Share of the old in the moving average of the weights, which is what is kept."""
     device: str = "auto"

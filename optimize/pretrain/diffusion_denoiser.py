@@ -20,6 +20,7 @@ from ...priors.prompts import view_weights
 from .bfloat16 import multiplies_bfloat16
 from .caption import Captions
 from .diffusion_picture import draw_pictures
+from .optimizers import Rates, muon_and_adam
 from .piece import PieceConfig, pictures_seen, run_piece
 from .pool import Pool
 from .small_diffusion import MODEL, SmallDiffusion
@@ -27,6 +28,8 @@ from .small_diffusion import MODEL, SmallDiffusion
 _UNTOLD = 0.1
 _MOST_SIGNAL = 5.0
 _ENCODED_AT_ONCE = 64
+_DECAY = 0.01
+_ENDS = ("unet.conv_in", "unet.conv_out", "unet.time_embedding", "text_encoder.text_model.embeddings")
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +74,7 @@ class Denoiser(nn.Module):
 
 
 def train_denoiser(
-    small: SmallDiffusion, latents: Latents, config: PieceConfig, rate: float, folder: Path, seed: int
+    small: SmallDiffusion, latents: Latents, config: PieceConfig, rates: Rates, folder: Path, seed: int
 ) -> int:
     """One piece of training of `small`'s U-Net and text encoder, saved into `folder`; returns how many latents it has
     seen in all. The autoencoder's scaling factor has to be set."""
@@ -106,5 +109,5 @@ def train_denoiser(
         assert isinstance(averaged, Denoiser)
         replace(small, unet=averaged.unet, text_encoder=averaged.text_encoder).save(folder / MODEL)
 
-    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=0.01)
-    return run_piece("denoiser", network, [optimizer], config, folder / "denoiser", losses, save)
+    optimizers = muon_and_adam(network, _ENDS, rates.matrix, rates.other, _DECAY, beta=0.99)
+    return run_piece("denoiser", network, optimizers, config, folder / "denoiser", losses, save)

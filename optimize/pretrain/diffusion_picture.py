@@ -13,7 +13,7 @@ from .augment import AugmentConfig, draw_batch
 from .pool import Pool
 
 _CUT = AugmentConfig(turn_deg=4.0, closer_share=1.0, closer_margin=(0.04, 0.4), strength=0.0, mask_share=0.0)
-_PLAIN = 0.35
+_PLAIN = 0.7
 _BEYOND = 0.01
 """Share of a cut that may lie beyond the photo, where nobody knows what is; with more of it the background goes."""
 _SLOPE = 0.15

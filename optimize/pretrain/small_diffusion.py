@@ -82,7 +82,7 @@ def small_diffusion(size: int, captions: Iterable[str], seed: int) -> SmallDiffu
     # Their annotations speak of tuples of one.
     autoencoder, network = cast(Any, AutoencoderKL), cast(Any, UNet2DConditionModel)
     vae = autoencoder(
-        block_out_channels=(32, 48, 96, 128),
+        block_out_channels=(16, 32, 64, 128),
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
         latent_channels=8,
