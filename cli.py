@@ -168,13 +168,14 @@ class Eval:
     clip: str | None = None
     """CLIP similarity as well, by ARTIC3D's protocol: hub id (openai/clip-vit-base-patch32) or folder of a CLIP."""
     category: str | None = None
-    """What CLIP is to see, in a word; by default the run's own category."""
+    """What CLIP or the embedded network is to see, in a word; by default the run's own category."""
     lpips: bool = False
     """LPIPS (AlexNet) between each photo and its fit as well."""
     fid: bool = False
     """FID between all photos and all fits as well; of few photos it only compares with figures of as many."""
-    features: Path | None = None
-    """Both on features of MobileNetV2, under its name: its .safetensors in timm's layout (mobilenetv2_100)."""
+    features: str | None = None
+    """Both on features of another network, under its name: embedded, which also says whether it recognises the
+    category, or a .safetensors of MobileNetV2 in timm's layout (mobilenetv2_100)."""
     allow_download: bool = False
     """Fetch a network that is not on this machine; otherwise nothing is downloaded."""
 

@@ -11,6 +11,7 @@ from typing import Literal
 Unit = Literal["percent", "ratio", "degrees", "decibels"]
 
 _MOBILENET = "feature_distance(mobilenetv2_100)"
+_CANONICAL, _CANONICAL_SETS = "feature_distance(canonical)", "frechet_distance(canonical)"
 _MOBILENET_SETS = "frechet_distance(mobilenetv2_100)"
 
 
@@ -48,12 +49,18 @@ MEASURES = (
     Measure("novel_view_iou", "IoU from between the photos", "percent", "higher"),
     Measure("novel_psnr_db", "held-out views, PSNR", "decibels", "higher"),
     Measure("novel_ssim", "held-out views, SSIM", "ratio", "higher"),
+    Measure("novel_unseen_psnr_db", "the same where no photo shows it, PSNR", "decibels", "higher"),
+    Measure("novel_distance(canonical)", "held-out views, embedded features", "ratio", "lower"),
+    Measure("novel_distance(mobilenetv2_100)", "held-out views, MobileNetV2 features", "ratio", "lower"),
     Measure("psnr_db", "photos drawn again, PSNR", "decibels", "higher", "psnr_db"),
     Measure("ssim", "photos drawn again, SSIM", "ratio", "higher", "ssim"),
     Measure("lpips", "photos drawn again, LPIPS (alex)", "ratio", "lower", "lpips"),
     Measure(_MOBILENET, "photos drawn again, MobileNetV2 features", "ratio", "lower", _MOBILENET),
+    Measure(_CANONICAL, "photos drawn again, embedded features", "ratio", "lower", _CANONICAL),
     Measure("fid", "all drawn again to all photos, FID", "ratio", "lower"),
     Measure(_MOBILENET_SETS, "all drawn again to all photos, MobileNetV2 Frechet", "ratio", "lower"),
+    Measure(_CANONICAL_SETS, "all drawn again to all photos, embedded Frechet", "ratio", "lower"),
+    Measure("species_odds", "all around, taken for its species", "percent", "higher"),
     Measure("clip_image_similarity", "CLIP, all around to photos", "ratio", "higher", network="clip_model"),
     Measure("clip_text_similarity", "CLIP, all around to its name", "ratio", "higher", network="clip_model"),
     Measure("chamfer", "Chamfer / diagonal", "ratio", "lower", "chamfer"),

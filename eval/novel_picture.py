@@ -14,27 +14,33 @@ multiplied by one gain per colour channel for the whole collection,
     g = sum(drawn * true) / sum(drawn * drawn)    clamped to [1/3, 3], in linear light,
 
 the least-squares answer over the pixels, in all views, that both subjects cover entirely.
+
+Apart from that, where it is told which vertices some photo shows: PSNR over the pixels of all views, pooled, that both
+subjects cover entirely and in which the run's mesh shows a face none of whose corners any photo has seen. What is there
+nobody knew: it was continued, mirrored or made up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..scenes.error import InputError
 from ..scenes.flat import FlatPicture, draw_flat
 from ..scenes.photography.held_out import HeldOutView, read_held_out
-from .picture_score import Judges, score_pairs
+from .feature_distance import FeatureNetwork, name_of
+from .picture_score import HIGHEST_PSNR_DB, Judges, score_pairs
 from .redraw import Redrawn, box_of
 from .textured import Wardrobe
 from .true_world import TrueWorld, load_true_world
-from .visibility import in_camera, lens
+from .visibility import draw, in_camera, lens
 
 _GAINS = (1 / 3, 3.0)
 _COVERED = 0.999
@@ -51,6 +57,8 @@ class NovelPicture:
     """The photo whose pose it shows."""
     psnr_db: float
     ssim: float
+    distance: float | None
+    """By the network's features that was asked, if one was."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +66,13 @@ class NovelPictureScore:
     """What all views score."""
 
     psnr_db: float
-    """Mean over the views, as is the next."""
+    """Mean over the views, as are the next two."""
     ssim: float
+    distance: float | None
+    unseen_psnr_db: float | None
+    """Of what no photo has seen; None where that is not told, or is nothing."""
+    unseen_share: float | None
+    """Of the pixels that both subjects cover entirely."""
     gain: tuple[float, float, float]
     """Of the drawn light, by colour channel."""
     views: tuple[NovelPicture, ...]
@@ -71,11 +84,18 @@ def has_held_out_views(collection: Path) -> bool:
 
 
 def novel_picture_scores(
-    run: Path | str, collection: Path | str, *, world: TrueWorld | None = None
+    run: Path | str,
+    collection: Path | str,
+    *,
+    world: TrueWorld | None = None,
+    features: FeatureNetwork | None = None,
+    seen: Bool[np.ndarray, " V"] | None = None,
 ) -> NovelPictureScore:
     """PSNR in dB (60 at most) and SSIM of a run's pictures against the held-out views in a collection's `truth/novel`.
 
     world: `load_true_world(run, collection)`, loaded here if None.
+    features: a network whose distance is taken too.
+    seen: vertices of the run's mesh that some photo shows.
 
     Raises InputError where the collection has no such views or no true cameras, and where the run has no cameras, no
     exact subject or no texture. A view whose photo the run lacks a usable mesh, camera or texture for is an empty
@@ -91,11 +111,52 @@ def novel_picture_scores(
         view.camera.stem: _pair(FlatPicture(gain * made.light, made.coverage), view.picture)
         for view, made in zip(views, drawn, strict=True)
     }
-    scores = score_pairs(pairs, Judges())
-    rows = tuple(NovelPicture(view.camera.stem, view.pose, **scores[view.camera.stem]) for view in views)
+    scores = score_pairs(pairs, Judges(features=features))
+    rows = tuple(_row(view, scores[view.camera.stem], features) for view in views)
     psnr_db, ssim = (float(np.mean(values)) for values in zip(*((row.psnr_db, row.ssim) for row in rows), strict=True))
+    unseen = None if seen is None else _unseen(views, drawn, gain, world, seen)
+    distances = [row.distance for row in rows if row.distance is not None]
     red, green, blue = gain.tolist()
-    return NovelPictureScore(psnr_db, ssim, (red, green, blue), rows)
+    return NovelPictureScore(
+        psnr_db,
+        ssim,
+        float(np.mean(distances)) if distances else None,
+        *(unseen or (None, None)),
+        (red, green, blue),
+        rows,
+    )
+
+
+def _unseen(
+    views: Sequence[HeldOutView],
+    drawn: Sequence[FlatPicture],
+    gain: Float[Tensor, " 3"],
+    world: TrueWorld,
+    seen: Bool[np.ndarray, " V"],
+) -> tuple[float | None, float | None]:
+    """PSNR of what no photo has seen, and its share."""
+    errors, covered = [], 0
+    for one, made in zip(views, drawn, strict=True):
+        mesh = world.laid(one.pose)
+        if mesh is None:
+            continue
+        face = draw(mesh, one.camera).face[0].numpy()
+        new = (face >= 0) & ~seen[mesh[1]].any(axis=1)[face]
+        both = ((made.coverage > _COVERED) & (one.picture.coverage > _COVERED)).numpy()
+        covered += int(both.sum())
+        lit = FlatPicture(gain * made.light, made.coverage)
+        errors.append((lit.on_white() - one.picture.on_white()).square().numpy()[both & new])
+    if not errors or not covered:
+        return None, None
+    wrong = np.concatenate(errors)
+    if not len(wrong):
+        return None, 0.0
+    return min(-10 * math.log10(max(float(wrong.mean()), 1e-12)), HIGHEST_PSNR_DB), len(wrong) / covered
+
+
+def _row(view: HeldOutView, scores: Mapping[str, float], features: FeatureNetwork | None) -> NovelPicture:
+    distance = None if features is None else scores[name_of("feature_distance", features)]
+    return NovelPicture(view.camera.stem, view.pose, scores["psnr_db"], scores["ssim"], distance)
 
 
 def _folder(collection: Path) -> Path:

@@ -16,9 +16,11 @@ from typing import Any
 
 import torch
 
+from ..priors.canonical import CanonicalPrior
 from ..scenes.collection import Collection
 from ..scenes.error import InputError
 from .clip_similarity import Clip, clip_similarity, load_clip, orbit_views, square_on_white
+from .embedded_judge import embedded_features, load_embedded_judge, species_odds
 from .feature_distance import FeatureNetwork, feature_distance, frechet_feature_distance, load_mobilenet, name_of
 from .fid import Fid, load_fid
 from .image_quality import psnr, ssim
@@ -26,7 +28,7 @@ from .lpips import Lpips, load_lpips
 from .redraw import Redrawn
 from .textured import load_textured
 
-_HIGHEST_PSNR_DB = 60.0
+HIGHEST_PSNR_DB = 60.0
 _SET_SIZE = 299
 """Pixels of a picture where sets are compared: what FID's network takes."""
 
@@ -41,6 +43,8 @@ class Judges:
     lpips: Lpips | None = None
     fid: Fid | None = None
     features: FeatureNetwork | None = None
+    embedded: CanonicalPrior | None = None
+    """Which says whether it recognises the subject, by the same word as CLIP's."""
 
 
 def load_judges(
@@ -49,22 +53,29 @@ def load_judges(
     category: str | None = None,
     lpips: bool = False,
     fid: bool = False,
-    features: Path | None = None,
+    features: str | Path | None = None,
     allow_download: bool = False,
 ) -> Judges:
-    """The networks that are asked for: CLIP by hub id or folder, LPIPS on AlexNet, FID, MobileNetV2 from a file.
+    """The networks that are asked for: CLIP by hub id or folder, LPIPS on AlexNet, FID, and as `features` MobileNetV2
+    from a file, or the network that the package carries ("embedded").
 
     Raises InputError, one line, where one is not on this machine and may not be downloaded, or CLIP has no category.
     """
     if clip is not None and not category:
         raise InputError("CLIP similarity needs to know what the subject is; name it, such as --category fox")
+    embedded = load_embedded_judge() if features == "embedded" else None
     return Judges(
         clip=None if clip is None else load_clip(clip, allow_download=allow_download),
         category=category or "",
         lpips=load_lpips(allow_download=allow_download) if lpips else None,
         fid=load_fid(allow_download=allow_download) if fid else None,
-        features=None if features is None else load_mobilenet(features),
+        features=_features(features) if embedded is None else embedded_features(embedded),
+        embedded=embedded,
     )
+
+
+def _features(weights: str | Path | None) -> FeatureNetwork | None:
+    return None if weights is None else load_mobilenet(Path(weights))
 
 
 def score_pairs(pairs: Mapping[str, Redrawn], judges: Judges) -> dict[str, dict[str, float]]:
@@ -88,23 +99,32 @@ def score_sets(pairs: Mapping[str, Redrawn], judges: Judges) -> dict[str, float]
 
 
 def score_subject(run: Path, photos: Collection, judges: Judges) -> dict[str, Any]:
-    """CLIP similarity of the run's subject to the photos that have a mask, with its model and prompt; {} without CLIP.
+    """CLIP similarity of the run's subject to the photos that have a mask, with its model and prompt, and the odds that
+    the embedded network gives its species, where that is told; {} without either judge.
 
     Raises InputError where the run has no textured subject or no photo has a mask.
     """
-    if judges.clip is None:
+    known = judges.embedded is not None and judges.category.lower().replace(" ", "_") in judges.embedded.meaning.species
+    if judges.clip is None and not known:
         return {}
     subject = load_textured(run)
+    if subject.texture is None:
+        raise InputError(f"{run} has a subject without a texture, which nothing can be recognised in")
+    views = orbit_views(subject.mesh.vertices, subject.mesh, subject.texture.float() / 255)
+    scores: dict[str, Any] = {}
+    if judges.embedded is not None and known:
+        scores["species_odds"] = species_odds(judges.embedded, views, judges.category)
+    if judges.clip is None:
+        return scores
     cut = [
         square_on_white(torch.from_numpy(photo.pixels / 255).float(), torch.from_numpy(photo.mask / 255).float())
         for photo in photos.photos
         if photo.mask is not None
     ]
-    if not cut or subject.texture is None:
+    if not cut:
         raise InputError(f"no photo in {photos.root} has a mask to cut it out by for CLIP; add masks/STEM.png")
-    views = orbit_views(subject.mesh.vertices, subject.mesh, subject.texture.float() / 255)
     found = clip_similarity(judges.clip, views, torch.stack(cut), judges.category)
-    return {
+    return scores | {
         "clip_image_similarity": found.image,
         "clip_text_similarity": found.text,
         "clip_model": found.model,
@@ -114,7 +134,7 @@ def score_subject(run: Path, photos: Collection, judges: Judges) -> dict[str, An
 
 def _score_pair(pair: Redrawn, judges: Judges) -> dict[str, float]:
     drawn, photo = pair.drawn[None], pair.photo[None]
-    scores = {"psnr_db": min(float(psnr(drawn, photo)), _HIGHEST_PSNR_DB), "ssim": float(ssim(drawn, photo))}
+    scores = {"psnr_db": min(float(psnr(drawn, photo)), HIGHEST_PSNR_DB), "ssim": float(ssim(drawn, photo))}
     if judges.lpips is not None:
         scores["lpips"] = float(judges.lpips.distance(drawn, photo))
     if judges.features is not None:

@@ -11,6 +11,7 @@ explains badly, with their times the usual loss.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from ..scenes.error import InputError
 from ..scenes.misfit_note import read_misfits
 from .alignment import Mesh
 from .camera_error import CameraScore, camera_errors
+from .feature_distance import FeatureNetwork, name_of
 from .keypoint_picture import write_keypoint_picture
 from .keypoint_transfer import Normaliser, TransferPhoto, TransferScore, score_transfers, transfer_keypoints
 from .measure import MEASURES
@@ -58,7 +60,8 @@ def score_run(
     thorough: which of the slower scores are taken; None: the shape scores, but not Animodel's.
     judges: networks that look at the run's pictures; None: no network does.
 
-    `novel_pictures` has the held-out views one by one, `novel_gain` the gain of each colour channel in all of them.
+    `novel_pictures` has the held-out views one by one, `novel_gain` the gain of each colour channel in all of them,
+    `novel_unseen_share` the share of their pixels that shows what no photo does.
     `thickness` is None where the rest mesh is not closed and turned outward, as it has no inside then. Where there are
     keypoints, a picture of their transfers goes to `run/keypoints.png`.
     Raises InputError where the run has no cameras or no rest mesh, or where there is nothing to score against.
@@ -96,7 +99,7 @@ def score_run(
     if "chamfer" in scores and "volume_iou" not in scores:
         scores["missing"].append("meshes that are closed, both the run's and the true ones, for the volume IoU")
     if truth is not None and thorough.shape:
-        scores |= _novel(run, truth, known, scores["missing"])
+        scores |= _novel(run, truth, known, views, judges.features, scores["missing"])
     scores["by_photo"] = rows
     with atomic_write(run / "scores.json") as temporary:
         text = json.dumps(scores, indent=1, ensure_ascii=False, allow_nan=False)
@@ -157,7 +160,14 @@ def _add_poses(rows: _Rows, run: Path, known: Truth, cameras: CameraScore | None
             rows[stem] |= {"pose_deg": error.pose_deg, "articulation_deg": error.articulation_deg}
 
 
-def _novel(run: Path, truth: Path, known: Truth, missing: list[str]) -> dict[str, Any]:
+def _novel(
+    run: Path,
+    truth: Path,
+    known: Truth,
+    views: Mapping[str, View],
+    features: FeatureNetwork | None,
+    missing: list[str],
+) -> dict[str, Any]:
     """From where no photo was taken: outlines between the photos, and pictures from cameras that were held out.
 
     Most collections have no held-out views, and nobody could add them: that is not worth a word.
@@ -179,14 +189,19 @@ def _novel(run: Path, truth: Path, known: Truth, missing: list[str]) -> dict[str
             missing.append(f"views from between the photos: {fault}")
     if pictures:
         try:
-            found |= _novel_pictures(novel_picture_scores(run, truth, world=world))
+            seen = np.any([one.visible for one in views.values()], axis=0) if views else None
+            pictured = novel_picture_scores(run, truth, world=world, features=features, seen=seen)
+            found |= _novel_pictures(pictured, features)
         except InputError as fault:
             missing.append(f"pictures from held-out cameras: {fault}")
     return found
 
 
-def _novel_pictures(novel: NovelPictureScore) -> dict[str, Any]:
-    return {
+def _novel_pictures(novel: NovelPictureScore, features: FeatureNetwork | None) -> dict[str, Any]:
+    distance = {} if features is None else {name_of("novel_distance", features): novel.distance}
+    if novel.unseen_psnr_db is not None:
+        distance |= {"novel_unseen_psnr_db": novel.unseen_psnr_db, "novel_unseen_share": novel.unseen_share}
+    return distance | {
         "novel_psnr_db": novel.psnr_db,
         "novel_ssim": novel.ssim,
         "novel_gain": list(novel.gain),

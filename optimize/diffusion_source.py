@@ -8,20 +8,18 @@ there is a GPU and the hub's cache on this machine holds it, and else the embedd
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from ..priors.canonical import CanonicalPrior
 from ..priors.diffusion.load import DiffusionConfig, load_diffusion_prior, model_kind
 from ..priors.diffusion.prior import DiffusionPrior
+from ..priors.embedded import DIFFUSION
 from ..scenes.error import InputError
 from ..scenes.zoo.species import SPECIES
 from .config import FitConfig
 from .observe import Observations
 
-EMBEDDED = Path(__file__).resolve().parents[1] / "priors" / "weights" / "diffusion"
-"""Folder of the model that the package carries."""
 LARGE = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 _SURE = 0.25
 """Mean odds over the photos from which on the canonical network's word for the species is taken; of collections whose
@@ -40,7 +38,7 @@ class DiffusionSource:
     @property
     def embedded(self) -> bool:
         """Whether it knows the zoo's words alone."""
-        return self.name == str(EMBEDDED)
+        return self.name == str(DIFFUSION)
 
     @property
     def models(self) -> dict[str, str]:
@@ -77,12 +75,12 @@ def _asked_for(config: FitConfig, device: torch.device) -> DiffusionSource:
         return DiffusionSource(None, f"none ({why})")
     if config.diffusion == "auto":
         return _automatic(device)
-    name = str(EMBEDDED) if config.diffusion == "embedded" else config.diffusion
+    name = str(DIFFUSION) if config.diffusion == "embedded" else config.diffusion
     try:
         kind = model_kind(name)
     except (OSError, ValueError) as fault:
         raise _refusal(config.diffusion, str(fault)) from fault
-    return DiffusionSource(name, "the embedded one" if name == str(EMBEDDED) else f"{name} ({kind})")
+    return DiffusionSource(name, "the embedded one" if name == str(DIFFUSION) else f"{name} ({kind})")
 
 
 def _automatic(device: torch.device) -> DiffusionSource:
@@ -93,8 +91,8 @@ def _automatic(device: torch.device) -> DiffusionSource:
             return DiffusionSource(LARGE, f"{LARGE}, from the hub's cache")
         except OSError:
             why = f", since {LARGE} is not in the hub's cache"
-    if EMBEDDED.is_dir():
-        return DiffusionSource(str(EMBEDDED), f"the embedded one{why}")
+    if DIFFUSION.is_dir():
+        return DiffusionSource(str(DIFFUSION), f"the embedded one{why}")
     return DiffusionSource(None, f"none (this installation carries no embedded one{why.replace(', since', ', and')})")
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ..priors.canonical import CanonicalMaps, CanonicalPrior
+from ..priors.embedded import CANONICAL
 from ..priors.feature_cache import cached_maps
 from ..priors.semantic import SemanticNetwork, load_semantic
 from ..representations.chart import VERSION
@@ -24,8 +25,6 @@ from ..scenes.error import InputError
 from .config import FitConfig
 from .observe import Observations
 
-EMBEDDED = Path(__file__).resolve().parents[1] / "priors" / "weights" / "canonical.safetensors"
-"""Weights of the canonical network that the package carries."""
 _LARGE = "timm:vit_small_patch14_reg4_dinov2.lvd142m"
 _LOOK = 256
 """Side in pixels of the crops that are handed to the canonical network."""
@@ -85,7 +84,7 @@ def load_semantic_prior(config: FitConfig, device: torch.device) -> SemanticPrio
         return SemanticPrior(None, None, "none (--semantic none)")
     if config.trained_prior is not None:
         return _trained(config.trained_prior, config, device)
-    canonical, line = CanonicalPrior.load(EMBEDDED, VERSION, device), "the embedded canonical network"
+    canonical, line = CanonicalPrior.load(CANONICAL, VERSION, device), "the embedded canonical network"
     alone = SemanticPrior(canonical, None, line, {"canonical": "embedded"})
     large = config.semantic == "auto" and device.type == "cuda"
     if not (large or config.semantic.startswith("timm:")):

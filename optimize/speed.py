@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from ..priors.canonical import CanonicalPrior
+from ..priors.embedded import CANONICAL
 from ..representations.camera import Intrinsics, project
 from ..representations.chart import VERSION
 from ..representations.mesh import SkinnedMesh
@@ -28,7 +29,6 @@ from ..representations.rendering.interpolate import surface
 from ..representations.template import template
 from ..representations.unite import unite
 from ..scenes.turntable import fitting_distance, orbit_cameras
-from .semantic_prior import EMBEDDED
 from .step_speed import step_jobs
 
 _PICTURES, _SIDE, _FACES = 20, 192, 20_000
@@ -70,7 +70,7 @@ def measure_speed(device: torch.device | str = "cpu", repeats: int = 5) -> list[
         repeats=min(repeats, 3),
     )
     photos = torch.rand(_PICTURES, 224, 224, 3, device=device)
-    prior = CanonicalPrior.load(EMBEDDED, VERSION, device)
+    prior = CanonicalPrior.load(CANONICAL, VERSION, device)
     look, both, again = _in_turns(
         lambda: prior(photos, photos[..., 0], mirror=False), lambda: prior(photos, photos[..., 0]), network,
         repeats=repeats,

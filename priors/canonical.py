@@ -147,6 +147,12 @@ class CanonicalPrior:
             batches.append(self._look(pictures[some].to(device), None if masks is None else masks[some], size, mirror))
         return CanonicalMaps(*(torch.cat(one) for one in zip(*(vars(b).values() for b in batches), strict=True)))
 
+    @torch.no_grad()
+    def stages(self, pictures: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _ _ _"]]:
+        """Feature maps of its convolutions, finest first, of pictures without masks; sides are multiples of 32."""
+        none, seen = torch.zeros_like(pictures[:, 0]), pictures.contiguous(memory_format=torch.channels_last)
+        return self._eye.levels(seen, none, none[:, 0, 0], backbone_features(self.backbone, seen))
+
     def _look(self, pictures: Tensor, masks: Tensor | None, size: int, mirror: bool) -> CanonicalMaps:
         shape = (size, size)
         seen = functional.interpolate(pictures.permute(0, 3, 1, 2), shape, mode="bilinear", antialias=True)

@@ -132,20 +132,8 @@ class CanonicalNetwork(nn.Module):
         `features` of the pictures (p = H / 16, q = W / 16) are what a network with a backbone needs besides. Raises
         ValueError where H or W is not a multiple of `STRIDE`, and where features are missing or not asked for.
         """
-        height, width = pictures.shape[2:]
-        if height % STRIDE or width % STRIDE:
-            raise ValueError(f"pictures are {width}x{height}; both sides must be multiples of {STRIDE}")
-        if (features is None) != (self.adapt is None):
-            raise ValueError(f"features are {'missing' if features is None else 'of no use here'}; see the layout")
-        flags = given[:, None, None, None].expand(-1, 1, height, width)
-        entrance = self.stem(torch.cat([4 * pictures - 2, masks[:, None], flags], dim=1))
-        x, levels = self.entry(entrance), []
-        for level, stage in enumerate(self.stages):
-            x = stage(x)
-            if level == 2 and self.adapt is not None and features is not None:
-                x = functional.relu(x + self.adapt(features.to(x.dtype)))
-            levels.append(x)
-        whole, levels[-1] = self._agree(x)
+        entrance, *levels = self.levels(pictures, masks, given, features)
+        whole, levels[-1] = self._agree(levels[-1])
         y = self.laterals[2](levels[3])
         for k in (1, 0):
             y = self.laterals[k](levels[k + 1]) + functional.interpolate(y, scale_factor=2, mode="nearest")
@@ -171,6 +159,29 @@ class CanonicalNetwork(nn.Module):
             plan,
             species,
         )
+
+    def levels(
+        self,
+        pictures: Float[Tensor, "B 3 H W"],
+        masks: Float[Tensor, "B H W"],
+        given: Float[Tensor, " B"],
+        features: Float[Tensor, "B C p q"] | None = None,
+    ) -> list[Float[Tensor, "B _ _ _"]]:
+        """What the convolutions on the way down give for the same: the stem's maps and those of each stage."""
+        height, width = pictures.shape[2:]
+        if height % STRIDE or width % STRIDE:
+            raise ValueError(f"pictures are {width}x{height}; both sides must be multiples of {STRIDE}")
+        if (features is None) != (self.adapt is None):
+            raise ValueError(f"features are {'missing' if features is None else 'of no use here'}; see the layout")
+        flags = given[:, None, None, None].expand(-1, 1, height, width)
+        levels = [self.stem(torch.cat([4 * pictures - 2, masks[:, None], flags], dim=1))]
+        x = self.entry(levels[0])
+        for level, stage in enumerate(self.stages):
+            x = stage(x)
+            if level == 2 and self.adapt is not None and features is not None:
+                x = functional.relu(x + self.adapt(features.to(x.dtype)))
+            levels.append(x)
+        return levels
 
     def _agree(self, x: Float[Tensor, "B C h w"]) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T h w"]]:
         """What is seen as a whole, and the grid of those who know it."""

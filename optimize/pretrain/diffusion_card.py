@@ -23,6 +23,7 @@ from ...eval.frechet import FeatureStatistics, frechet_distance
 from ...eval.image_quality import psnr
 from ...priors.canonical import CanonicalPrior
 from ...priors.diffusion.autoencoder import Autoencoder
+from ...priors.embedded import CANONICAL
 from ...priors.prompts import VIEWS, ViewPrompts
 from ...representations.chart import VERSION
 from ...scenes.atomic import atomic_write
@@ -32,7 +33,6 @@ from ...scenes.zoo.sitting import sit
 from ...scenes.zoo.species import SPECIES
 from ...scenes.zoo.split import BESIDE, TEST, seed_of
 from ...scenes.zoo.stream import StreamConfig
-from ..semantic_prior import EMBEDDED
 from .diffusion_config import PretrainDiffusionConfig
 from .diffusion_picture import Pictures, draw_pictures
 from .piece import pictures_seen
@@ -164,7 +164,7 @@ def score_model(
 
 def _looked_at(pictures: Float[Tensor, "B 3 S S"]) -> tuple[Tensor, Tensor, Tensor]:
     """What the canonical network makes of whole pictures: features, likeliest species, likeliest azimuth in degrees."""
-    network, features = CanonicalPrior.load(EMBEDDED, VERSION).network, []
+    network, features = CanonicalPrior.load(CANONICAL, VERSION).network, []
     network.about.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0].float()))
     species, views = [], []
     with torch.no_grad():

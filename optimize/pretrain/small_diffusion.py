@@ -96,7 +96,7 @@ def small_diffusion(size: int, captions: Iterable[str], seed: int) -> SmallDiffu
         sample_size=size // 8,
         in_channels=8,
         out_channels=8,
-        block_out_channels=(96, 160, 192),
+        block_out_channels=(64, 128, 192),
         layers_per_block=1,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),

@@ -12,6 +12,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from zoetrope.cli import main
+from zoetrope.eval.feature_distance import FeatureNetwork
 from zoetrope.eval.image_quality import psnr
 from zoetrope.eval.novel_picture import NovelPictureScore, has_held_out_views, novel_picture_scores
 from zoetrope.optimize.config import FitConfig
@@ -195,3 +196,37 @@ def test_the_command_prints_it(foxes: Foxes, capsys: pytest.CaptureFixture[str])
     assert scores["novel_psnr_db"] > 35
     assert [row["pose"] for row in scores["novel_pictures"]] == POSES
     assert len(scores["novel_gain"]) == 3
+
+
+def test_a_network_judges_the_same_pairs(truth: Foxes, whole: NovelPictureScore) -> None:
+    assert whole.distance is None
+    colours = FeatureNetwork("colours", lambda pictures: [pictures])
+    score = novel_picture_scores(truth.run, truth.photos, features=colours)
+    assert score.psnr_db == whole.psnr_db
+    assert score.distance is not None
+    assert 0 <= score.distance < 0.02
+    assert score.distance == pytest.approx(np.mean([view.distance for view in score.views]))
+
+
+def test_what_no_photo_shows_is_scored_apart(foxes: Foxes, whole: NovelPictureScore) -> None:
+    """The rear half is said to be unseen, and loses its colours."""
+    assert whole.unseen_psnr_db is None
+    mesh = foxes.mesh
+    front = (mesh.vertices[:, 2] > mesh.vertices[:, 2].median()).numpy()
+
+    def score(seen: np.ndarray) -> NovelPictureScore:
+        return novel_picture_scores(foxes.run, foxes.photos, seen=seen)
+
+    everything = score(np.ones(len(front), bool))
+    assert everything.unseen_psnr_db is None
+    assert everything.unseen_share == 0
+    half, nothing = score(front), score(np.zeros(len(front), bool))
+    assert half.unseen_share is not None
+    assert 0.2 < half.unseen_share < 0.8
+    assert nothing.unseen_share == 1
+    assert half.unseen_psnr_db is not None
+    assert half.unseen_psnr_db > 30
+    foxes.wear(lambda light: 1 - light)
+    spoilt = score(front)
+    assert spoilt.unseen_psnr_db is not None
+    assert spoilt.unseen_psnr_db < half.unseen_psnr_db - 10

@@ -149,3 +149,17 @@ def test_clip_needs_masks_to_cut_photos_out(portraits, clip_folder):
     )
     with pytest.raises(InputError, match="has a mask to cut it out by for CLIP"):
         score_run(portraits.run, load_collection(portraits.photos), portraits.photos, judges=judges)
+
+
+def test_the_embedded_network_judges_from_the_command_line(portraits, capsys):
+    assert main(["eval", str(portraits.run), "--features", "embedded", "--category", "fox"]) == 0
+    shown = capsys.readouterr().out
+    scores = json.loads((portraits.run / "scores.json").read_text())
+    assert 0 <= scores["species_odds"] <= 1
+    assert "all around, taken for its species" in shown
+    before = scores["by_photo"]["2"]["feature_distance(canonical)"]
+    portraits.wear("2", 255 - pixels(portraits, 2))
+    assert main(["eval", str(portraits.run), "--features", "embedded", "--category", "chimera"]) == 0
+    scores = json.loads((portraits.run / "scores.json").read_text())
+    assert scores["by_photo"]["2"]["feature_distance(canonical)"] > before
+    assert "species_odds" not in scores

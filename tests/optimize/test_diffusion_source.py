@@ -9,10 +9,11 @@ import torch
 
 from zoetrope.cli import main
 from zoetrope.optimize.config import FitConfig
-from zoetrope.optimize.diffusion_source import EMBEDDED, LARGE, DiffusionSource, diffusion_source, subject_words
+from zoetrope.optimize.diffusion_source import LARGE, DiffusionSource, diffusion_source, subject_words
 from zoetrope.optimize.observe import Observations
 from zoetrope.optimize.plan import plan
 from zoetrope.optimize.semantic_prior import load_semantic_prior
+from zoetrope.priors.embedded import DIFFUSION
 from zoetrope.scenes.collection import load_collection
 from zoetrope.scenes.error import InputError
 
@@ -25,7 +26,7 @@ def _config(photos: Path = Path("photos"), **options: object) -> FitConfig:
 
 def test_quick_uses_none_unasked_and_others_the_embedded_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("zoetrope.optimize.diffusion_source.EMBEDDED", tmp_path)
+    monkeypatch.setattr("zoetrope.optimize.diffusion_source.DIFFUSION", tmp_path)
     (tmp_path / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}', encoding="utf-8")
     for config, name in (
         (_config(), None),
@@ -41,7 +42,7 @@ def test_quick_uses_none_unasked_and_others_the_embedded_one(monkeypatch: pytest
     missing = diffusion_source(_config(preset="full"), GPU)
     assert missing.embedded
     assert LARGE in missing.line
-    monkeypatch.setattr("zoetrope.optimize.diffusion_source.EMBEDDED", tmp_path / "nothing")
+    monkeypatch.setattr("zoetrope.optimize.diffusion_source.DIFFUSION", tmp_path / "nothing")
     for device in (CPU, GPU):
         bare = diffusion_source(_config(preset="full"), device)
         assert bare.name is None
@@ -58,7 +59,7 @@ def test_cleaning_up_needs_a_prior() -> None:
 
 
 def test_a_large_model_is_taken_on_a_gpu_where_it_is_at_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("zoetrope.optimize.diffusion_source.EMBEDDED", tmp_path)
+    monkeypatch.setattr("zoetrope.optimize.diffusion_source.DIFFUSION", tmp_path)
     monkeypatch.setattr("zoetrope.optimize.diffusion_source.model_kind", lambda name: "StableDiffusionPipeline")
     assert diffusion_source(_config(preset="full"), GPU).name == LARGE
     assert diffusion_source(_config(preset="full"), CPU).embedded
@@ -133,7 +134,7 @@ def test_the_subject_is_called_by_its_category_or_what_the_network_takes_it_for(
     observations = Observations(load_collection(good_photos))
     observations.canonical = semantic.canonical_maps(observations)
     other = diffusion_source(_config(diffusion="none"), CPU)
-    embedded = DiffusionSource(str(EMBEDDED), "the embedded one")
+    embedded = DiffusionSource(str(DIFFUSION), "the embedded one")
 
     def said(source: object, category: str | None, network: object = semantic.canonical) -> str:
         config = _config(good_photos, category=category)

@@ -10,10 +10,11 @@ import torch
 from zoetrope.optimize.config import FitConfig
 from zoetrope.optimize.observe import Observations
 from zoetrope.optimize.pretrain.canonical import layout, meaning
-from zoetrope.optimize.semantic_prior import EMBEDDED, doubt, load_semantic_prior
+from zoetrope.optimize.semantic_prior import doubt, load_semantic_prior
 from zoetrope.optimize.starting_template import starting_templates
 from zoetrope.priors.canonical import save_canonical
 from zoetrope.priors.canonical_network import CanonicalNetwork
+from zoetrope.priors.embedded import CANONICAL
 from zoetrope.representations.template import BUILDS
 from zoetrope.scenes.collection import load_collection
 from zoetrope.scenes.error import InputError
@@ -85,7 +86,7 @@ def test_a_network_that_is_not_there_leaves_the_embedded_one_and_says_so(good_ph
 
 def test_a_network_of_ones_own(good_photos: Path, small_vit: Path, tmp_path: Path) -> None:
     path = tmp_path / "mine.safetensors"
-    shutil.copy(EMBEDDED, path)
+    shutil.copy(CANONICAL, path)
     config = _config(good_photos, semantic=str(path))
     assert load_semantic_prior(config, CPU).models == {"canonical": str(path)}
     # The file goes with the run folder's config, wherever the two move together.

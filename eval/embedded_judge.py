@@ -1,0 +1,43 @@
+"""The package's own network as a judge, where no other is at hand: whether a subject is recognised, and by how much
+two pictures differ to it.
+
+Its features (the stem and four stages of the canonical network, pictures at its own size) serve as `feature_distance`
+says, under the name `canonical`. It has been trained on made-up animals for tasks of its own: figures compare fits of
+one subject and mean nothing beside those of other networks.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..priors.canonical import SIZE, CanonicalPrior
+from ..priors.embedded import CANONICAL
+from ..representations.chart import VERSION
+from .feature_distance import FeatureNetwork
+
+NAME = "canonical"
+
+
+def load_embedded_judge(device: torch.device | str = "cpu") -> CanonicalPrior:
+    """The network that the package carries."""
+    return CanonicalPrior.load(CANONICAL, VERSION, device)
+
+
+def embedded_features(prior: CanonicalPrior) -> FeatureNetwork:
+    """Its stages, as `feature_distance` takes them."""
+
+    def stages(pictures: Tensor) -> list[Tensor]:
+        seen = torch.nn.functional.interpolate(pictures, (SIZE, SIZE), mode="bilinear", antialias=True)
+        return prior.stages(seen)
+
+    return FeatureNetwork(NAME, stages)
+
+
+def species_odds(prior: CanonicalPrior, pictures: Float[Tensor, "B S S 3"], species: str) -> float:
+    """Mean odds that square pictures show that species of `CanonicalMeaning.species`. Raises ValueError for others."""
+    name = species.strip().lower().replace(" ", "_")
+    if name not in prior.meaning.species:
+        raise ValueError(f"{species!r} is no species that the network knows: {', '.join(prior.meaning.species)}")
+    return float(prior(pictures).species[:, prior.meaning.species.index(name)].mean())
