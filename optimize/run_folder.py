@@ -35,6 +35,8 @@ _PACKAGES = (
     "manifold3d",
     "xatlas",
     "opencv-python-headless",
+    "diffusers",
+    "transformers",
 )
 
 

@@ -30,7 +30,7 @@ CPU = torch.device("cpu")
 ONCE = DiffusionSpeedConfig(repeats=1)
 MIB = 2**20
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="resident memory has a record on Linux only")
-NAP = 0.1
+NAP = 0.2
 
 
 @pytest.fixture
