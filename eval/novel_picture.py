@@ -141,7 +141,8 @@ def _unseen(
         if mesh is None:
             continue
         face = draw(mesh, one.camera).face[0].numpy()
-        new = (face >= 0) & ~seen[mesh[1]].any(axis=1)[face]
+        shown = np.asarray(seen[mesh[1]].any(axis=1))
+        new = (face >= 0) & ~shown[face]
         both = ((made.coverage > _COVERED) & (one.picture.coverage > _COVERED)).numpy()
         covered += int(both.sum())
         lit = FlatPicture(gain * made.light, made.coverage)

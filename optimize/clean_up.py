@@ -59,6 +59,8 @@ class CleanUpConfig:
     """Of the walk in latents."""
     paintings: int = 4
     guidance: GuidanceConfig = field(default_factory=lambda: GuidanceConfig(scale=7.5))
+    negatives: bool = True
+    """Whether prompts say what is not to be seen."""
 
 
 def clean_up(
@@ -82,7 +84,7 @@ def clean_up(
     pixels, odds, sure = view.pixels.clone(), view.mask.clone(), torch.ones_like(view.mask)
     for index in chosen.nonzero()[:, 0].split(_AT_ONCE):
         start = _started(view, expected, hidden, index)
-        critic = _critic(prior, subject, maps, index, config.guidance)
+        critic = _critic(prior, subject, maps, index, config)
         walk = [config.noise.at(k / max(config.steps - 1, 1), len(index), generator) for k in range(config.steps)]
         levels = [prior.schedule.at(place.to(start.device)) for place in walk]
         paintings = [complete(critic, start, hidden[index], levels, generator) for _ in range(config.paintings)]
@@ -113,16 +115,15 @@ def _started(
     return torch.stack(started).permute(0, 3, 1, 2)
 
 
-def _critic(
-    prior: DiffusionPrior, subject: str, maps: CanonicalMaps, index: Tensor, guidance: GuidanceConfig
-) -> Critic:
+def _critic(prior: DiffusionPrior, subject: str, maps: CanonicalMaps, index: Tensor, config: CleanUpConfig) -> Critic:
     """Asks for what the canonical network sees each photo from."""
     azimuths = maps.view.shape[1]
     azimuth = (maps.view[index].sum(2).argmax(1) + 0.5) * (360 / azimuths)
     weights = view_weights(azimuth, torch.zeros_like(azimuth))
     prompts = ViewPrompts.of(subject)
-    positive, negative = (prior.embed(said).mixed(weights) for said in (prompts.positive, prompts.negative))
-    return Critic(prior, positive, prior.embed([""]), negative, guidance)
+    positive = prior.embed(prompts.positive).mixed(weights)
+    negative = prior.embed(prompts.negative).mixed(weights) if config.negatives else None
+    return Critic(prior, positive, prior.embed([""]), negative, config.guidance)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +138,12 @@ class CleanUp:
 
     @staticmethod
     def done(
-        observations: Observations, prior: DiffusionPrior, subject: str, semantic: SemanticPrior, seed: int = 0
+        observations: Observations,
+        prior: DiffusionPrior,
+        subject: str,
+        semantic: SemanticPrior,
+        negatives: bool = True,
+        seed: int = 0,
     ) -> CleanUp:
         """Cleans up, and has the semantic prior look at the photos again. Raises ValueError where that prior has no
         canonical network."""
@@ -150,7 +156,7 @@ class CleanUp:
             return interpolate(odds[:, None], pictures.shape[1:3], mode="bilinear")[:, 0]
 
         generator = torch.Generator().manual_seed(seed)
-        chosen = clean_up(observations, prior, subject, foreground, CleanUpConfig(), generator)
+        chosen = clean_up(observations, prior, subject, foreground, CleanUpConfig(negatives=negatives), generator)
         if bool(chosen.any()):
             observations.canonical = semantic.canonical_maps(observations)
         line = f"clean-up: {int(chosen.sum())} of {len(chosen)} photos hide something of the subject and were completed"

@@ -11,8 +11,19 @@ from pathlib import Path
 
 from .run_folder import installed_version
 
-_PACKAGES = ("torch", "numpy", "numba", "scipy", "trimesh", "manifold3d", "xatlas", "opencv-python-headless", "timm",
-             "diffusers", "transformers")
+_PACKAGES = (
+    "torch",
+    "numpy",
+    "numba",
+    "scipy",
+    "trimesh",
+    "manifold3d",
+    "xatlas",
+    "opencv-python-headless",
+    "timm",
+    "diffusers",
+    "transformers",
+)
 # Module, what it is for, and how to get it.
 _OPTIONAL = (
     ("pillow_heif", "HEIC photos", "pip install 'zoetrope[heif]'"),

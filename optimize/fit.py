@@ -71,11 +71,13 @@ def fit(config: FitConfig) -> RunResult:
     lines, unseen, novel, clean = list[str](), None, None, None
     if diffusion is not None:
         subject, words = subject_words(config, source, observations, prior.canonical)
-        unseen = UnseenSides(diffusion, subject, RuleConfig(name=config.rule), seed=config.seed)
+        # The embedded model's text has a few words, and none for what is not to be seen.
+        rule = RuleConfig(name=config.rule, negatives=not source.embedded)
+        unseen = UnseenSides(diffusion, subject, rule, seed=config.seed)
         novel = unseen.novel_views()
         lines.append(f"diffusion prior: {source.line}; {words}")
         if config.clean_up:
-            clean = CleanUp.done(observations, diffusion, subject, prior, seed=config.seed)
+            clean = CleanUp.done(observations, diffusion, subject, prior, rule.negatives, config.seed)
             lines.append(clean.line)
     observations.features = prior.feature_maps(observations)
     published = config.preset == "artic3d"
