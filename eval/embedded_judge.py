@@ -15,6 +15,7 @@ from torch import Tensor
 from ..priors.canonical import SIZE, CanonicalPrior
 from ..priors.embedded import CANONICAL
 from ..representations.chart import VERSION
+from ..scenes.zoo.species import species_key
 from .feature_distance import FeatureNetwork
 
 NAME = "canonical"
@@ -37,7 +38,7 @@ def embedded_features(prior: CanonicalPrior) -> FeatureNetwork:
 
 def species_odds(prior: CanonicalPrior, pictures: Float[Tensor, "B S S 3"], species: str) -> float:
     """Mean odds that square pictures show that species of `CanonicalMeaning.species`. Raises ValueError for others."""
-    name = species.strip().lower().replace(" ", "_")
+    name = species_key(species)
     if name not in prior.meaning.species:
         raise ValueError(f"{species!r} is no species that the network knows: {', '.join(prior.meaning.species)}")
     return float(prior(pictures).species[:, prior.meaning.species.index(name)].mean())

@@ -19,6 +19,7 @@ import torch
 from ..priors.canonical import CanonicalPrior
 from ..scenes.collection import Collection
 from ..scenes.error import InputError
+from ..scenes.zoo.species import species_key
 from .clip_similarity import Clip, clip_similarity, load_clip, orbit_views, square_on_white
 from .embedded_judge import embedded_features, load_embedded_judge, species_odds
 from .feature_distance import FeatureNetwork, feature_distance, frechet_feature_distance, load_mobilenet, name_of
@@ -104,7 +105,7 @@ def score_subject(run: Path, photos: Collection, judges: Judges) -> dict[str, An
 
     Raises InputError where the run has no textured subject or no photo has a mask.
     """
-    known = judges.embedded is not None and judges.category.lower().replace(" ", "_") in judges.embedded.meaning.species
+    known = judges.embedded is not None and species_key(judges.category) in judges.embedded.meaning.species
     if judges.clip is None and not known:
         return {}
     subject = load_textured(run)

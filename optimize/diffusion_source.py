@@ -16,7 +16,7 @@ from ..priors.diffusion.load import DiffusionConfig, load_diffusion_prior, model
 from ..priors.diffusion.prior import DiffusionPrior
 from ..priors.embedded import DIFFUSION
 from ..scenes.error import InputError
-from ..scenes.zoo.species import SPECIES
+from ..scenes.zoo.species import SPECIES, species_key
 from .config import FitConfig
 from .observe import Observations
 
@@ -106,7 +106,7 @@ def subject_words(
     """
     said = config.category
     unknown = f"{said} says nothing to the embedded model; " if said else ""
-    if said and not (source.embedded and _species(said) is None):
+    if said and not (source.embedded and species_key(said) not in SPECIES):
         return said, f"a subject called {said!r}, as --category says"
     if observations.canonical is not None and canonical is not None:
         odds = observations.canonical.species.mean(0)
@@ -115,12 +115,6 @@ def subject_words(
         if float(odds[best]) >= _SURE:
             return name, f"{unknown}a subject called {name!r}, as the canonical network says ({float(odds[best]):.0%})"
     return "animal", f"{unknown}a subject called 'animal': nothing says what it is; --category does"
-
-
-def _species(words: str) -> str | None:
-    """The zoo's species of that name."""
-    name = words.strip().lower().replace(" ", "_")
-    return name if name in SPECIES else None
 
 
 def _refusal(name: str, why: str) -> InputError:

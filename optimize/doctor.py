@@ -9,21 +9,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from .run_folder import installed_version
+from .run_folder import LIBRARIES, installed_version
 
-_PACKAGES = (
-    "torch",
-    "numpy",
-    "numba",
-    "scipy",
-    "trimesh",
-    "manifold3d",
-    "xatlas",
-    "opencv-python-headless",
-    "timm",
-    "diffusers",
-    "transformers",
-)
 # Module, what it is for, and how to get it.
 _OPTIONAL = (
     ("pillow_heif", "HEIC photos", "pip install 'zoetrope[heif]'"),
@@ -40,7 +27,7 @@ def examine() -> list[tuple[str, str, str]]:
 def _software() -> list[tuple[str, str, str]]:
     rows = [("software", "zoetrope", f"{installed_version('zoetrope')} in {Path(__file__).resolve().parents[1]}")]
     rows += [("software", "python", f"{platform.python_version()} in {sys.prefix}")]
-    return rows + [("software", name, installed_version(name) or "missing") for name in _PACKAGES]
+    return rows + [("software", name, installed_version(name) or "missing") for name in (*LIBRARIES, "timm")]
 
 
 def _processor() -> list[tuple[str, str, str]]:

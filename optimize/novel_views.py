@@ -18,6 +18,7 @@ from torch import Tensor
 from ..priors.distillation.target import Target
 from ..representations.mesh import SkinnedMesh
 from ..representations.rendering.render import Paint
+from ..representations.rendering.topology import Topology
 from ..scenes.scene import Scene
 from .appearance import folded, gathered, sample
 from .distillation_rule import Pull
@@ -73,6 +74,11 @@ class NovelViews:
         self._generator = torch.Generator().manual_seed(seed)
         self._looks = 0
         self._look: _Look | None = None
+        self._topology: Topology | None = None
+
+    def attach(self, topology: Topology) -> None:
+        """That of the mesh from now on; without it each look finds its own."""
+        self._topology = topology
 
     def renew(self, scene: Scene, view: View, credit: Float[Tensor, " B"], done: float) -> None:
         """Looks at the scene as it stands, when that share of the stage is over, and asks the rule."""
@@ -100,7 +106,7 @@ class NovelViews:
         self, scene: Scene, mesh: SkinnedMesh, view: View, drawn: Draw, entries: Int[Tensor, " B"] | None
     ) -> Exploration:
         skeleton, config = scene.surface.skeleton(), self._config.exploration
-        views = explore(drawn, mesh, skeleton, scene.rotations(), config)
+        views = explore(drawn, mesh, skeleton, scene.rotations(), config, self._topology)
         if entries is None:
             return views
         part = scene.part(entries)

@@ -105,6 +105,8 @@ class Objective:
         """Sets up what depends on faces and body plan alone."""
         spread = (pose_spread if self._gaits else limit_spread)(skeleton).to(mesh.vertices)
         self._body = _Body(Topology.of(mesh.faces), spread)
+        if self._novel is not None:
+            self._novel.attach(self._body.topology)
         self.priors.attach(mesh)
 
     def renew(

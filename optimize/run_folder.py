@@ -25,8 +25,7 @@ _FILES = (
     *("config.json", "metrics.jsonl", "transforms.json", "rest.ply", "subject.glb", "scores.json", "report.html"),
     *("events.out.tfevents.*", "turntable.*", "contact_sheet.*"),
 )
-_PACKAGES = (
-    "zoetrope",
+LIBRARIES = (
     "torch",
     "numpy",
     "numba",
@@ -38,6 +37,7 @@ _PACKAGES = (
     "diffusers",
     "transformers",
 )
+"""Distributions whose versions decide what a fit comes to."""
 
 
 @dataclass(frozen=True)
@@ -234,6 +234,9 @@ def _remove_run(folder: Path) -> None:
 def _circumstances(models: dict[str, str]) -> dict[str, Any]:
     import torch
 
-    versions = {"python": platform.python_version(), **{name: installed_version(name) for name in _PACKAGES}}
+    versions = {
+        "python": platform.python_version(),
+        **{name: installed_version(name) for name in ("zoetrope", *LIBRARIES)},
+    }
     machine = {"system": platform.system(), "processor": platform.machine(), "threads": torch.get_num_threads()}
     return {"versions": versions, "machine": machine, "models": models}

@@ -88,3 +88,12 @@ def archetype(name: str) -> Archetype:
     """The mean body of a species; the first time on a machine it takes some seconds. Raises KeyError for a species that
     is not in `SPECIES`."""
     return stored_archetype(draw(SPECIES[name].shape))
+
+
+def species_key(words: str) -> str:
+    """What a species of that name is called here, whether there is one or not.
+
+    >>> species_key(" Polar Bear")
+    'polar_bear'
+    """
+    return words.strip().lower().replace(" ", "_")
