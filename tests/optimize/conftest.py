@@ -9,6 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
+from zoetrope.priors.diffusion.prior import DiffusionPrior
+
 
 @pytest.fixture(scope="session")
 def good_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -95,3 +97,14 @@ def turnaround(good_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> C
         return Turnaround(folder, world_from_rest, vertices)
 
     return write
+
+
+@pytest.fixture
+def small_prior(
+    small_diffusion: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> DiffusionPrior:
+    """A latent diffusion model of random weights that answers with v, for pictures of 32 pixels."""
+    from zoetrope.priors.diffusion.load import load_diffusion_prior
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "rule_cache"))
+    return load_diffusion_prior(str(small_diffusion("sd_v")))

@@ -1,6 +1,5 @@
 """Cleaning up: photos that hide nothing stay, hidden parts come back with reserve, made-up colours do not count."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from zoetrope.optimize.config import FitConfig
 from zoetrope.optimize.observe import Observations
 from zoetrope.optimize.run_folder import RunFolder
 from zoetrope.optimize.semantic_prior import SemanticPrior, load_semantic_prior
-from zoetrope.priors.diffusion.load import load_diffusion_prior
 from zoetrope.priors.diffusion.prior import DiffusionPrior
 from zoetrope.scenes.collection import load_collection
 
@@ -46,14 +44,6 @@ def semantic(covered: Path) -> SemanticPrior:
     return load_semantic_prior(FitConfig(photos=covered, out=covered), CPU)
 
 
-@pytest.fixture
-def prior(
-    small_diffusion: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> DiffusionPrior:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "rule_cache"))
-    return load_diffusion_prior(str(small_diffusion("sd_v")))
-
-
 def looked_at(folder: Path, semantic: SemanticPrior) -> Observations:
     """With the truth in the place of what a network believes to be hidden: where the board stands."""
     observations = Observations(load_collection(folder))
@@ -70,7 +60,7 @@ def looked_at(folder: Path, semantic: SemanticPrior) -> Observations:
 
 
 def test_hidden_parts_come_back_and_the_rest_stays(
-    covered: Path, semantic: SemanticPrior, prior: DiffusionPrior
+    covered: Path, semantic: SemanticPrior, small_prior: DiffusionPrior
 ) -> None:
     observations = looked_at(covered, semantic)
     before = {size: observations.at(size) for size in (SIZE, 64)}
@@ -85,7 +75,7 @@ def test_hidden_parts_come_back_and_the_rest_stays(
         return odds
 
     config = CleanUpConfig(steps=2)
-    chosen = clean_up(observations, prior, "fox", foreground, config, torch.Generator().manual_seed(0))
+    chosen = clean_up(observations, small_prior, "fox", foreground, config, torch.Generator().manual_seed(0))
     assert chosen.tolist() == [True, True, False, False]
     assert len(seen) == config.paintings
     assert float((seen[0] - seen[1]).abs().max()) > 0, "each painting is another"
@@ -109,12 +99,12 @@ def test_hidden_parts_come_back_and_the_rest_stays(
 
 
 def test_the_network_looks_again_and_pictures_are_written(
-    covered: Path, semantic: SemanticPrior, prior: DiffusionPrior, tmp_path: Path
+    covered: Path, semantic: SemanticPrior, small_prior: DiffusionPrior, tmp_path: Path
 ) -> None:
     observations = looked_at(covered, semantic)
     first = observations.canonical
     assert first is not None
-    done = CleanUp.done(observations, prior, "fox", semantic)
+    done = CleanUp.done(observations, small_prior, "fox", semantic)
     assert "2 of 4 photos" in done.line
     assert observations.canonical is not first
     done.write(RunFolder(tmp_path))
@@ -124,10 +114,10 @@ def test_the_network_looks_again_and_pictures_are_written(
         assert picture.size == (5 * 192, 192)
     bare = replace(semantic, canonical=None)
     with pytest.raises(ValueError, match="needs a canonical network"):
-        CleanUp.done(observations, prior, "fox", bare)
+        CleanUp.done(observations, small_prior, "fox", bare)
 
 
-def test_without_maps_nothing_says_what_is_hidden(covered: Path, prior: DiffusionPrior) -> None:
+def test_without_maps_nothing_says_what_is_hidden(covered: Path, small_prior: DiffusionPrior) -> None:
     observations = Observations(load_collection(covered))
     with pytest.raises(ValueError, match="needs the maps"):
-        clean_up(observations, prior, "fox", lambda one: one[..., 0], CleanUpConfig(), torch.Generator())
+        clean_up(observations, small_prior, "fox", lambda one: one[..., 0], CleanUpConfig(), torch.Generator())

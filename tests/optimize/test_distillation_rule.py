@@ -32,23 +32,15 @@ def views() -> Exploration:
         return explore(draw(2, 2, config, torch.Generator().manual_seed(0)), mesh, skeleton, rest, config)
 
 
-@pytest.fixture
-def prior(
-    small_diffusion: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> DiffusionPrior:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "rule_cache"))
-    return load_diffusion_prior(str(small_diffusion("sd_v")))
-
-
 def pictures_of(views: Exploration) -> torch.Tensor:
     colors = torch.rand(len(views.mesh.vertices), 3, generator=torch.Generator().manual_seed(1))
     return views.pictures(Paint(colors=colors)).detach()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_rule_pulls(name: RuleName, prior: DiffusionPrior, views: Exploration) -> None:
+def test_every_rule_pulls(name: RuleName, small_prior: DiffusionPrior, views: Exploration) -> None:
     pictures = pictures_of(views)
-    rule = DistillationRule(prior, "fox", RuleConfig(name=name), seed=3)
+    rule = DistillationRule(small_prior, "fox", RuleConfig(name=name), seed=3)
     pull = rule(pictures, views, 0.5)
     assert pull.shown().shape == (2, 3, 32, 32)
     assert float(pull.shown().min()) >= 0
@@ -62,7 +54,7 @@ def test_every_rule_pulls(name: RuleName, prior: DiffusionPrior, views: Explorat
     assert bool(free.grad.flatten(1).any(1).all())
     # Down along it the same target is nearer.
     assert float(pull.loss(pictures - 1e-3 * free.grad / free.grad.abs().max()).sum()) < float(loss.detach().sum())
-    again = DistillationRule(prior, "fox", RuleConfig(name=name), seed=3)(pictures, views, 0.5)
+    again = DistillationRule(small_prior, "fox", RuleConfig(name=name), seed=3)(pictures, views, 0.5)
     if name != "vsd":
         # A student's additions stay on the network that both share.
         torch.testing.assert_close(again.shown(), pull.shown())
@@ -75,30 +67,32 @@ def test_flow_models_have_their_own(small_diffusion: Callable[[str], Path], view
         assert float(pull.loss(pictures_of(views)).min()) > 0
 
 
-def test_prompts_and_noise_have_a_say(prior: DiffusionPrior, views: Exploration) -> None:
+def test_prompts_and_noise_have_a_say(small_prior: DiffusionPrior, views: Exploration) -> None:
     pictures, config = pictures_of(views), RuleConfig()
-    shown = DistillationRule(prior, "fox", config)(pictures, views, 0.5).shown()
+    shown = DistillationRule(small_prior, "fox", config)(pictures, views, 0.5).shown()
     others = (
-        DistillationRule(prior, "cow", config)(pictures, views, 0.5),
-        DistillationRule(prior, "fox", replace(config, negatives=False))(pictures, views, 0.5),
-        DistillationRule(prior, "fox", replace(config, guidance=GuidanceConfig(scale=2.0)))(pictures, views, 0.5),
-        DistillationRule(prior, "fox", config)(pictures, views, 0.9),
-        DistillationRule(prior, "fox", replace(config, noise=NoiseRange(first=0.9, last=0.6)))(pictures, views, 0.5),
-        DistillationRule(prior, "fox", replace(config, walk=1))(pictures, views, 0.5),
+        DistillationRule(small_prior, "cow", config)(pictures, views, 0.5),
+        DistillationRule(small_prior, "fox", replace(config, negatives=False))(pictures, views, 0.5),
+        DistillationRule(small_prior, "fox", replace(config, guidance=GuidanceConfig(scale=2.0)))(pictures, views, 0.5),
+        DistillationRule(small_prior, "fox", config)(pictures, views, 0.9),
+        DistillationRule(small_prior, "fox", replace(config, noise=NoiseRange(first=0.9, last=0.6)))(
+            pictures, views, 0.5
+        ),
+        DistillationRule(small_prior, "fox", replace(config, walk=1))(pictures, views, 0.5),
     )
     for other in others:
         assert not torch.equal(other.shown(), shown)
     turned = replace(views.camera, azimuth_deg=views.camera.azimuth_deg + 120)
     elsewhere = replace(views, camera=turned)
-    assert not torch.equal(DistillationRule(prior, "fox", config)(pictures, elsewhere, 0.5).shown(), shown)
+    assert not torch.equal(DistillationRule(small_prior, "fox", config)(pictures, elsewhere, 0.5).shown(), shown)
 
 
-def test_gradients_through_the_encoder_are_clipped_where_asked(prior: DiffusionPrior, views: Exploration) -> None:
+def test_gradients_through_the_encoder_are_clipped_where_asked(small_prior: DiffusionPrior, views: Exploration) -> None:
     pictures = pictures_of(views)
     lengths = []
     for clip in (None, 1e-4):
         free = pictures.clone().requires_grad_()
-        rule = DistillationRule(prior, "fox", RuleConfig(name="sds", clip=clip), seed=1)
+        rule = DistillationRule(small_prior, "fox", RuleConfig(name="sds", clip=clip), seed=1)
         rule(pictures, views, 0.5).loss(free).sum().backward()
         assert free.grad is not None
         lengths.append(float(free.grad.norm(dim=1).max()))
