@@ -18,6 +18,7 @@ from tyro.conf import Positional
 
 from .optimize.checked import checked
 from .optimize.config import FitConfig, check_supported
+from .optimize.paint_config import PaintConfig
 from .optimize.pretrain.command import Pretrain
 from .scenes.datasets.kind import DatasetKind
 from .scenes.error import InputError
@@ -60,6 +61,23 @@ class Fit(FitConfig):
         from .optimize.fit import fit
 
         fit(config)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paint(PaintConfig):
+    """A finished run in new textures: a diffusion prior paints what no photo shows."""
+
+    run_folder: Positional[Path]
+    """Folder of a finished run, which is left as it is."""
+
+    def __post_init__(self) -> None:
+        """As in `Fit`."""
+
+    def run(self) -> None:
+        from .eval.report import report
+        from .optimize.paint import paint
+
+        print("\n".join(report(paint(checked(PaintConfig, self)))))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,6 +261,8 @@ class Zoo:
     """Longer side in pixels."""
     noisy: bool = False
     """Things stand before about half of the subjects, or the frame cuts them off."""
+    azimuth: tuple[float, float] = (0.0, 360.0)
+    """Photos are taken from between these, in degrees: 0 is the front, 90 the left."""
     overwrite: bool = False
     """Replace an earlier collection of the zoo in the same folder."""
 
@@ -251,7 +271,7 @@ class Zoo:
 
         write_zoo(
             self.subject, self.out, photo_count=self.photos, seed=self.seed, size=self.size, noisy=self.noisy,
-            overwrite=self.overwrite,
+            azimuth_deg=self.azimuth, overwrite=self.overwrite,
         )  # fmt: skip
         print(self.out)
 
@@ -324,6 +344,7 @@ class Doctor:
 _Command = (
     Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Fit, tyro.conf.subcommand("fit")]
+    | Annotated[Paint, tyro.conf.subcommand("paint")]
     | Annotated[Turntable, tyro.conf.subcommand("turntable")]
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Eval, tyro.conf.subcommand("eval")]

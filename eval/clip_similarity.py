@@ -143,8 +143,8 @@ def orbit_views(
     with torch.no_grad():
         centred = (vertices - (vertices.amin(0) + vertices.amax(0)) / 2).expand(AZIMUTH_COUNT, -1, -1)
         aim = orbit_cameras(AZIMUTH_COUNT, distance=1.0, elevation_deg=ELEVATION_DEG, device=vertices.device)
-        distance = fitting_distance(centred, aim, _FIELD_OF_VIEW_DEG, _MARGIN)
-        camera = replace(aim, distance=torch.full_like(aim.distance, distance))
+        distance = fitting_distance(centred, aim, _FIELD_OF_VIEW_DEG, _MARGIN).max()
+        camera = replace(aim, distance=distance.expand_as(aim.distance))
         pictures = []
         for index in torch.arange(AZIMUTH_COUNT, device=vertices.device).split(4):
             lens = Intrinsics.from_field_of_view(_FIELD_OF_VIEW_DEG, size, size, len(index), device=vertices.device)

@@ -61,7 +61,8 @@ def score_run(
     judges: networks that look at the run's pictures; None: no network does.
 
     `novel_pictures` has the held-out views one by one, `novel_gain` the gain of each colour channel in all of them,
-    `novel_unseen_share` the share of their pixels that shows what no photo does.
+    `novel_unseen_share` the share of their pixels that shows what no photo does, `novel_unseen_detail` how much fine
+    detail there is in these, over the truth's.
     `thickness` is None where the rest mesh is not closed and turned outward, as it has no inside then. Where there are
     keypoints, a picture of their transfers goes to `run/keypoints.png`.
     Raises InputError where the run has no cameras or no rest mesh, or where there is nothing to score against.
@@ -199,9 +200,11 @@ def _novel(
 
 def _novel_pictures(novel: NovelPictureScore, features: FeatureNetwork | None) -> dict[str, Any]:
     distance = {} if features is None else {name_of("novel_distance", features): novel.distance}
-    if novel.unseen_psnr_db is not None:
-        distance |= {"novel_unseen_psnr_db": novel.unseen_psnr_db, "novel_unseen_share": novel.unseen_share}
-    return distance | {
+    unseen = {} if novel.unseen is None else asdict(novel.unseen)
+    told = {f"novel_unseen_{name}": value for name, value in unseen.items() if value is not None}
+    return {
+        **distance,
+        **told,
         "novel_psnr_db": novel.psnr_db,
         "novel_ssim": novel.ssim,
         "novel_gain": list(novel.gain),

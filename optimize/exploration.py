@@ -8,13 +8,13 @@ so that nothing is learned of either.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..representations.camera import Intrinsics, OrbitCamera, project
+from ..representations.camera import Intrinsics, OrbitCamera, project, to_camera
 from ..representations.mesh import SkinnedMesh
 from ..representations.rendering.render import Look, Paint, render
 from ..representations.rendering.shading import Light
@@ -35,8 +35,8 @@ class ExplorationConfig:
     """Of cameras, drawn evenly; azimuths are drawn all round."""
     size: int = 128
     """Side of the pictures in pixels."""
-    margin: float = 0.12
-    """Room round the subject, in parts of the picture."""
+    margin: float = 0.07
+    """Least room on each side of the subject, in parts of the picture: much is lost on what is small."""
     light: tuple[float, float] = (0.45, 0.9)
     """Share of the light that comes from everywhere; the rest has a direction."""
 
@@ -97,23 +97,24 @@ def explore(
     config: ExplorationConfig,
     topology: Topology | None = None,
 ) -> Exploration:
-    """The mesh in the views drawn; `poses` are the joint rotations of the photos. Cameras look at the middle of each
-    body from as far as it takes, without gradient."""
+    """The mesh in the views drawn; `poses` are the joint rotations of the photos. Each camera looks at the middle of
+    what it sees of its body, from as far as that takes, without gradient."""
     device, count = poses.device, len(drawn.share)
     first, second = poses[drawn.first.to(device)], poses[drawn.second.to(device)]
     between = slerp(first, second, drawn.share.to(device)[:, None, None])
     vertices = skin(mesh.vertices, mesh.weights, forward_kinematics(skeleton, between))
     with torch.no_grad():
-        middle = (vertices.amin(1) + vertices.amax(1)) / 2
         none = torch.zeros(count, device=device)
         angles = drawn.azimuth_deg.to(device), drawn.elevation_deg.to(device)
-        aim = OrbitCamera(*angles, none, none + 1, torch.zeros(count, 2, device=device))
-        distance = fitting_distance(vertices - middle[:, None], aim, _FIELD_OF_VIEW_DEG, config.margin)
-    camera = OrbitCamera(*angles, none, none + distance, aim.offset)
+        aim = OrbitCamera(*angles, none, none, torch.zeros(count, 2, device=device))
+        seen = to_camera(vertices, aim)
+        middle = (seen.amin(1) + seen.amax(1)) / 2
+        aim = replace(aim, offset=middle[:, :2])
+        camera = replace(aim, distance=fitting_distance(vertices, aim, _FIELD_OF_VIEW_DEG, config.margin))
     lens = Intrinsics.from_field_of_view(_FIELD_OF_VIEW_DEG, config.size, config.size, count, device=device)
     topology = Topology.of(mesh.faces) if topology is None else topology
     x, y, z, ambient = drawn.light.tolist()
     red, green, blue = drawn.background.tolist()
     light = Light((x, y, z), ambient, 1 - ambient)
     look = Look(size=(config.size, config.size), light=light, background=(red, green, blue))
-    return Exploration(mesh, vertices - middle[:, None], camera, lens, look, topology)
+    return Exploration(mesh, vertices, camera, lens, look, topology)

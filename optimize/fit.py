@@ -23,8 +23,7 @@ from .clean_up import CleanUp
 from .config import FitConfig, check_supported
 from .descent import Descent
 from .device import choose_device
-from .diffusion_source import diffusion_source, subject_words
-from .distillation_rule import RuleConfig
+from .diffusion_source import diffusion_source
 from .estimated_masks import mask_source, with_masks, write_masks
 from .journal import MetricsLog
 from .known_start import first_placement
@@ -70,14 +69,12 @@ def fit(config: FitConfig) -> RunResult:
     observations.canonical = prior.canonical_maps(observations)
     lines, unseen, novel, clean = list[str](), None, None, None
     if diffusion is not None:
-        subject, words = subject_words(config, source, observations, prior.canonical)
-        # The embedded model's text has a few words, and none for what is not to be seen.
-        rule = RuleConfig(name=config.rule, negatives=not source.embedded)
-        unseen = UnseenSides(diffusion, subject, rule, seed=config.seed)
+        unseen, words = UnseenSides.of(diffusion, config, source, observations, prior.canonical, config.seed)
         novel = unseen.novel_views()
         lines.append(f"diffusion prior: {source.line}; {words}")
         if config.clean_up:
-            clean = CleanUp.done(observations, diffusion, subject, prior, rule.negatives, config.seed)
+            negatives = unseen.rule.negatives
+            clean = CleanUp.done(observations, diffusion, unseen.subject, prior, negatives, config.seed)
             lines.append(clean.line)
     observations.features = prior.feature_maps(observations)
     published = config.preset == "artic3d"

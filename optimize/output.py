@@ -94,7 +94,7 @@ def write_outputs(
         rest_pose = quaternion_from_vector(scene.shared_pose()).cpu()
         write_glb(run.subject, worn, skeleton, texture=subject.texture, clips=subject.clips, pose=rest_pose, name=name)
         _write_instances(run, scene, worn, skeleton, textures, observations)
-        _write_observations(run, observations)
+        write_observations(run, observations)
         films = [run.root / f"turntable.{ending}" for ending in ("mp4", "gif", "webp")]
         write_turntables(subject, films, motion="walk" if _has(subject, "walk") else "interpolate")
         _write_sheet(run, worn, posed.cpu(), scene.placement, textures, light, observations, name)
@@ -206,7 +206,8 @@ def _write_instances(
         )
 
 
-def _write_observations(run: RunFolder, observations: Observations) -> None:
+def write_observations(run: RunFolder, observations: Observations) -> None:
+    """What the fit looked at: crops, their masks, and where these are to be believed."""
     view = observations.at(_SCORING_SIZE)
     for k, stem in enumerate(observations.stems):
         for folder, picture in (("crops", view.pixels[k]), ("masks", view.mask[k]), ("valid", view.valid[k])):
@@ -245,7 +246,7 @@ def _write_sheet(
         fit = photograph(body, mesh, own, small.intrinsics.select(one), texture, None, topology, lit).color[0]
         centred = body - (body.amin(1) + body.amax(1)) / 2
         aside = novel_camera(own)
-        far = torch.full_like(aside.distance, fitting_distance(centred, aside, _SHEET_FIELD_OF_VIEW_DEG))
+        far = fitting_distance(centred, aside, _SHEET_FIELD_OF_VIEW_DEG)
         novel = photograph(centred, mesh, replace(aside, distance=far), lens, texture, None, topology).color[0]
         azimuth = float((own.azimuth_deg + 180) % 360 - 180)
         note = f"az {azimuth:.0f}, el {float(own.elevation_deg):.0f}"

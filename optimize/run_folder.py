@@ -10,7 +10,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +63,8 @@ class RunFolder:
 
     @property
     def masks(self) -> Path:
-        """Folder of the masks that were estimated, STEM.png."""
-        return self.root / "observations" / "masks"
+        """Folder of the masks that were estimated, STEM.png, as large as the photos; crops have theirs in masks/."""
+        return self.root / "observations" / "estimated"
 
     @property
     def metrics(self) -> Path:
@@ -108,11 +108,13 @@ class RunFolder:
 
 
 @contextmanager
-def open_run(config: FitConfig, models: dict[str, str] | None = None) -> Iterator[RunFolder]:
+def open_run(
+    config: FitConfig, models: dict[str, str] | None = None, about: Mapping[str, Any] | None = None
+) -> Iterator[RunFolder]:
     """The run folder made ready and held for writing: a new one, a replaced one, or one to go on with.
 
-    A new run gets its `config.json` before anything else. `models` are the ids of the priors in use. A second process
-    that opens the same folder gets an InputError instead of mixing its lines in.
+    A new run gets its `config.json` before anything else. `models` are the ids of the priors in use, `about` goes into
+    that file as it is. A second process that opens the same folder gets an InputError instead of mixing its lines in.
 
     Raises InputError where the folder holds something else, where there is nothing to resume, where the options are not
     those the run was started with, or where `out` lies inside the folder of photos. Then nothing was changed.
@@ -136,7 +138,7 @@ def open_run(config: FitConfig, models: dict[str, str] | None = None) -> Iterato
     with _sole_writer(config.out):
         _remove_run(config.out)
         with atomic_write(run.config) as temporary:
-            data = config.to_json() | _circumstances(models or {})
+            data = config.to_json() | _circumstances(models or {}) | dict(about or {})
             temporary.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         yield run
 

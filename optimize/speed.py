@@ -93,7 +93,7 @@ def _scene(device: torch.device) -> tuple[Tensor, SkinnedMesh]:
         mesh = unite(parts.shared(), parts.piece, target_faces=_FACES, symmetric=True).mesh.to(device)
         vertices = mesh.vertices.expand(_PICTURES, -1, -1)
         aim = orbit_cameras(_PICTURES, distance=1.0, device=device)
-        distance = fitting_distance(vertices, aim, _FIELD_OF_VIEW_DEG, margin=0.1)
+        distance = float(fitting_distance(vertices, aim, _FIELD_OF_VIEW_DEG, margin=0.1).max())
         camera = orbit_cameras(_PICTURES, distance=distance, device=device)
         lens = Intrinsics.from_field_of_view(_FIELD_OF_VIEW_DEG, _SIDE, _SIDE, _PICTURES, device=device)
         return project(vertices, camera, lens).contiguous(), mesh

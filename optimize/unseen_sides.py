@@ -14,16 +14,20 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from ..priors.canonical import CanonicalPrior
 from ..priors.diffusion.prior import DiffusionPrior
 from ..representations.mesh import SkinnedMesh
 from ..representations.skeleton import Skeleton
 from ..scenes.atomic import atomic_write
 from ..scenes.mesh_file import to_bytes
 from .backproject import Textures
+from .config import FitConfig
+from .diffusion_source import DiffusionSource, subject_words
 from .distil import DistilConfig, Round, distil_texture
 from .distillation_rule import DistillationRule, RuleConfig
 from .journal import MetricsLog
 from .novel_views import NovelViews, NovelViewsConfig
+from .observe import Observations
 from .progress import FitProgress, Work
 from .run_folder import RunFolder
 
@@ -43,6 +47,21 @@ class UnseenSides:
     rule: RuleConfig = field(default_factory=RuleConfig)
     distil: DistilConfig = field(default_factory=DistilConfig)
     seed: int = 0
+
+    @staticmethod
+    def of(
+        prior: DiffusionPrior,
+        config: FitConfig,
+        source: DiffusionSource,
+        observations: Observations,
+        canonical: CanonicalPrior | None,
+        seed: int,
+    ) -> tuple[UnseenSides, str]:
+        """With the subject's name, and a line on who says it."""
+        subject, words = subject_words(config, source, observations, canonical)
+        # The embedded model's text has a few words, and none for what is not to be seen.
+        rule = RuleConfig(name=config.rule, negatives=not source.embedded)
+        return UnseenSides(prior, subject, rule, seed=seed), words
 
     def novel_views(self) -> NovelViews:
         """The same prior's pull on shapes and poses, for those stages that give it weight."""

@@ -58,7 +58,7 @@ def orbit_cameras(
 
 def fitting_distance(
     vertices: Float[Tensor, "B V 3"], camera: OrbitCamera, field_of_view_deg: float, margin: float = 0.08
-) -> float:
+) -> Float[Tensor, " B"]:
     """The least distance at which each camera sees the whole of its vertices in a square picture, `margin` left free.
 
     The cameras' own distances do not count. A point at (x, y) and depth offset z is seen at x / (distance - z).
@@ -66,7 +66,7 @@ def fitting_distance(
     aimed = replace(camera, distance=torch.zeros_like(camera.distance))
     x, y, z = to_camera(vertices, aimed).unbind(-1)
     half = math.tan(math.radians(field_of_view_deg / 2)) * (1 - 2 * margin)
-    return float((torch.maximum(x.abs(), y.abs()) / half + z).max())
+    return (torch.maximum(x.abs(), y.abs()) / half + z).amax(1)
 
 
 def render_turntable(
@@ -93,8 +93,8 @@ def render_turntable(
         posed = torch.cat(pieces)
         posed = posed - (posed.amin((0, 1)) + posed.amax((0, 1))) / 2
         aim = orbit_cameras(len(posed), distance=1.0, elevation_deg=config.elevation_deg, start_deg=config.start_deg)
-        distance = fitting_distance(posed, aim, config.field_of_view_deg, config.margin)
-        camera = replace(aim, distance=torch.full_like(aim.distance, distance))
+        distance = fitting_distance(posed, aim, config.field_of_view_deg, config.margin).max()
+        camera = replace(aim, distance=distance.expand_as(aim.distance))
     return _frames(mesh.to("cpu"), texture, posed, camera, config)
 
 

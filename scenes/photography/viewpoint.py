@@ -32,6 +32,8 @@ _FILM_WIDTH_MM = 36.0
 class ViewpointConfig:
     """From where and how large the subject is taken."""
 
+    azimuth_deg: tuple[float, float] = (0.0, 360.0)
+    """Between which cameras stand: 0 looks at the front, 90 at the left."""
     elevation_deg: tuple[float, float] = (-1.0, 25.0)
     """Height of most cameras over the horizontal through the subject."""
     high_elevation_deg: tuple[float, float] = (25.0, 55.0)
@@ -90,7 +92,7 @@ def draw_viewpoints(
     ground: Float[Tensor, " B"],
     generator: torch.Generator,
 ) -> Viewpoints:
-    """One viewpoint for each posed body: azimuths in even steps all round, shuffled and jittered.
+    """One viewpoint for each posed body: azimuths in even steps over their range, shuffled and jittered.
 
     `cut`: how far the subject is moved out of the frame, in sizes of its own box, (right, up); zero keeps it inside.
     `ground`: height of the ground plane, above which every camera stays.
@@ -100,8 +102,12 @@ def draw_viewpoints(
     def uniform(low: float, high: float) -> Tensor:
         return low + (high - low) * torch.rand(count, generator=generator)
 
-    step = 360 / count
-    azimuth = step * (torch.randperm(count, generator=generator) + uniform(-0.4, 0.4)) + step * uniform(0, 1)[0]
+    low, high = config.azimuth_deg
+    step = (high - low) / count
+    azimuth = step * (torch.randperm(count, generator=generator) + uniform(-0.4, 0.4))
+    # A circle has no first step, an arc keeps its ends.
+    turn = uniform(0, 1)[0] if high - low == 360 else 0.5
+    azimuth = azimuth + step * turn + low
     high = uniform(0, 1) < config.high_share
     elevation = torch.where(high, uniform(*config.high_elevation_deg), uniform(*config.elevation_deg))
     roll = config.roll_deg * torch.randn(count, generator=generator)

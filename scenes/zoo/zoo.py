@@ -13,6 +13,7 @@ from ...representations.chart import VERSION
 from ..atomic import atomic_write
 from ..error import InputError
 from ..photography.photograph import PhotographyConfig
+from ..photography.viewpoint import ViewpointConfig
 from ..photography.write import write_collection
 from .sitting import Sitting, sit
 from .species import SPECIES
@@ -29,16 +30,21 @@ def write_zoo(
     seed: int = 0,
     size: int = 384,
     noisy: bool = False,
+    azimuth_deg: tuple[float, float] = (0.0, 360.0),
     overwrite: bool = False,
 ) -> None:
     """Writes a collection of one subject with ground truth to `folder`, in the layout of `photography.write`.
 
     `subject` is a species of `species.SPECIES` or the path of a .glb or .gltf file. Of a species `truth/joints.json`
-    holds the posed joints as well. The same arguments write the same bytes. Raises InputError for a subject that is
-    neither, and for a folder with other files in it.
+    holds the posed joints as well. `azimuth_deg`: between which the photos are taken; the held-out views go all round
+    regardless. The same arguments write the same bytes. Raises InputError for a subject that is neither, and for a
+    folder with other files in it.
     """
     if photo_count < 1 or size < 32:
         raise InputError(f"--photos is {photo_count} and --size {size}; at least 1 photo of 32 pixels can be made")
+    low, high = azimuth_deg
+    if not 0 < high - low <= 360:
+        raise InputError(f"--azimuth is {low:g} {high:g}; it must go up, by 360 degrees at most")
     from_file = Path(subject).suffix.lower() in (".glb", ".gltf")
     if not from_file and subject not in SPECIES:
         raise InputError(
@@ -46,7 +52,7 @@ def write_zoo(
         )
     _clear(folder, overwrite)
     generator = torch.Generator().manual_seed(seed)
-    config = PhotographyConfig(size=size, noisy=noisy)
+    config = PhotographyConfig(size=size, noisy=noisy, viewpoint=ViewpointConfig(azimuth_deg=azimuth_deg))
     about: dict[str, Any] = {"made_by": _MAKER, "seed": seed, "noisy": noisy, "chart_version": VERSION}
     if from_file:
         from ..gltf import load_gltf

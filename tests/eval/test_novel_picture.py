@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 from scipy.spatial.transform import Rotation
+from torch.nn.functional import interpolate
 
 from zoetrope.cli import main
 from zoetrope.eval.feature_distance import FeatureNetwork
 from zoetrope.eval.image_quality import psnr
-from zoetrope.eval.novel_picture import NovelPictureScore, has_held_out_views, novel_picture_scores
+from zoetrope.eval.novel_picture import NovelPictureScore, UnseenScore, has_held_out_views, novel_picture_scores
 from zoetrope.optimize.config import FitConfig
 from zoetrope.representations.mesh import SkinnedMesh
 from zoetrope.representations.rendering.shading import linear_from_srgb, srgb_from_linear
@@ -210,23 +211,47 @@ def test_a_network_judges_the_same_pairs(truth: Foxes, whole: NovelPictureScore)
 
 def test_what_no_photo_shows_is_scored_apart(foxes: Foxes, whole: NovelPictureScore) -> None:
     """The rear half is said to be unseen, and loses its colours."""
-    assert whole.unseen_psnr_db is None
+    assert whole.unseen is None
     mesh = foxes.mesh
     front = (mesh.vertices[:, 2] > mesh.vertices[:, 2].median()).numpy()
 
-    def score(seen: np.ndarray) -> NovelPictureScore:
-        return novel_picture_scores(foxes.run, foxes.photos, seen=seen)
+    def score(seen: np.ndarray) -> UnseenScore:
+        found = novel_picture_scores(foxes.run, foxes.photos, seen=seen).unseen
+        assert found is not None
+        return found
 
     everything = score(np.ones(len(front), bool))
-    assert everything.unseen_psnr_db is None
-    assert everything.unseen_share == 0
+    assert everything == UnseenScore(None, None, 0)
     half, nothing = score(front), score(np.zeros(len(front), bool))
-    assert half.unseen_share is not None
-    assert 0.2 < half.unseen_share < 0.8
-    assert nothing.unseen_share == 1
-    assert half.unseen_psnr_db is not None
-    assert half.unseen_psnr_db > 30
+    assert 0.2 < half.share < 0.8
+    assert nothing.share == 1
+    assert half.psnr_db is not None
+    assert half.psnr_db > 30
+    assert half.detail == pytest.approx(1, abs=0.1)
     foxes.wear(lambda light: 1 - light)
     spoilt = score(front)
-    assert spoilt.unseen_psnr_db is not None
-    assert spoilt.unseen_psnr_db < half.unseen_psnr_db - 10
+    assert spoilt.psnr_db is not None
+    assert spoilt.psnr_db < half.psnr_db - 10
+
+
+def _speckled(light: torch.Tensor) -> torch.Tensor:
+    """Spots of a few pixels of the held-out views."""
+    spots = 2.0 * (torch.rand(64, 64, generator=torch.Generator().manual_seed(0)) > 0.5)
+    return (light * interpolate(spots[None, None], light.shape[:2])[0, 0, ..., None]).clamp(0, 1)
+
+
+def test_fine_detail_is_too_little_in_what_is_smooth_and_too_much_in_what_is_noisy(foxes: Foxes) -> None:
+    def detail() -> float:
+        found = novel_picture_scores(foxes.run, foxes.photos, seen=np.zeros(len(foxes.mesh.vertices), bool)).unseen
+        assert found is not None
+        assert found.detail is not None
+        return found.detail
+
+    foxes.wear(torch.ones_like)
+    smooth = detail()
+    foxes.wear(lambda light: light)
+    true = detail()
+    foxes.wear(_speckled)
+    assert smooth < 0.1
+    assert true == pytest.approx(1, abs=0.1)
+    assert detail() > 1.5

@@ -11,6 +11,7 @@ from zoetrope.optimize.distillation_rule import Pull
 from zoetrope.optimize.exploration import Exploration, ExplorationConfig, draw, explore
 from zoetrope.priors.distillation.target import Target
 from zoetrope.representations.atlas import Atlas, texel_positions, unwrap
+from zoetrope.representations.camera import project, to_pixels
 from zoetrope.representations.mesh import SkinnedMesh
 from zoetrope.representations.part_surface import PartSurfaces
 from zoetrope.representations.rendering.render import Paint
@@ -95,6 +96,10 @@ def test_views_are_drawn_all_round_within_the_frame_and_between_poses(
     background = torch.tensor(views.look.background)[None, :, None]
     torch.testing.assert_close(rim, background.expand_as(rim), atol=1e-5, rtol=0)
     assert float((pictures - background[..., None]).abs().amax((1, 2, 3)).min()) > 0.05, "something is in every picture"
+    seen = to_pixels(project(views.vertices, views.camera, views.intrinsics), config.size, config.size)
+    largest = (seen.amax(1) - seen.amin(1)).amax(1) / config.size
+    assert 0.8 < float(largest.min()), "each one fills its picture, though some are seen from the side and some end on"
+    assert float(largest.max()) <= 1 - 2 * config.margin + 1e-3
     alone = views_of(1, 3, 1)
     torch.testing.assert_close(alone.vertices[0], alone.vertices[1])
     again = views_of(4, 40, 1)

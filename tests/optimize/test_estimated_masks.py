@@ -12,6 +12,8 @@ import torch
 from zoetrope.optimize import estimated_masks
 from zoetrope.optimize.config import FitConfig
 from zoetrope.optimize.estimated_masks import load_run_photos, mask_estimator, mask_source, with_masks, write_masks
+from zoetrope.optimize.observe import Observations
+from zoetrope.optimize.output import write_observations
 from zoetrope.optimize.run_folder import RunFolder
 from zoetrope.optimize.semantic_prior import SemanticPrior, load_semantic_prior
 from zoetrope.scenes.collection import Collection, load_collection
@@ -97,6 +99,7 @@ def test_a_run_keeps_its_masks_and_is_scored_with_them(
     full, stems = with_masks(given, config, prior)
     write_masks(full, stems, RunFolder(config.out).masks)
     assert [path.name for path in sorted(RunFolder(config.out).masks.iterdir())] == ["001.png"]
+    write_observations(RunFolder(config.out), Observations(full))
     again = load_run_photos(config, config.photos)
     for photo, kept in zip(full.photos, again.photos, strict=True):
         assert photo.stem == kept.stem

@@ -260,7 +260,7 @@ def test_a_diffusion_prior_paints_what_no_photo_shows(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("zoetrope.scenes.deliver.TurntableConfig", Thumbnail)
     painting = partial(UnseenSides, distil=DistilConfig(rounds=8, batch=2))
-    monkeypatch.setattr("zoetrope.optimize.fit.UnseenSides", painting)
+    monkeypatch.setattr("zoetrope.optimize.unseen_sides.UnseenSides", painting)
     out, model = tmp_path / "run", str(small_diffusion("sd_v"))
     options = ["--effort", "0.02", "--device", "cpu", "--preset", "artic3d", "--template", "quadruped"]
     words = ["--diffusion", model, "--category", "fox", "--rule", "sds"]
@@ -280,6 +280,27 @@ def test_a_diffusion_prior_paints_what_no_photo_shows(
     losses = [line for line in read_metrics(out / "metrics.jsonl") if "diffusion" in line]
     assert {line["stage"] for line in losses} == {"joint"}
     assert max(line["diffusion"] for line in losses) > 0
+    _paint_anew(out, tmp_path / "painted", model)
+
+
+def _paint_anew(run: Path, out: Path, model: str) -> None:
+    """The same body in other textures, and the first run as it was."""
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file() and path.name != ".lock"}
+    assert main(["paint", str(run), "--out", str(out), "--diffusion", model, "--rule", "dass", "--device", "cpu"]) == 0
+    assert {path: path.read_bytes() for path in before} == before
+    for name in ("rest.ply", "posed/000.ply", "transforms.json"):
+        assert (out / name).read_bytes() == (run / name).read_bytes(), name
+    ours, theirs = (load_subject(one / "checkpoints" / "subject.safetensors") for one in (out, run))
+    assert ours.texture is not None
+    assert theirs.texture is not None
+    assert not torch.equal(ours.texture, theirs.texture)
+    noted = json.loads((out / "config.json").read_text())
+    assert noted["options"]["rule"] == "dass"
+    assert noted["painted"] == {"run": "../run", "seed": 0}
+    again = ["paint", str(run), "--out", str(out), "--diffusion", model]
+    assert main(again) == 2
+    assert main([*again[:3], str(out / "new"), "--diffusion", "nobody/has-this"]) == 2
+    assert not (out / "new").exists()
 
 
 def test_photos_are_left_as_they_were(tiny_run: Finished, good_photos: Path) -> None:

@@ -54,6 +54,14 @@ def test_azimuths_go_all_round_and_nobody_stands_below_the_ground(poses: Poses) 
     assert torch.allclose(torch.linalg.det(rotation), torch.ones(COUNT), atol=1e-5)
 
 
+def test_an_arc_of_azimuths_is_kept_to_and_filled(poses: Poses) -> None:
+    views = _views(poses, ViewpointConfig(azimuth_deg=(-40.0, 80.0)), seed=1)
+    towards = views.position() - poses.vertices[0].mean(0)
+    azimuth = torch.rad2deg(torch.atan2(towards[:, 0], towards[:, 2]))
+    assert -45 < float(azimuth.min()) < -30
+    assert 70 < float(azimuth.max()) < 85
+
+
 def test_without_roll_the_horizon_is_level_and_with_it_it_tilts(poses: Poses) -> None:
     level = _views(poses, ViewpointConfig(roll_deg=0.0))
     assert float(level.camera.rotations[:, 0, 1].abs().max()) < 1e-5

@@ -1,0 +1,76 @@
+"""A finished run painted anew: its shape, poses and cameras stay, and a prior paints what no photo shows.
+
+A fit ends like this when it is given a prior. By itself it lets one fit be seen with several priors, rules and seeds,
+in the time of the painting alone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..eval.run_score import score_run
+from ..scenes.error import InputError
+from .checkpoint import load_checkpoint, save_checkpoint
+from .device import choose_device
+from .diffusion_source import diffusion_source
+from .estimated_masks import load_run_photos
+from .fit import first_scene
+from .observe import Observations
+from .output import write_outputs
+from .paint_config import PaintConfig
+from .run_folder import RunFolder, open_run, read_config
+from .semantic_prior import load_semantic_prior
+from .starting_template import starting_templates
+from .unseen_sides import UnseenSides
+
+
+def paint(config: PaintConfig) -> dict[str, Any]:
+    """Writes the run `config.out` with everything that a fit's has, but for logs of its stages; returns its scores.
+
+    Raises InputError where the run is not finished, its photos are gone, or the prior is not on this machine.
+    """
+    told = read_config(config.run_folder)
+    finished = RunFolder(config.run_folder)
+    if not finished.exact_subject.is_file():
+        raise InputError(f"{finished.root} is not finished; go on with it: zoetrope fit ... --resume")
+    if not told.photos.is_dir():
+        raise InputError(f"{finished.root} was fitted to {told.photos}, which is gone; put it back")
+    device = choose_device(config.device)
+    checkpoint = load_checkpoint(finished.checkpoints, device=device)
+    if checkpoint is None:
+        raise InputError(f"{finished.checkpoints} has lost last.safetensors, which holds the scene; fit it anew")
+    asked = replace(
+        told,
+        out=config.out,
+        diffusion=config.diffusion,
+        rule=config.rule,
+        category=config.category or told.category,
+        device=config.device,
+        overwrite=config.overwrite,
+    )
+    source = diffusion_source(asked, device)
+    diffusion = source.load(asked, device)
+    collection = load_run_photos(told, told.photos)
+    prior = load_semantic_prior(told, device)
+    observations = Observations(collection, device)
+    observations.canonical = prior.canonical_maps(observations)
+    templates, _ = starting_templates(told, observations, prior)
+    scene = first_scene(templates, observations)
+    scene.restore(checkpoint.state["scene"])
+    unseen = None
+    if diffusion is not None:
+        unseen, words = UnseenSides.of(diffusion, asked, source, observations, prior.canonical, config.seed)
+        print(f"diffusion prior: {source.line}; {words}", file=sys.stderr)
+    about = {"painted": {"run": Path(os.path.relpath(config.run_folder, config.out)).as_posix(), "seed": config.seed}}
+    with open_run(asked, prior.models | source.models, about) as run:
+        if finished.masks.is_dir():
+            shutil.copytree(finished.masks, run.masks)
+        save_checkpoint(run.checkpoints, checkpoint.state, checkpoint.place)
+        for note in write_outputs(run, scene, observations, collection.name, {}, unseen):
+            print(f"note: {note}", file=sys.stderr)
+        return score_run(run.root, collection)
