@@ -1,10 +1,10 @@
 """The shared texture where photos say little, as a prior would have it.
 
-In each round the subject is explored from a few sides, a rule says where these pictures should go, and the texture
-follows for some steps, each drawn anew: the answer of a large network serves several steps of a small renderer. What
-changes is a field of colours on the vertices of the mesh, split until its edges are about as long as the prior's
-pixels are wide, which is added to the photos' texture: it has no seams, and nothing finer than the prior can see.
-Texels stay near their colours by how much photos show of them:
+In each round the subject is explored from a few sides, a rule says where these pictures should go in what no photo
+shows of them, and the texture follows for some steps, each drawn anew: the answer of a large network serves several
+steps of a small renderer. What changes is a field of colours on the vertices of the mesh, split until its edges are
+about as long as the prior's pixels are wide, which is added to the photos' texture: it has no seams, and nothing finer
+than the prior can see. Texels stay near their colours by how much photos show of them:
 
     loss = mean over pictures of the rule's pull + a mean over texels of s / (s + s0) |change|^2.
 """
@@ -84,7 +84,8 @@ def distil_texture(
     Raises FloatingPointError, naming the round, where the rule comes to something that is not finite.
     """
     start, change = texture.detach(), _Field(mesh, texture.shape[0], config.exploration)
-    held = (seen / (seen + _EVIDENCE))[change.covered][:, None]
+    known = (seen / (seen + _EVIDENCE))[..., None].expand(-1, -1, 3)
+    held = known[change.covered][:, :1]
     optimizer = torch.optim.Adam([change.colors], lr=config.rate, betas=(0.9, 0.99))
     topology = Topology.of(mesh.faces)
 
@@ -94,7 +95,7 @@ def distil_texture(
     for number in range(config.rounds):
         with torch.no_grad():
             drawn = draw(len(poses), config.batch, config.exploration, generator)
-            views = explore(drawn, mesh, skeleton, poses, config.exploration, topology)
+            views = explore(drawn, mesh, skeleton, poses, config.exploration, topology).knowing(paint(known))
             before = views.pictures(paint(change.added_to(start)))
         try:
             wanted = rule(before, views, number / config.rounds)

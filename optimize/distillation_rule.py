@@ -18,6 +18,7 @@ from ..priors.diffusion.guidance import GuidanceConfig
 from ..priors.diffusion.noise_level import NoiseLevel
 from ..priors.diffusion.prior import DiffusionPrior
 from ..priors.distillation.bridge import SOURCE, bridge
+from ..priors.distillation.completion import complete, free_cells
 from ..priors.distillation.critic import Critic
 from ..priors.distillation.csd import csd
 from ..priors.distillation.dass import dass
@@ -87,7 +88,10 @@ class DistillationRule:
         self._student: Student | None = None
 
     def __call__(self, pictures: Float[Tensor, "B 3 S S"], views: Exploration, done: float) -> Pull:
-        """Asks the prior about pictures of these views when that share of the work is over."""
+        """Asks the prior about pictures of these views when that share of the work is over.
+
+        Where the views are known, pictures are to stay as they are; the prior sees them all the same.
+        """
         weights = view_weights(views.camera.azimuth_deg, views.camera.elevation_deg)
         critic = Critic(
             self._prior,
@@ -98,11 +102,19 @@ class DistillationRule:
         )
         place = self._config.noise.at(done, len(pictures), self._generator).to(pictures.device)
         pictures = self._fitted(pictures.detach())
+        unknown = None if views.unknown is None else self._fitted(views.unknown[:, None])[:, 0]
         if self._config.name == "dass":
             levels = [self._prior.schedule.at(place)] * self._config.walk
-            return self.resumed(dass(critic, pictures, levels, self._generator))
+            if unknown is None:
+                return self.resumed(dass(critic, pictures, levels, self._generator))
+            painted = complete(critic, pictures, unknown, levels, self._generator)
+            return self.resumed(Target(painted, torch.ones_like(place)))
         with torch.no_grad():
-            target = self._latent_target(critic, self._prior.encode(pictures), place, weights)
+            latents = self._prior.encode(pictures)
+            target = self._latent_target(critic, latents, place, weights)
+            if unknown is not None:
+                value = torch.lerp(latents, target.value, free_cells(unknown, latents))
+                target = Target(value, target.weight)
         return self.resumed(target)
 
     def state(self) -> dict[str, Tensor]:

@@ -25,6 +25,7 @@ from ..representations.skinning import skin
 from ..scenes.turntable import fitting_distance
 
 _FIELD_OF_VIEW_DEG = 30.0
+_FAR, _AIMING_ROUNDS = 10.0, 3
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,22 @@ class Exploration:
     intrinsics: Intrinsics
     look: Look
     topology: Topology
+    unknown: Float[Tensor, "B S S"] | None = None
+    """How far nothing is known of what each pixel shows, 0 to 1; None: a rule may change all of it."""
 
     def pictures(self, paint: Paint) -> Float[Tensor, "B 3 S S"]:
         """The mesh painted so, sRGB-encoded in [0, 1]; differentiable in the paint, the mesh and its poses."""
+        return self._drawn(paint, self.look)
+
+    def knowing(self, paint: Paint) -> Exploration:
+        """The same views; `paint`: a grey that says how far is known what is there, 0 to 1. Backgrounds are known."""
+        flat = replace(self.look, light=None, background=(1.0, 1.0, 1.0))
+        with torch.no_grad():
+            return replace(self, unknown=1 - self._drawn(paint, flat)[:, 0])
+
+    def _drawn(self, paint: Paint, look: Look) -> Float[Tensor, "B 3 S S"]:
         clip = project(self.vertices, self.camera, self.intrinsics)
-        drawn = render(clip, self.vertices, self.mesh.faces, paint, self.look, self.topology)
+        drawn = render(clip, self.vertices, self.mesh.faces, paint, look, self.topology)
         return drawn.color.permute(0, 3, 1, 2).clamp(0, 1)
 
 
@@ -106,11 +118,14 @@ def explore(
     with torch.no_grad():
         none = torch.zeros(count, device=device)
         angles = drawn.azimuth_deg.to(device), drawn.elevation_deg.to(device)
-        aim = OrbitCamera(*angles, none, none, torch.zeros(count, 2, device=device))
-        seen = to_camera(vertices, aim)
-        middle = (seen.amin(1) + seen.amax(1)) / 2
-        aim = replace(aim, offset=middle[:, :2])
-        camera = replace(aim, distance=fitting_distance(vertices, aim, _FIELD_OF_VIEW_DEG, config.margin))
+        camera = OrbitCamera(*angles, none, none + _FAR, torch.zeros(count, 2, device=device))
+        for _ in range(_AIMING_ROUNDS):
+            seen = to_camera(vertices, camera)
+            slope = seen[..., :2] / -seen[..., 2:]
+            aside = (slope.amin(1) + slope.amax(1)) / 2 * camera.distance[:, None]
+            camera = replace(camera, offset=camera.offset + aside)
+            distance = fitting_distance(vertices, camera, _FIELD_OF_VIEW_DEG, config.margin)
+            camera = replace(camera, distance=distance)
     lens = Intrinsics.from_field_of_view(_FIELD_OF_VIEW_DEG, config.size, config.size, count, device=device)
     topology = Topology.of(mesh.faces) if topology is None else topology
     x, y, z, ambient = drawn.light.tolist()

@@ -22,6 +22,12 @@ _TOUCHED = 0.1
 """Unknown share of a pixel from which on its latent is free."""
 
 
+def free_cells(unknown: Float[Tensor, "B H W"], latents: Float[Tensor, "B C h w"]) -> Float[Tensor, "B 1 h w"]:
+    """1 for the latents of which a pixel is unknown."""
+    size = (latents.shape[2], latents.shape[3])
+    return (adaptive_max_pool2d(unknown[:, None], size) > _TOUCHED).to(latents)
+
+
 def complete(
     critic: Critic,
     pictures: Float[Tensor, "B 3 H W"],
@@ -34,8 +40,7 @@ def complete(
     there already is where the walk begins."""
     with torch.no_grad():
         start = critic.prior.encode(pictures)
-        size = (start.shape[2], start.shape[3])
-        free = (adaptive_max_pool2d(unknown[:, None], size) > _TOUCHED).to(start)
+        free = free_cells(unknown, start)
         latents = start
         for level in levels:
             latents = torch.lerp(start, walk(critic, latents, [level], generator, step), free)

@@ -96,9 +96,9 @@ def test_views_are_drawn_all_round_within_the_frame_and_between_poses(
     background = torch.tensor(views.look.background)[None, :, None]
     torch.testing.assert_close(rim, background.expand_as(rim), atol=1e-5, rtol=0)
     assert float((pictures - background[..., None]).abs().amax((1, 2, 3)).min()) > 0.05, "something is in every picture"
-    seen = to_pixels(project(views.vertices, views.camera, views.intrinsics), config.size, config.size)
+    seen = to_pixels(project(views.vertices, views.camera, views.intrinsics), config.size, config.size).detach()
     largest = (seen.amax(1) - seen.amin(1)).amax(1) / config.size
-    assert 0.8 < float(largest.min()), "each one fills its picture, though some are seen from the side and some end on"
+    assert float(largest.min()) > 0.84, "each one fills its picture, though some are seen from the side and some end on"
     assert float(largest.max()) <= 1 - 2 * config.margin + 1e-3
     alone = views_of(1, 3, 1)
     torch.testing.assert_close(alone.vertices[0], alone.vertices[1])
@@ -107,6 +107,28 @@ def test_views_are_drawn_all_round_within_the_frame_and_between_poses(
     other = views_of(4, 40, 2)
     assert other.look.background != views.look.background
     assert other.look.light != views.look.light
+
+
+def test_views_know_what_the_texture_knows(body: tuple[SkinnedMesh, Skeleton, Atlas]) -> None:
+    mesh, skeleton, _ = body
+    config = ExplorationConfig(size=48)
+    drawn = draw(2, 4, config, torch.Generator().manual_seed(0))
+    views = explore(drawn, mesh, skeleton, poses(skeleton, 2), config)
+    assert views.unknown is None
+    shares = [0.0, 0.25, 1.0]
+    seen = [
+        views.knowing(Paint(texture=torch.full((SIZE, SIZE, 3), share), uv=mesh.uv, uv_faces=mesh.uv_faces)).unknown
+        for share in shares
+    ]
+    covered = torch.stack([one for one in seen if one is not None])
+    assert len(covered) == len(shares)
+    body_pixels = covered[0] > 0.999
+    assert 0.05 < float(body_pixels.float().mean()) < 0.9
+    for unknown, share in zip(covered, shares, strict=True):
+        torch.testing.assert_close(
+            unknown[body_pixels], torch.full_like(unknown[body_pixels], 1 - share), atol=1e-3, rtol=0
+        )
+    assert float(covered[0, :, 0].max()) < 1e-6, "the background is known"
 
 
 def test_a_target_that_is_not_finite_stops_with_the_round(body: tuple[SkinnedMesh, Skeleton, Atlas]) -> None:

@@ -60,6 +60,24 @@ def test_every_rule_pulls(name: RuleName, small_prior: DiffusionPrior, views: Ex
         torch.testing.assert_close(again.shown(), pull.shown())
 
 
+@pytest.mark.parametrize("name", ["dass", "sds"])
+def test_what_is_known_is_not_pulled(name: RuleName, small_prior: DiffusionPrior, views: Exploration) -> None:
+    """The prior is asked about the whole picture all the same."""
+    pictures, unknown = pictures_of(views), torch.zeros(2, 48, 48)
+    unknown[:, :24] = 1
+    pull = DistillationRule(small_prior, "fox", RuleConfig(name=name), seed=3)(
+        pictures, replace(views, unknown=unknown), 0.5
+    )
+    with torch.no_grad():
+        away = (pull.target.value - pull.look(pictures)).abs().amax(1)
+    rows = away.shape[1]
+    assert float(away[:, : rows // 2].amax()) > 1e-3
+    assert float(away[:, rows // 2 + 1 :].amax()) < 1e-5
+    nothing = replace(views, unknown=torch.zeros(2, 48, 48))
+    still = DistillationRule(small_prior, "fox", RuleConfig(name=name), seed=3)(pictures, nothing, 0.5)
+    assert float(still.loss(pictures).max()) < 1e-9
+
+
 def test_flow_models_have_their_own(small_diffusion: Callable[[str], Path], views: Exploration) -> None:
     flow = load_diffusion_prior(str(small_diffusion("sd3")))
     for name in ("rectified_flow", "dass"):
