@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import avg_pool2d, interpolate
 
 from .augment import AugmentConfig, draw_batch
 from .pool import Pool
@@ -16,7 +16,7 @@ _CUT = AugmentConfig(
     turn_deg=4.0, closer_share=1.0, closer_margin=(0.03, 0.18), closer_shift=0.02, strength=0.0, mask_share=0.0
 )
 """Tight: what is small comes back from the autoencoder without its pattern, and takes longer to learn to paint."""
-_PLAIN = 0.7
+_PLAIN = 0.9
 _BEYOND = 0.01
 """Share of a cut that may lie beyond the photo, where nobody knows what is; with more of it the background goes."""
 _SLOPE = 0.15
@@ -33,6 +33,9 @@ class Pictures:
     """Azimuth and elevation in degrees."""
     plain: Bool[Tensor, " B"]
     """Whether the background is one colour, lighter or darker towards one side."""
+    layout: Float[Tensor, "B 5 s s"]
+    """At an eighth of the size: how much of the subject is there, and this times its place on the reference body
+    (three coordinates) and its side (-1/2 right, 1/2 left)."""
 
 
 def draw_pictures(pool: Pool, index: Int[Tensor, " B"], size: int, generator: torch.Generator) -> Pictures:
@@ -51,4 +54,6 @@ def draw_pictures(pool: Pool, index: Int[Tensor, " B"], size: int, generator: to
     shown = interpolate(batch.visible[:, None], (size, size), mode="bilinear")
     alone = torch.lerp(ground, batch.picture, shown)
     picture = torch.where(plain[:, None, None, None], alone, batch.picture)
-    return Pictures(picture.clamp(0, 1), batch.species, batch.view, plain)
+    about = torch.cat([torch.ones_like(batch.left)[:, None], batch.place, batch.left[:, None] - 0.5], dim=1)
+    layout = avg_pool2d(about * batch.visible[:, None], 4)
+    return Pictures(picture.clamp(0, 1), batch.species, batch.view, plain, layout)

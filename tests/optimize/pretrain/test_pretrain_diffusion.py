@@ -69,7 +69,7 @@ def test_pieces_go_on_and_leave_a_model_that_diffusers_loads(
 
 
 def test_pictures_are_cut_round_the_subject_many_of_them_on_a_plain_background(pool: Pool) -> None:
-    index = torch.arange(len(pool)).repeat(12)
+    index = torch.arange(len(pool)).repeat(40)
     drawn = draw_pictures(pool, index, 64, torch.Generator().manual_seed(0))
     assert drawn.picture.shape == (len(index), 3, 64, 64)
     assert 0.55 < float(drawn.plain.float().mean()) < 1
@@ -77,6 +77,19 @@ def test_pictures_are_cut_round_the_subject_many_of_them_on_a_plain_background(p
     rough = drawn.picture[:, :, 0].diff(dim=2).abs().mean((1, 2))
     assert float(rough[drawn.plain].median()) < 0.01
     assert float(rough[~drawn.plain].median()) > float(rough[drawn.plain].median())
+    cover = drawn.layout[:, 0]
+    assert drawn.layout.shape == (len(index), 5, 8, 8)
+    assert 0.1 < float(cover.mean()) < 0.7
+    assert float(cover.min()) >= 0
+    assert float(cover.max()) <= 1
+    assert bool((drawn.layout[:, 1:].abs().amax(1)[cover == 0] == 0).all()), "nothing is said where nothing is"
+    # Where a plain background leaves the subject alone, it is what differs from the ground at the picture's edge.
+    ground = drawn.picture[:, :, :4, :4].mean((2, 3))
+    differs = (torch.nn.functional.avg_pool2d(drawn.picture, 8) - ground[..., None, None]).abs().amax(1)
+    full, empty = cover > 0.95, cover == 0
+    assert float(differs[drawn.plain][full[drawn.plain]].mean()) > 2 * float(
+        differs[drawn.plain][empty[drawn.plain]].mean()
+    )
     # Nothing from beyond a photo's frame, which would be black.
     black = (drawn.picture.amax(1) == 0).float().mean((1, 2))
     assert float(black[~drawn.plain].max()) < 0.02
