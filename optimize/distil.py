@@ -6,7 +6,8 @@ steps of a small renderer. What changes is a field of colours on the vertices of
 about as long as the prior's pixels are wide, which is added to the photos' texture: it has no seams, and nothing finer
 than the prior can see. Texels stay near their colours by how much photos show of them:
 
-    loss = mean over pictures of the rule's pull + a mean over texels of s / (s + s0) |change|^2.
+    loss = mean over pictures of the rule's pull + a mean over texels of s / (s + s0) |change|^2
+           + b mean over edges of |difference of change|^2.
 """
 
 from __future__ import annotations
@@ -47,9 +48,11 @@ class DistilConfig:
     batch: int = 4
     """Views in each."""
     rate: float = 0.02
-    """Adam's learning rate of colours, in parts of their range."""
+    """Adam's learning rate of colours at the beginning, in parts of their range; it falls to a tenth."""
     hold: float = 4.0
     """How strongly texels are held that photos show."""
+    smooth: float = 0.1
+    """How strongly neighbours are held together, the length of an edge apart."""
     exploration: ExplorationConfig = field(default_factory=ExplorationConfig)
 
 
@@ -102,11 +105,12 @@ def distil_texture(
         except FloatingPointError as fault:
             raise FloatingPointError(f"round {number}: {fault}") from fault
         pull = torch.zeros(())
+        optimizer.param_groups[0]["lr"] = config.rate * (1 - 0.9 * number / config.rounds)
         for _ in range(config.steps):
             optimizer.zero_grad(set_to_none=True)
             pull = wanted.loss(views.pictures(paint(change.added_to(start)))).mean()
             hold = config.hold * (held * change.of_texels().square()).mean()
-            (pull + hold).backward()
+            (pull + hold + config.smooth * change.roughness()).backward()
             optimizer.step()
         with torch.no_grad():
             after = dilate(change.added_to(start), change.covered)
@@ -133,10 +137,16 @@ class _Field:
         self._corners: Int[Tensor, " T*3"] = faces[face[self.covered]].reshape(-1)
         self._share: Float[Tensor, "T 3 1"] = bary[self.covered][..., None]
         self.colors = torch.zeros_like(points).requires_grad_()
+        self._ends = edges(faces)
 
     def of_texels(self) -> Float[Tensor, "T 3"]:
         """At the texels that are covered."""
         return (self.colors.index_select(0, self._corners).reshape(-1, 3, 3) * self._share).sum(1)
+
+    def roughness(self) -> Float[Tensor, ""]:
+        """Mean square of the differences along edges."""
+        ends = self.colors.index_select(0, self._ends.reshape(-1)).reshape(-1, 2, 3)
+        return (ends[:, 0] - ends[:, 1]).square().mean()
 
     def added_to(self, texture: Float[Tensor, "R R 3"]) -> Float[Tensor, "R R 3"]:
         """The texture with these colours on top, within [0, 1]."""

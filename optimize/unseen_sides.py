@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ..priors.canonical import CanonicalPrior
+from ..priors.diffusion.guidance import GuidanceConfig
 from ..priors.diffusion.prior import DiffusionPrior
 from ..representations.mesh import SkinnedMesh
 from ..representations.skeleton import Skeleton
@@ -31,6 +32,8 @@ from .observe import Observations
 from .progress import FitProgress, Work
 from .run_folder import RunFolder
 
+_EMBEDDED_GUIDANCE = 1.5
+"""Of the embedded model, which overdoes colours with what suits a large one (docs/notes/diffusion.md)."""
 _NAME = "unseen sides"
 _PICTURES = 6
 """How many rounds leave a picture."""
@@ -61,6 +64,8 @@ class UnseenSides:
         subject, words = subject_words(config, source, observations, canonical)
         # The embedded model's text has a few words, and none for what is not to be seen.
         rule = RuleConfig(name=config.rule, negatives=not source.embedded)
+        if source.embedded:
+            rule = replace(rule, guidance=GuidanceConfig(scale=_EMBEDDED_GUIDANCE))
         return UnseenSides(prior, subject, rule, seed=seed), words
 
     def novel_views(self) -> NovelViews:

@@ -60,7 +60,8 @@ def test_unseen_texels_follow_and_seen_ones_stay(body: tuple[SkinnedMesh, Skelet
     truth[..., 0], start[...] = 0.8, 0.5
     seen = torch.zeros(SIZE, SIZE)
     seen[:, : SIZE // 2] = 50.0
-    config = DistilConfig(rounds=40, steps=3, rate=0.05, hold=30.0, exploration=ExplorationConfig(size=64))
+    # What is seen and what is not are neighbours everywhere here.
+    config = DistilConfig(rounds=40, steps=3, rate=0.1, hold=30.0, smooth=0.0, exploration=ExplorationConfig(size=64))
     results = list(
         distil_texture(
             mesh, skeleton, poses(skeleton, 3), start, seen, towards(truth), config, torch.Generator().manual_seed(0)
@@ -159,6 +160,24 @@ def test_a_texture_needs_coordinates(body: tuple[SkinnedMesh, Skeleton, Atlas]) 
     )
     with pytest.raises(ValueError, match="unwrap the mesh first"):
         next(rounds)
+
+
+def test_what_a_rule_makes_up_from_step_to_step_is_smoothed(body: tuple[SkinnedMesh, Skeleton, Atlas]) -> None:
+    mesh, skeleton, _ = body
+    grey, none = torch.full((SIZE, SIZE, 3), 0.5), torch.zeros(SIZE, SIZE)
+
+    def restless(pictures: Tensor, _: Exploration, done: float) -> Pull:
+        noise = torch.rand(pictures.shape, generator=torch.Generator().manual_seed(int(1e6 * done)))
+        return Pull(Target(noise, torch.ones(len(pictures))), same, same)
+
+    def change(smooth: float) -> Tensor:
+        config = DistilConfig(rounds=10, steps=2, smooth=smooth, exploration=ExplorationConfig(size=48))
+        generator = torch.Generator().manual_seed(0)
+        *_, last = distil_texture(mesh, skeleton, poses(skeleton, 2), grey, none, restless, config, generator)
+        return last.texture - grey
+
+    rough, smooth = change(0.0), change(1.0)
+    assert float(smooth.std()) < 0.6 * float(rough.std())
 
 
 def test_finer_pictures_are_followed_more_finely(body: tuple[SkinnedMesh, Skeleton, Atlas]) -> None:

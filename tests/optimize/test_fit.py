@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -259,8 +259,9 @@ def test_a_diffusion_prior_paints_what_no_photo_shows(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("zoetrope.scenes.deliver.TurntableConfig", Thumbnail)
-    painting = partial(UnseenSides, distil=DistilConfig(rounds=8, batch=2))
-    monkeypatch.setattr("zoetrope.optimize.unseen_sides.UnseenSides", painting)
+    paint = UnseenSides.painted
+    soon = DistilConfig(rounds=8, batch=2)
+    monkeypatch.setattr(UnseenSides, "painted", lambda self, *given: paint(replace(self, distil=soon), *given))
     out, model = tmp_path / "run", str(small_diffusion("sd_v"))
     options = ["--effort", "0.02", "--device", "cpu", "--preset", "artic3d", "--template", "quadruped"]
     words = ["--diffusion", model, "--category", "fox", "--rule", "sds"]
