@@ -159,7 +159,7 @@ def _unseen(
         covered += int(both.sum())
         pictures = FlatPicture(gain * made.light, made.coverage).on_white().numpy(), one.picture.on_white().numpy()
         errors.append(np.square(pictures[0] - pictures[1])[both & new])
-        inside = binary_erosion(both, iterations=_OUTLINE_SIGMAS * _sigma(both)) & new
+        inside = np.asarray(binary_erosion(both, iterations=_OUTLINE_SIGMAS * _sigma(both)), bool) & new
         details.append(np.stack([_detail(picture)[inside] for picture in pictures], axis=-1))
     if not covered:
         return None
