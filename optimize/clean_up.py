@@ -71,7 +71,8 @@ def clean_up(
     config: CleanUpConfig,
     generator: torch.Generator,
 ) -> Bool[Tensor, " N"]:
-    """Gives `observations` their completion; which of the photos were cleaned. The canonical maps must be there."""
+    """Gives `observations` their completion, where photos hide anything; which of them were cleaned. The canonical maps
+    must be there."""
     maps = observations.canonical
     if maps is None:
         raise ValueError("nothing says what photos hide; clean-up needs the maps of a canonical network")
@@ -80,6 +81,8 @@ def clean_up(
     hidden = (1 - view.valid) * (1 - view.mask)
     lost = (hidden * expected).sum((1, 2)) / view.mask.sum((1, 2)).clamp_min(1)
     chosen = lost > _HIDDEN
+    if not bool(chosen.any()):
+        return chosen
     hidden = hidden * chosen[:, None, None]
     pixels, odds, sure = view.pixels.clone(), view.mask.clone(), torch.ones_like(view.mask)
     for index in chosen.nonzero()[:, 0].split(_AT_ONCE):

@@ -117,6 +117,18 @@ def test_the_network_looks_again_and_pictures_are_written(
         CleanUp.done(observations, small_prior, "fox", bare)
 
 
+def test_photos_that_hide_nothing_are_left_alone(
+    covered: Path, semantic: SemanticPrior, small_prior: DiffusionPrior
+) -> None:
+    observations = looked_at(covered, semantic)
+    maps = observations.canonical
+    assert maps is not None
+    observations.canonical = replace(maps, amodal=torch.zeros_like(maps.amodal))
+    chosen = clean_up(observations, small_prior, "fox", lambda one: one[..., 0], CleanUpConfig(), torch.Generator())
+    assert not bool(chosen.any())
+    assert observations.completion is None
+
+
 def test_without_maps_nothing_says_what_is_hidden(covered: Path, small_prior: DiffusionPrior) -> None:
     observations = Observations(load_collection(covered))
     with pytest.raises(ValueError, match="needs the maps"):
