@@ -58,6 +58,7 @@ def paint(config: PaintConfig) -> dict[str, Any]:
     collection = load_run_photos(told, told.photos)
     prior = load_semantic_prior(told, device)
     observations = Observations(collection, device)
+    observations.occlusion = "occlusion" not in told.without
     observations.canonical = prior.canonical_maps(observations)
     templates, _ = starting_templates(told, observations, prior)
     scene = first_scene(templates, observations)

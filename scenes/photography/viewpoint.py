@@ -102,12 +102,12 @@ def draw_viewpoints(
     def uniform(low: float, high: float) -> Tensor:
         return low + (high - low) * torch.rand(count, generator=generator)
 
-    low, high = config.azimuth_deg
-    step = (high - low) / count
+    first, last = config.azimuth_deg
+    step = (last - first) / count
     azimuth = step * (torch.randperm(count, generator=generator) + uniform(-0.4, 0.4))
     # A circle has no first step, an arc keeps its ends.
-    turn = uniform(0, 1)[0] if high - low == 360 else 0.5
-    azimuth = azimuth + step * turn + low
+    turn = uniform(0, 1)[0] if last - first == 360 else 0.5
+    azimuth = azimuth + step * turn + first
     high = uniform(0, 1) < config.high_share
     elevation = torch.where(high, uniform(*config.high_elevation_deg), uniform(*config.elevation_deg))
     roll = config.roll_deg * torch.randn(count, generator=generator)
