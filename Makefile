@@ -29,7 +29,7 @@ demo: $(STAMP)  ## the main job on a small subject: photos, fit, GLB, turntable,
 	$(BIN)/zoetrope demo --out runs/demo --overwrite
 
 test: $(STAMP)  ## the whole test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 12
 
 lint: $(STAMP)  ## ruff, formatting, types
 	$(BIN)/ruff check .

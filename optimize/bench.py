@@ -63,7 +63,7 @@ def run_bench(config: BenchConfig, say: Callable[[str], None] = print) -> Path:
     """
     jobs = _jobs(config)
     table = config.out / "bench.json"
-    rows = _read(table)
+    rows = read_rows(table, FORMAT_VERSION)
     for number, (name, folder, preset) in enumerate(jobs, start=1):
         key = " ".join((name, preset, *config.fit_options))
         if "fault" not in rows.get(key, {"fault": ""}):
@@ -144,13 +144,15 @@ def _fitted(folder: Path, run: Path, preset: str, config: BenchConfig) -> dict[s
     return row | {"memory_gib": memory / 2**30} | ({} if resumed else {"seconds": seconds})
 
 
-def _read(path: Path) -> dict[str, dict[str, Any]]:
+def read_rows(path: Path, format_version: int) -> dict[str, dict[str, Any]]:
+    """The rows of a table that a bench has written, by key; none where there is no such file. Raises InputError where
+    it is of another version."""
     if not path.is_file():
         return {}
     content = json.loads(path.read_text(encoding="utf-8"))
-    if content.get("format_version") != FORMAT_VERSION:
+    if content.get("format_version") != format_version:
         found = content.get("format_version")
         raise InputError(
-            f"{path} has format version {found!r}, this zoetrope writes {FORMAT_VERSION}; choose another --out"
+            f"{path} has format version {found!r}, this zoetrope writes {format_version}; choose another --out"
         )
     return content["rows"]

@@ -25,8 +25,8 @@ from torch.nn.functional import interpolate
 from ..priors.canonical import CanonicalMaps
 from ..priors.diffusion.guidance import GuidanceConfig
 from ..priors.diffusion.prior import DiffusionPrior
-from ..priors.distillation.completion import complete
 from ..priors.distillation.critic import Critic
+from ..priors.distillation.dass import dass
 from ..priors.distillation.noise_range import NoiseRange
 from ..priors.prompts import ViewPrompts, view_weights
 from ..scenes.atomic import atomic_write
@@ -90,8 +90,9 @@ def clean_up(
         critic = _critic(prior, subject, maps, index, config)
         walk = [config.noise.at(k / max(config.steps - 1, 1), len(index), generator) for k in range(config.steps)]
         levels = [prior.schedule.at(place.to(start.device)) for place in walk]
-        paintings = [complete(critic, start, hidden[index], levels, generator) for _ in range(config.paintings)]
-        pictures = torch.stack(paintings).permute(0, 1, 3, 4, 2)
+        unknown = hidden[index]
+        paintings = [dass(critic, start, levels, generator, unknown=unknown) for _ in range(config.paintings)]
+        pictures = torch.stack([one.value for one in paintings]).permute(0, 1, 3, 4, 2)
         pixels[index] = pictures[0]
         found = torch.stack([foreground(one) for one in pictures])
         odds[index] = found.mean(0)

@@ -18,10 +18,9 @@ from ..priors.diffusion.guidance import GuidanceConfig
 from ..priors.diffusion.noise_level import NoiseLevel
 from ..priors.diffusion.prior import DiffusionPrior
 from ..priors.distillation.bridge import SOURCE, bridge
-from ..priors.distillation.completion import complete, free_cells
 from ..priors.distillation.critic import Critic
 from ..priors.distillation.csd import csd
-from ..priors.distillation.dass import dass
+from ..priors.distillation.dass import dass, free_cells
 from ..priors.distillation.flow_distillation import flow_distillation
 from ..priors.distillation.ism import ism
 from ..priors.distillation.nfsd import nfsd
@@ -105,10 +104,7 @@ class DistillationRule:
         unknown = None if views.unknown is None else self._fitted(views.unknown[:, None])[:, 0]
         if self._config.name == "dass":
             levels = [self._prior.schedule.at(place)] * self._config.walk
-            if unknown is None:
-                return self.resumed(dass(critic, pictures, levels, self._generator))
-            painted = complete(critic, pictures, unknown, levels, self._generator)
-            return self.resumed(Target(painted, torch.ones_like(place)))
+            return self.resumed(dass(critic, pictures, levels, self._generator, unknown=unknown))
         with torch.no_grad():
             latents = self._prior.encode(pictures)
             target = self._latent_target(critic, latents, place, weights)

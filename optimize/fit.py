@@ -31,8 +31,8 @@ from .observe import Observations
 from .output import write_outputs
 from .plan import schedule
 from .progress import FitProgress, Work
-from .run_folder import RunFolder, changed_versions, open_run
-from .semantic_prior import doubt, load_semantic_prior
+from .run_folder import RunFolder, changed_versions, check_out, open_run
+from .semantic_prior import SemanticPrior, doubt, load_semantic_prior
 from .stage import Stage
 from .starting_template import starting_templates
 from .unseen_sides import UnseenSides
@@ -58,15 +58,14 @@ def fit(config: FitConfig) -> RunResult:
     Raises FloatingPointError, naming the step and the term, if a loss is no longer finite.
     """
     check_supported(config)
+    check_out(config)
     device = choose_device(config.device)
     source = diffusion_source(config, device)
     diffusion = source.load(config, device)
     collection = load_collection(config.photos, mask_source(config), config.cameras, show_progress=True)
     prior = load_semantic_prior(config, device)
     collection, estimated = with_masks(collection, config, prior)
-    observations = Observations(collection, device)
-    observations.occlusion = "occlusion" not in config.without
-    observations.canonical = prior.canonical_maps(observations)
+    observations = observed(collection, config, prior, device)
     lines, unseen, novel, clean = list[str](), None, None, None
     if diffusion is not None:
         unseen, words = UnseenSides.of(diffusion, config, source, observations, prior.canonical, config.seed)
@@ -114,6 +113,14 @@ def fit(config: FitConfig) -> RunResult:
         for note in write_outputs(run, descent.scene, observations, collection.name, misfits, unseen):
             print(f"note: {note}", file=sys.stderr)
         return RunResult(run.root, descent.scene, score_run(run.root, collection))
+
+
+def observed(collection: Collection, config: FitConfig, prior: SemanticPrior, device: torch.device) -> Observations:
+    """The photos as a fit looks at them, with what the canonical network says, if there is one."""
+    observations = Observations(collection, device)
+    observations.occlusion = "occlusion" not in config.without
+    observations.canonical = prior.canonical_maps(observations)
+    return observations
 
 
 def first_scene(templates: Sequence[Template], observations: Observations) -> Scene:

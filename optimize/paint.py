@@ -19,11 +19,10 @@ from .checkpoint import load_checkpoint, save_checkpoint
 from .device import choose_device
 from .diffusion_source import diffusion_source
 from .estimated_masks import load_run_photos
-from .fit import first_scene
-from .observe import Observations
+from .fit import first_scene, observed
 from .output import write_outputs
 from .paint_config import PaintConfig
-from .run_folder import RunFolder, open_run, read_config
+from .run_folder import RunFolder, check_out, open_run, read_config
 from .semantic_prior import load_semantic_prior
 from .starting_template import starting_templates
 from .unseen_sides import UnseenSides
@@ -53,13 +52,12 @@ def paint(config: PaintConfig) -> dict[str, Any]:
         device=config.device,
         overwrite=config.overwrite,
     )
+    check_out(asked)
     source = diffusion_source(asked, device)
     diffusion = source.load(asked, device)
     collection = load_run_photos(told, told.photos)
     prior = load_semantic_prior(told, device)
-    observations = Observations(collection, device)
-    observations.occlusion = "occlusion" not in told.without
-    observations.canonical = prior.canonical_maps(observations)
+    observations = observed(collection, told, prior, device)
     templates, _ = starting_templates(told, observations, prior)
     scene = first_scene(templates, observations)
     scene.restore(checkpoint.state["scene"])

@@ -120,11 +120,26 @@ def open_run(
     those the run was started with, or where `out` lies inside the folder of photos. Then nothing was changed.
     """
     run = RunFolder(config.out)
+    check_out(config)
+    if config.resume:
+        with _sole_writer(config.out):
+            yield run
+        return
+    config.out.mkdir(parents=True, exist_ok=True)
+    with _sole_writer(config.out):
+        _remove_run(config.out)
+        with atomic_write(run.config) as temporary:
+            data = config.to_json() | _circumstances(models or {}) | dict(about or {})
+            temporary.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        yield run
+
+
+def check_out(config: FitConfig) -> None:
+    """Raises InputError where `open_run` would refuse the folder, so that nobody waits for that."""
+    run = RunFolder(config.out)
     _refuse_wrong_places(config)
     if config.resume:
         _refuse_other_options(config)
-        with _sole_writer(config.out):
-            yield run
         return
     present = visible_names(config.out)
     if present and not config.overwrite:
@@ -134,13 +149,6 @@ def open_run(
         )
     if present and not run.config.is_file():
         raise InputError(f"--overwrite replaces runs only, and {config.out} has no config.json; choose another --out")
-    config.out.mkdir(parents=True, exist_ok=True)
-    with _sole_writer(config.out):
-        _remove_run(config.out)
-        with atomic_write(run.config) as temporary:
-            data = config.to_json() | _circumstances(models or {}) | dict(about or {})
-            temporary.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        yield run
 
 
 def read_config(folder: Path) -> FitConfig:

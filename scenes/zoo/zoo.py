@@ -53,7 +53,8 @@ def write_zoo(
     _clear(folder, overwrite)
     generator = torch.Generator().manual_seed(seed)
     config = PhotographyConfig(size=size, noisy=noisy, viewpoint=ViewpointConfig(azimuth_deg=azimuth_deg))
-    about: dict[str, Any] = {"made_by": _MAKER, "seed": seed, "noisy": noisy, "chart_version": VERSION}
+    about: dict[str, Any] = {"made_by": _MAKER, "seed": seed, "noisy": noisy, "azimuth_deg": [low, high]}
+    about["chart_version"] = VERSION
     if from_file:
         from ..gltf import load_gltf
         from ..gltf_session import photograph_gltf

@@ -1,4 +1,4 @@
-"""Completion: the unknown goes to what the prior sees, the known stays, and the walk begins where it is told."""
+"""DASS as an in-painter: the unknown goes to what the prior sees, the known stays, the walk begins where it is told."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,8 +14,8 @@ from zoetrope.priors.diffusion.guidance import GuidanceConfig
 from zoetrope.priors.diffusion.load import load_diffusion_prior
 from zoetrope.priors.diffusion.noise_level import NoiseLevel
 from zoetrope.priors.diffusion.prior import DiffusionPrior
-from zoetrope.priors.distillation.completion import complete
 from zoetrope.priors.distillation.critic import Critic
+from zoetrope.priors.distillation.dass import dass
 
 
 class Blocks(Autoencoder):
@@ -73,7 +73,8 @@ def test_unknown_pixels_go_to_the_priors_picture_and_known_ones_stay(critic: Cal
     pictures = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     unknown = torch.zeros(2, 32, 32)
     unknown[0, :, :13], unknown[1, 8:20] = 1.0, 0.5
-    found = complete(judge, pictures, unknown, levels_of(judge, *[0.6] * 40), torch.Generator().manual_seed(1))
+    levels, generator = levels_of(judge, *[0.6] * 40), torch.Generator().manual_seed(1)
+    found = dass(judge, pictures, levels, generator, unknown=unknown).value
     known = unknown[:, None].expand_as(found) == 0
     assert torch.equal(found[known], pictures[known])
     first = (found - truth)[0, :, :, :12].abs()
@@ -94,9 +95,9 @@ def test_little_noise_keeps_what_is_there_already(critic: Callable[[Tensor], Cri
     truth = torch.full((1, 3, 32, 32), 0.9)
     judge = critic(truth)
     begun = torch.full((2, 3, 32, 32), 0.2)
-    ways = [
-        complete(judge, begun, torch.ones(2, 32, 32), levels_of(judge, *[place] * 4), torch.Generator().manual_seed(1))
-        for place in (0.02, 0.3)
-    ]
-    moved = [float((one - begun).mean()) for one in ways]
+    moved = []
+    for place in (0.02, 0.3):
+        levels, generator = levels_of(judge, *[place] * 4), torch.Generator().manual_seed(1)
+        found = dass(judge, begun, levels, generator, unknown=torch.ones(2, 32, 32))
+        moved.append(float((found.value - begun).mean()))
     assert 0 < moved[0] < 0.5 * moved[1]
