@@ -36,13 +36,13 @@ class Turntable:
             raise InputError(f"--size {self.size} must be 16 to 4096 and --seconds {self.seconds} above 0, up to 600")
         from ..optimize.run_folder import RunFolder
         from ..scenes.deliver import write_turntables
+        from ..scenes.footage import FootageConfig
         from ..scenes.subject import load_subject
-        from ..scenes.turntable import TurntableConfig
 
         name = "turntable" if self.motion == "none" else f"turntable_{self.motion}"
         paths = [self.run_folder / f"{name}.{ending}" for ending in self.format]
         subject = load_subject(_finished(RunFolder(self.run_folder)).exact_subject)
-        write_turntables(subject, paths, self.motion, TurntableConfig(size=self.size, seconds=self.seconds))
+        write_turntables(subject, paths, self.motion, FootageConfig(size=self.size, seconds=self.seconds))
         print("\n".join(map(str, paths)))
 
 
@@ -53,16 +53,16 @@ class Export:
     run_folder: Positional[Path]
     """Folder of a finished run."""
     format: Literal["glb", "obj", "ply", "usd", "vrm"] = "glb"
-    """glb: rig, skin, texture, clips; obj: mesh and texture; ply: the mesh alone."""
+    """glb: rig, skin, texture, clips; usd: the same as .usdz (needs zoetrope[usd]); vrm: a humanoid as an avatar, its
+    clips beside it as .vrma; obj: mesh and texture; ply: the mesh alone."""
 
     def run(self) -> None:
-        if self.format in ("usd", "vrm"):
-            raise InputError(f"not implemented yet: --format {self.format}; use glb, obj or ply")
         from ..optimize.run_folder import RunFolder
         from ..scenes.deliver import export_subject
         from ..scenes.subject import load_subject
 
-        path = self.run_folder / "export" / f"subject.{self.format}"
+        ending = "usdz" if self.format == "usd" else self.format
+        path = self.run_folder / "export" / f"subject.{ending}"
         export_subject(load_subject(_finished(RunFolder(self.run_folder)).exact_subject), path)
         print(path)
 

@@ -27,7 +27,7 @@ from ..representations.camera import Intrinsics
 from ..representations.mesh import SkinnedMesh
 from ..scenes.error import InputError, one_line
 from ..scenes.studio import Studio, photograph
-from ..scenes.turntable import fitting_distance, orbit_cameras
+from ..scenes.turntable_camera import fitting_distance, orbit_cameras
 
 AZIMUTH_COUNT = 36
 ELEVATION_DEG = 30.0

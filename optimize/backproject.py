@@ -80,7 +80,7 @@ def backproject(
         colors, weights = [], []
         for photo in range(len(vertices)):
             one = slice(photo, photo + 1)
-            color, weight = _look_up(
+            color, weight = seen_by_texels(
                 vertices[one], faces, face, bary, camera.select(one), intrinsics.select(one), pixels[one], mask[one]
             )
             if light is not None:
@@ -122,7 +122,7 @@ def backproject(
         return Textures(picture(shared), shown, laid_out(trust), laid_out(evidence))
 
 
-def _look_up(
+def seen_by_texels(
     vertices: Float[Tensor, "1 V 3"],
     faces: Int[Tensor, "F 3"],
     face: Int[Tensor, " T"],
@@ -132,7 +132,10 @@ def _look_up(
     pixels: Float[Tensor, "1 S S 3"],
     mask: Float[Tensor, "1 S S"],
 ) -> tuple[Float[Tensor, "T 3"], Float[Tensor, " T"]]:
-    """Colour and weight that one photo gives each texel."""
+    """Colour and weight that one picture gives each texel: how squarely it shows it, 0 where it does not.
+
+    `face` and `bary`: where texels lie on the mesh; `mask`: where the picture shows it.
+    """
     size = mask.shape[1]
     corners = vertices[0].index_select(0, faces.index_select(0, face).reshape(-1)).reshape(-1, 3, 3)
     points = (corners * bary[..., None]).sum(1)

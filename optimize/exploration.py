@@ -22,7 +22,7 @@ from ..representations.rendering.topology import Topology
 from ..representations.rotation import slerp
 from ..representations.skeleton import Skeleton, forward_kinematics
 from ..representations.skinning import skin
-from ..scenes.turntable import fitting_distance
+from ..scenes.turntable_camera import fitting_distance
 
 _FIELD_OF_VIEW_DEG = 30.0
 _FAR, _AIMING_ROUNDS = 10.0, 3

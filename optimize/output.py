@@ -38,7 +38,7 @@ from ..scenes.placement import Accounts
 from ..scenes.scene import Scene
 from ..scenes.studio import photograph
 from ..scenes.subject import Subject, save_subject
-from ..scenes.turntable import fitting_distance
+from ..scenes.turntable_camera import fitting_distance
 from .appearance import folded, sample
 from .backproject import Textures, backproject
 from .lighting import estimate_light

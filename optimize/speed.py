@@ -28,7 +28,7 @@ from ..representations.rendering import Topology, antialias, blur_pyramid_loss, 
 from ..representations.rendering.interpolate import surface
 from ..representations.template import template
 from ..representations.unite import unite
-from ..scenes.turntable import fitting_distance, orbit_cameras
+from ..scenes.turntable_camera import fitting_distance, orbit_cameras
 from .step_speed import step_jobs
 
 _PICTURES, _SIDE, _FACES = 20, 192, 20_000

@@ -32,7 +32,7 @@ from .observe import Observations
 from .progress import FitProgress, Work
 from .run_folder import RunFolder
 
-_EMBEDDED_GUIDANCE = 1.5
+EMBEDDED_GUIDANCE = 1.5
 """Of the embedded model, which overdoes colours with what suits a large one (docs/notes/diffusion.md)."""
 _NAME = "unseen sides"
 _PICTURES = 6
@@ -65,7 +65,7 @@ class UnseenSides:
         # The embedded model's text has a few words, and none for what is not to be seen.
         rule = RuleConfig(name=config.rule, negatives=not source.embedded)
         if source.embedded:
-            rule = replace(rule, guidance=GuidanceConfig(scale=_EMBEDDED_GUIDANCE))
+            rule = replace(rule, guidance=GuidanceConfig(scale=EMBEDDED_GUIDANCE))
         return UnseenSides(prior, subject, rule, seed=seed), words
 
     def novel_views(self) -> NovelViews:

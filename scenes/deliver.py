@@ -11,20 +11,25 @@ from PIL import Image
 from .atomic import atomic_write
 from .error import InputError
 from .film import write_film
+from .footage import FootageConfig
 from .gltf_export import write_glb
 from .mesh_file import to_bytes, write_obj, write_ply
 from .subject import Subject
-from .turntable import TurntableConfig, render_turntable
+from .turntable import render_turntable
+from .usd_export import USD_ENDINGS, write_usd
+from .vrm_export import write_vrm, write_vrma
 
 FILM_ENDINGS = (".mp4", ".gif", ".webp", ".png")
-MESH_ENDINGS = (".glb", ".obj", ".ply")
+MESH_ENDINGS = (".glb", ".obj", ".ply", *USD_ENDINGS, ".vrm")
 _STRIP = 8
 
 
 def export_subject(subject: Subject, path: Path) -> None:
-    """Writes the subject at rest: .glb with rig, texture and clips, .obj with texture, .ply the bare mesh.
+    """Writes the subject at rest: .glb and .usdz with rig, texture and clips, .obj with texture, .ply the bare mesh.
 
-    Raises InputError for another ending.
+    .usdc and .usda are as .usdz, with the texture beside them. .vrm is a humanoid in a T-pose; its clips stand beside
+    it, each as NAME_CLIP.vrma. Raises InputError for another ending, where usd-core is not installed, or where what is
+    to be a VRM is no humanoid.
     """
     mesh = subject.mesh
     if path.suffix == ".glb":
@@ -33,12 +38,18 @@ def export_subject(subject: Subject, path: Path) -> None:
         write_obj(path, mesh.vertices, mesh.faces, mesh.uv, mesh.uv_faces, subject.texture)
     elif path.suffix == ".ply":
         write_ply(path, mesh.vertices, mesh.faces)
+    elif path.suffix in USD_ENDINGS:
+        write_usd(path, subject)
+    elif path.suffix == ".vrm":
+        write_vrm(path, subject)
+        for clip in subject.clips:
+            write_vrma(path.with_name(f"{path.stem}_{clip.name}.vrma"), subject, clip.name)
     else:
         raise InputError(f"{path.name}: meshes are written as {', '.join(MESH_ENDINGS)}")
 
 
 def write_turntables(
-    subject: Subject, paths: Sequence[Path], motion: str = "none", config: TurntableConfig | None = None
+    subject: Subject, paths: Sequence[Path], motion: str = "none", config: FootageConfig | None = None
 ) -> None:
     """Films of the subject turning once, rendered once for all `paths`: .mp4, .gif, .webp; .png is a strip of stills.
 
@@ -47,7 +58,7 @@ def write_turntables(
     for path in paths:
         if path.suffix not in FILM_ENDINGS:
             raise InputError(f"{path.name}: turntables are written as {', '.join(FILM_ENDINGS)}")
-    config = TurntableConfig() if config is None else config
+    config = FootageConfig() if config is None else config
     clip = None if motion == "none" else subject.clip(motion)
     texture = None if subject.texture is None else subject.texture.float() / 255
     rendered = render_turntable(subject.mesh, subject.skeleton, texture, clip=clip, config=config)

@@ -1,4 +1,4 @@
-"""The bench of paintings: one fit for each collection, every rule with every seed once, means and how far they stray."""
+"""The bench of paintings: one fit for each collection, every rule with every seed once, means and spreads."""
 
 import json
 from pathlib import Path

@@ -18,11 +18,11 @@ from zoetrope.representations.skeleton import Skeleton
 from zoetrope.representations.template import template
 from zoetrope.scenes.deliver import export_subject, write_turntables
 from zoetrope.scenes.error import InputError
+from zoetrope.scenes.footage import FootageConfig
 from zoetrope.scenes.studio import Studio
 from zoetrope.scenes.subject import Subject, load_subject, save_subject
-from zoetrope.scenes.turntable import TurntableConfig
 
-SMALL = TurntableConfig(size=32, seconds=0.5, frames_per_second=16, studio=Studio(supersampling=1))
+SMALL = FootageConfig(size=32, seconds=0.5, frames_per_second=16, studio=Studio(supersampling=1))
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,12 @@ import torch
 from zoetrope.representations.camera import Intrinsics, project, to_pixels
 from zoetrope.representations.motion.gait import walk
 from zoetrope.scenes.film import write_film
+from zoetrope.scenes.footage import FootageConfig
 from zoetrope.scenes.studio import Studio
-from zoetrope.scenes.turntable import TurntableConfig, fitting_distance, orbit_cameras, render_turntable
+from zoetrope.scenes.turntable import render_turntable
+from zoetrope.scenes.turntable_camera import fitting_distance, orbit_cameras
 
-QUICK = TurntableConfig(size=64, seconds=1.0, frames_per_second=8.0, studio=Studio(supersampling=1))
+QUICK = FootageConfig(size=64, seconds=1.0, frames_per_second=8.0, studio=Studio(supersampling=1))
 
 
 def _covered(frame, config):
@@ -61,7 +63,7 @@ def test_a_clip_moves_it_and_closes(subject):
     differing = [int((_covered(a, QUICK) ^ _covered(b, QUICK)).sum()) for a, b in zip(still, moving, strict=True)]
     assert min(differing) > 20
     # A turn lasts a whole number of repeats, however long it was meant to be.
-    uneven = TurntableConfig(size=16, seconds=2.3, frames_per_second=8.0)
+    uneven = FootageConfig(size=16, seconds=2.3, frames_per_second=8.0)
     assert len(list(render_turntable(mesh, skeleton, clip=clip, config=uneven))) == 16
 
 
