@@ -17,12 +17,11 @@ from ..optimize.pretrain.command import Pretrain
 from ..scenes.error import InputError
 from .make import Demo, Fit, Paint
 from .measure import Bench, Doctor, Eval, Speed
+from .move import Animate, Transfer
 from .photos import Dataset, Zoo
 from .show import Export, Turntable
 
 _LATER = {
-    "animate": "an animated GLB and a film of a motion; subject.glb already carries clips",
-    "transfer": "texture, pose or shape from one subject to another",
     "models": "listing and pulling of the large priors",
     "report": "a page about a run",
     "view": "a scene in the browser",
@@ -35,6 +34,8 @@ _Command = (
     | Annotated[Fit, tyro.conf.subcommand("fit")]
     | Annotated[Paint, tyro.conf.subcommand("paint")]
     | Annotated[Turntable, tyro.conf.subcommand("turntable")]
+    | Annotated[Animate, tyro.conf.subcommand("animate")]
+    | Annotated[Transfer, tyro.conf.subcommand("transfer")]
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Eval, tyro.conf.subcommand("eval")]
     | Annotated[Dataset, tyro.conf.subcommand("dataset")]

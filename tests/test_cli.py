@@ -60,7 +60,7 @@ def test_fit_help_shows_every_option(capsys: pytest.CaptureFixture[str]) -> None
     assert "positional arguments" in shown
 
 
-@pytest.mark.parametrize("arguments", [["animate", "RUN", "--motion", "walk"], ["fleet", "--help"], ["models", "list"]])
+@pytest.mark.parametrize("arguments", [["view", "RUN"], ["fleet", "--help"], ["models", "list"]])
 def test_planned_commands_say_so(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert f"not implemented yet: {arguments[0]}" in _line(capsys)
@@ -116,7 +116,12 @@ def test_refusals_come_in_one_line_and_leave_nothing(
         (["turntable", "RUN", "--motion", "dance.glb#Jig"], "not implemented yet: --motion dance.glb#Jig"),
         (["turntable", "RUN", "--size", "0"], "--size 0 must be"),
         (["export", "RUN"], "RUN is no run"),
-        (["export", "RUN", "--format", "usd"], "not implemented yet: --format usd"),
+        (["animate", "RUN"], "RUN is no run"),
+        (["animate", "RUN", "--bake"], "--bake carries back what a prior changes"),
+        (["animate", "RUN", "--fps", "0"], "--fps 0 (1 to 240)"),
+        (["transfer", "texture", "RUN", "RUN2"], "RUN/checkpoints/subject.safetensors is missing"),
+        (["transfer", "shape", "RUN", "RUN2", "--share", "2"], "--share is 2.0"),
+        (["export", "RUN", "--format", "usd"], "RUN is no run"),
         (["eval", "RUN"], "RUN is no run"),
         (["eval", "RUN", "--against", "RUN2"], "RUN is no run"),
         (["demo", "--photo-count", "2"], "--photo-count is 2"),
