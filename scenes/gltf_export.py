@@ -3,15 +3,16 @@
 glTF 2.0 and this package share their axes (+Y up, front +Z, left +X, right-handed) and the origin of texture
 coordinates (top left), so positions, normals and uv go out unchanged. Joints rest unrotated: a joint's node is moved by
 its offset from its parent, its inverse bind matrix moves it back to the origin, and its rotation is the pose, (x, y, z,
-w) in the file.
+w) in the file. Joint j of the skeleton is node j of the file: extensions name joints by that.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pygltflib as gltf
@@ -41,35 +42,47 @@ def write_glb(
     texture: Tensor | np.ndarray | None = None,
     clips: Sequence[Clip] = (),
     pose: Float[Tensor, "J 4"] | None = None,
+    bind: Float[Tensor, "J 3 4"] | None = None,
     name: str = "subject",
     roughness: float = 0.9,
+    extensions: Mapping[str, Any] | None = None,
 ) -> None:
     """Write `mesh` bound to `skeleton` as a GLB, whole or not at all.
 
     `texture` is (H, W, 3), sRGB-encoded, float in [0, 1] or uint8, stored as PNG; it needs `mesh.uv`, and vertices are
     doubled along its seams. With `pose` (unit quaternions w, x, y, z) the file opens in that pose, its bind pose
-    staying the rest pose. `clips` become animations. A vertex keeps its 4 strongest joints: apply `limit_influences`
-    first where the file must match a rendering. Raises ValueError where counts of joints differ, clip names repeat, or
-    a texture comes without uv.
+    staying the rest pose. `bind` is for a mesh that lies elsewhere than the resting skeleton: each joint's rigid map
+    from the mesh to the rest pose. `clips` become animations, `extensions` are the file's own by name, as JSON. A
+    vertex keeps its 4 strongest joints: apply `limit_influences` first where the file must match a rendering. Raises
+    ValueError where counts of joints differ, clip names repeat, or a texture comes without uv.
     """
-    _check(mesh, skeleton, texture, clips, pose)
-    file = gltf.GLTF2(
-        asset=gltf.Asset(version="2.0", generator=f"zoetrope {version('zoetrope')}"),
-        scene=0,
-        # A skinned mesh belongs at the scene's root: its own node's transform does not count.
-        scenes=[gltf.Scene(name=name, nodes=[0, len(skeleton)])],
-        nodes=[*_joint_nodes(skeleton, pose), gltf.Node(name=name, mesh=0, skin=0)],
-    )
+    check_subject(mesh, skeleton, texture, clips, pose, bind)
+    # A skinned mesh belongs at the scene's root: its own node's transform does not count.
+    nodes = [*_joint_nodes(skeleton, pose), gltf.Node(name=name, mesh=0, skin=0)]
+    file = _file(name, [0, len(skeleton)], nodes, extensions)
     buffer = _Buffer(file)
     primitive = _primitive(buffer, mesh, textured=texture is not None)
     file.meshes = [gltf.Mesh(name=name, primitives=[primitive])]
-    file.skins = [_skin(buffer, skeleton, name)]
+    file.skins = [_skin(buffer, skeleton, bind, name)]
     file.materials = [_material(buffer, texture, name, roughness)]
-    file.animations = [_animation(buffer, clip.continuous()) for clip in clips]
-    buffer.close()
-    content = b"".join(file.save_to_bytes())
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(content)
+    # A clip whose root rests says so beside others: a player may come from one of those.
+    moving = any(clip.root is not None for clip in clips)
+    file.animations = [_animation(buffer, clip, skeleton, moving) for clip in clips]
+    buffer.save(path)
+
+
+def write_motion_glb(
+    path: str | Path, skeleton: Skeleton, clip: Clip, *, extensions: Mapping[str, Any] | None = None
+) -> None:
+    """Write the joints of `skeleton` and one clip of theirs as a GLB without a mesh, whole or not at all.
+
+    `extensions` are the file's own by name, as JSON. Raises ValueError where the clip has another number of joints.
+    """
+    _check_counts(skeleton, [(f"clip {clip.name!r}", clip.rotations.shape[1])])
+    file = _file(clip.name, [0], _joint_nodes(skeleton, None), extensions)
+    buffer = _Buffer(file)
+    file.animations = [_animation(buffer, clip, skeleton, clip.root is not None)]
+    buffer.save(path)
 
 
 def limit_influences(weights: Float[Tensor, "V J"], count: int = INFLUENCES) -> Float[Tensor, "V J"]:
@@ -129,10 +142,26 @@ class _Buffer:
         self.file.accessors.append(accessor)
         return len(self.file.accessors) - 1
 
-    def close(self) -> None:
+    def save(self, path: str | Path) -> None:
+        """Write the file with all that was appended, whole or not at all."""
         self.content += bytes(-len(self.content) % 4)
         self.file.buffers = [gltf.Buffer(byteLength=len(self.content))]
         self.file.set_binary_blob(bytes(self.content))
+        content = b"".join(self.file.save_to_bytes())
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(content)
+
+
+def _file(name: str, roots: list[int], nodes: list[gltf.Node], extensions: Mapping[str, Any] | None) -> gltf.GLTF2:
+    file = gltf.GLTF2(
+        asset=gltf.Asset(version="2.0", generator=f"zoetrope {version('zoetrope')}"),
+        scene=0,
+        scenes=[gltf.Scene(name=name, nodes=roots)],
+        nodes=nodes,
+    )
+    if extensions:
+        file.extensions, file.extensionsUsed = dict(extensions), sorted(extensions)
+    return file
 
 
 def _joint_nodes(skeleton: Skeleton, pose: Tensor | None) -> list[gltf.Node]:
@@ -159,7 +188,7 @@ def _primitive(buffer: _Buffer, mesh: SkinnedMesh, *, textured: bool) -> gltf.Pr
     else:
         rows, indices = torch.unique(faces.reshape(-1), return_inverse=True)
         uv = None
-    normals = _unit_normals(mesh)[rows]
+    normals = unit_normals(mesh)[rows]
     joints, weights = _strongest(mesh.weights.cpu()[rows])
     joint_type = np.uint8 if mesh.weights.shape[1] <= 256 else np.uint16
     # The highest value of an index type means "start anew" and may not be used.
@@ -180,17 +209,22 @@ def _primitive(buffer: _Buffer, mesh: SkinnedMesh, *, textured: bool) -> gltf.Pr
     return gltf.Primitive(attributes=attributes, indices=order, material=0, mode=gltf.TRIANGLES)
 
 
-def _unit_normals(mesh: SkinnedMesh) -> Tensor:
+def unit_normals(mesh: SkinnedMesh) -> Float[Tensor, "V 3"]:
+    """Vertex normals of a mesh at rest, each of length 1, in float64 on the CPU."""
     normals = vertex_normals(mesh.vertices.detach().cpu().double(), mesh.faces.cpu())
     # Where all faces round a vertex have no area nothing is seen, but the format wants length 1.
     lost = normals.norm(dim=1, keepdim=True) < 0.5
     return torch.where(lost, normals.new_tensor([0.0, 1.0, 0.0]), normals)
 
 
-def _skin(buffer: _Buffer, skeleton: Skeleton, name: str) -> gltf.Skin:
+def _skin(buffer: _Buffer, skeleton: Skeleton, bind: Tensor | None, name: str) -> gltf.Skin:
     inverse_bind = np.tile(np.eye(4, dtype=np.float32), (len(skeleton), 1, 1))
     # Column-major in the file: the translation is the last row here.
     inverse_bind[:, 3, :3] = -skeleton.joints.detach().cpu().numpy()
+    if bind is not None:
+        maps = bind.detach().cpu().numpy()
+        inverse_bind[:, :3, :3] = maps[..., :3].swapaxes(1, 2)
+        inverse_bind[:, 3, :3] += maps[..., 3]
     matrices = buffer.add(inverse_bind.reshape(-1, 16), gltf.MAT4)
     return gltf.Skin(name=f"{name} rig", skeleton=0, joints=list(range(len(skeleton))), inverseBindMatrices=matrices)
 
@@ -216,14 +250,22 @@ def _material(buffer: _Buffer, texture: Tensor | np.ndarray | None, name: str, r
     return gltf.Material(name=name, pbrMetallicRoughness=surface, doubleSided=False, alphaMode=None, alphaCutoff=None)
 
 
-def _animation(buffer: _Buffer, clip: Clip) -> gltf.Animation:
+def _animation(buffer: _Buffer, clip: Clip, skeleton: Skeleton, moving: bool) -> gltf.Animation:
+    """Rotations of all joints; `moving`: the root's places as well."""
     animation = gltf.Animation(name=clip.name)
     times = buffer.add(clip.times.detach().cpu().numpy().astype(np.float32), gltf.SCALAR, bounds=True)
-    rotations = _file_quaternions(clip.rotations)
+    turns, shifts = clip.rooted()
+    rotations = _file_quaternions(turns)
     for joint in range(rotations.shape[1]):
         output = buffer.add(np.ascontiguousarray(rotations[:, joint]), gltf.VEC4)
         target = gltf.AnimationChannelTarget(node=joint, path="rotation")
         animation.channels.append(gltf.AnimationChannel(sampler=joint, target=target))
+        animation.samplers.append(gltf.AnimationSampler(input=times, output=output, interpolation=gltf.ANIM_LINEAR))
+    if moving:
+        places = (skeleton.joints[0].detach().cpu() + shifts.detach().cpu()).numpy().astype(np.float32)
+        output, sampler = buffer.add(places, gltf.VEC3), len(animation.samplers)
+        target = gltf.AnimationChannelTarget(node=0, path="translation")
+        animation.channels.append(gltf.AnimationChannel(sampler=sampler, target=target))
         animation.samplers.append(gltf.AnimationSampler(input=times, output=output, interpolation=gltf.ANIM_LINEAR))
     return animation
 
@@ -234,14 +276,18 @@ def _file_quaternions(quaternions: Tensor) -> np.ndarray:
     return unit.roll(-1, dims=-1).numpy().astype(np.float32)
 
 
-def _check(mesh: SkinnedMesh, skeleton: Skeleton, texture: object, clips: Sequence[Clip], pose: Tensor | None) -> None:
-    count = len(skeleton)
+def check_subject(
+    mesh: SkinnedMesh,
+    skeleton: Skeleton,
+    texture: object,
+    clips: Sequence[Clip],
+    pose: Tensor | None = None,
+    bind: Tensor | None = None,
+) -> None:
+    """Raises ValueError where parts of a subject do not belong together, or its mesh is empty or not finite."""
     found = [("mesh.weights", mesh.weights.shape[1]), *((f"clip {c.name!r}", c.rotations.shape[1]) for c in clips)]
-    if pose is not None:
-        found.append(("pose", pose.shape[0]))
-    for what, joints in found:
-        if joints != count:
-            raise ValueError(f"{what} has {joints} joints but the skeleton {count}; use the skeleton it was made for")
+    found += [(what, value.shape[0]) for what, value in (("pose", pose), ("bind", bind)) if value is not None]
+    _check_counts(skeleton, found)
     names = [clip.name for clip in clips]
     if len(set(names)) != len(names):
         raise ValueError(f"clips need different names, found {', '.join(names)}; rename one")
@@ -249,3 +295,11 @@ def _check(mesh: SkinnedMesh, skeleton: Skeleton, texture: object, clips: Sequen
         raise ValueError("a texture needs texture coordinates; unwrap the mesh first (representations.atlas)")
     if mesh.faces.shape[0] == 0 or not bool(torch.isfinite(mesh.vertices).all()):
         raise ValueError("the mesh has no faces, or vertices that are not finite; nothing was written")
+
+
+def _check_counts(skeleton: Skeleton, found: Sequence[tuple[str, int]]) -> None:
+    for what, joints in found:
+        if joints != len(skeleton):
+            raise ValueError(
+                f"{what} has {joints} joints but the skeleton {len(skeleton)}; use the skeleton it was made for"
+            )

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..representations.mesh import SkinnedMesh
-from ..representations.motion.clip import Clip
+from ..representations.motion.clip import Clip, RootMotion
 from ..representations.skeleton import Skeleton
 from .atomic import atomic_write
 from .error import InputError
@@ -55,6 +55,8 @@ def save_subject(path: Path, subject: Subject) -> None:
     tensors["texture"] = subject.texture
     for k, clip in enumerate(subject.clips):
         tensors |= {f"clip.{k}.times": clip.times, f"clip.{k}.rotations": clip.rotations}
+        if clip.root is not None:
+            tensors |= {f"clip.{k}.turns": clip.root.turns, f"clip.{k}.shifts": clip.root.shifts}
     about = {
         "format_version": FORMAT_VERSION,
         "skeleton": {name: getattr(skeleton, name) for name in _TREE},
@@ -83,14 +85,16 @@ def load_subject(path: Path) -> Subject:
         raise InputError(
             f"{path} has format version {found!r}, this zoetrope reads {FORMAT_VERSION}; run the fit again"
         )
-    clips = tuple(
-        Clip(entry["name"], tensors[f"clip.{k}.times"], tensors[f"clip.{k}.rotations"], entry["loop"])
-        for k, entry in enumerate(about["clips"])
-    )
+    clips = tuple(_clip(_group(tensors, f"clip.{k}."), entry) for k, entry in enumerate(about["clips"]))
     mesh = SkinnedMesh(**_group(tensors, "mesh."))
     stored = _tree(about["skeleton"]) | _group(tensors, "skeleton.")
     skeleton = Skeleton(**stored)
     return Subject(mesh, skeleton, tensors.get("texture"), clips)
+
+
+def _clip(stored: dict[str, Tensor], entry: dict[str, Any]) -> Clip:
+    root = RootMotion(stored["turns"], stored["shifts"]) if "turns" in stored else None
+    return Clip(entry["name"], stored["times"], stored["rotations"], entry["loop"], root)
 
 
 def _group(tensors: dict[str, Tensor], prefix: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..rotation import slerp
+from ..rotation import multiply, slerp
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,16 @@ class Clip:
             slerp(turns[before], turns[after], fraction[:, None]),
             torch.lerp(shifts[before], shifts[after], fraction[:, None]),
         )
+
+    def rooted(self) -> tuple[Float[Tensor, "T J 4"], Float[Tensor, "T 3"]]:
+        """The poses with what the root does by itself in its own rotation, and its shifts: as files have them, in which
+        the ground is flat and still."""
+        rotations = self.rotations
+        if self.root is None:
+            return self.continuous().rotations, torch.zeros_like(rotations[:, 0, :3])
+        turned = multiply(self.root.turns.to(rotations), rotations[:, 0])
+        whole = replace(self, rotations=torch.cat([turned[:, None], rotations[:, 1:]], dim=1), loop=False)
+        return whole.continuous().rotations, self.root.shifts.to(rotations)
 
     def _neighbours(self, times: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Keys before and after each time, and how far it lies between them."""

@@ -21,30 +21,42 @@ validator.validateBytes(bytes).then(report => console.log(JSON.stringify(report)
 
 
 @pytest.fixture(scope="session")
-def validate_gltf():
-    """A function that gives the report of npm's gltf-validator on a file; skips without node, npm or network."""
-    for program in ("node", "npm"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed; it runs the glTF validator")
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "zoetrope-tests"
-    place = cache / VALIDATOR.replace("@", "-")
-    if not place.exists():
+def npm_package():
+    """A function that installs an npm package (name@version) for tests and gives its folder; skips without network."""
+
+    def install(package):
+        for program in ("node", "npm"):
+            if shutil.which(program) is None:
+                pytest.skip(f"{program} is not installed; it brings {package}")
+        cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "zoetrope-tests"
+        place = cache / package.replace("@", "-")
+        if place.exists():
+            return place
         cache.mkdir(parents=True, exist_ok=True)
         # Made aside and renamed, so that test runs at the same time never see half of it.
         fresh = Path(tempfile.mkdtemp(dir=cache))
-        command = ["npm", "install", "--prefix", str(fresh), "--no-audit", "--no-fund", VALIDATOR]
+        command = ["npm", "install", "--prefix", str(fresh), "--no-audit", "--no-fund", package]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300)
         if done.returncode != 0:
             shutil.rmtree(fresh)
             if any(word in done.stdout + done.stderr for word in OFFLINE):
-                pytest.skip("npm cannot reach its registry, so there is no glTF validator")
-            pytest.fail(f"npm could not install {VALIDATOR}: {done.stderr.strip()}")
+                pytest.skip(f"npm cannot reach its registry, so there is no {package}")
+            pytest.fail(f"npm could not install {package}: {done.stderr.strip()}")
         try:
             fresh.rename(place)
         except OSError:
             if not place.exists():
                 raise
             shutil.rmtree(fresh)
+        return place
+
+    return install
+
+
+@pytest.fixture(scope="session")
+def validate_gltf(npm_package):
+    """A function that gives the report of npm's gltf-validator on a file; skips without node, npm or network."""
+    place = npm_package(VALIDATOR)
 
     def report(path):
         module = place / "node_modules" / "gltf-validator"

@@ -14,6 +14,7 @@ from zoetrope.representations.motion.gait import walk
 from zoetrope.representations.motion.sway import sway
 from zoetrope.representations.skeleton import forward_kinematics
 from zoetrope.representations.skinning import skin
+from zoetrope.scenes.footage import posed_vertices
 from zoetrope.scenes.gltf_export import limit_influences, write_glb
 
 TYPES = {5121: np.uint8, 5123: np.uint16, 5125: np.uint32, 5126: np.float32}
@@ -34,8 +35,8 @@ class _File:
         values = np.frombuffer(self.gltf.binary_blob(), TYPES[entry.componentType], count, view.byteOffset)
         return values.reshape(entry.count, -1)
 
-    def posed(self, rotations=None):
-        """Vertices after nodes and skin; `rotations` by node index replace the nodes' own."""
+    def posed(self, rotations=None, places=None):
+        """Vertices after nodes and skin; `rotations` and `places` by node index replace the nodes' own."""
         skin_entry = self.gltf.skins[0]
         inverse = self.read(skin_entry.inverseBindMatrices).reshape(-1, 4, 4).transpose(0, 2, 1)
         world = {}
@@ -49,7 +50,7 @@ class _File:
                 [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
                 [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
             ]
-            local[:3, 3] = node.translation or [0, 0, 0]
+            local[:3, 3] = (places or {}).get(index, node.translation or [0, 0, 0])
             world[index] = above @ local
             for child in node.children or []:
                 visit(child, world[index])
@@ -180,15 +181,19 @@ def test_clips_move_the_mesh_as_ours_do(subject, written):
     assert [animation.name for animation in file.gltf.animations] == ["walk", "interpolate"]
     rows = _mesh_rows(file, mesh)
     for animation, clip in zip(file.gltf.animations, clips, strict=True):
-        assert len(animation.channels) == len(skeleton)
+        # The root is moved as well, also by the clip that leaves it where it rests: a player comes from the other.
+        assert len(animation.channels) == len(skeleton) + 1
         times = file.read(animation.samplers[0].input)[:, 0]
         np.testing.assert_array_equal(times, clip.times.numpy())
-        keys = {c.target.node: file.read(animation.samplers[c.sampler].output) for c in animation.channels}
+        found = [(c.target, file.read(animation.samplers[c.sampler].output)) for c in animation.channels]
+        keys = {target.node: values for target, values in found if target.path == "rotation"}
+        (places,) = (values for target, values in found if target.path == "translation")
         for values in keys.values():
             assert ((values[1:] * values[:-1]).sum(1) >= 0).all(), "signs must not flip between keys"
         for key in (0, len(times) // 3, len(times) - 2):
-            there = file.posed({node: values[key].astype(np.float64) for node, values in keys.items()})
-            ours = skin(mesh.vertices, mesh.weights, forward_kinematics(skeleton, clip.rotations[key][None]))[0]
+            turns = {node: values[key].astype(np.float64) for node, values in keys.items()}
+            there = file.posed(turns, {0: places[key].astype(np.float64)})
+            ours = posed_vertices(mesh, skeleton, clip, clip.times[key][None])[0]
             np.testing.assert_allclose(there, ours.numpy()[rows], atol=1e-5)
             assert np.abs(there - file.read(file.attributes.POSITION)).max() > 0.02
 
