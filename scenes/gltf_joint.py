@@ -1,65 +1,20 @@
-"""Joints of a rig as their names tell them: side, word and number; and the one that carries the body.
-
-A name is taken apart so that "b_LeftForeArm_010", "mixamorig:LeftForeArm" and "forearm.L" are all the left "forearm".
-"""
+"""The joints of a glTF scene that move its body, and the one among them that carries it."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
 
-Side = Literal["left", "right", "middle"]
+from ..representations.joint_name import JointName, joint_name
 
 _WHOLE = 0.99
 """Share of the surface that counts as all of it."""
 _ROOTS = ("hips", "hip", "pelvis", "body", "cog", "root")
 """Words for the joint that carries the body, the likeliest first."""
-_PREFIXES = {"b", "j", "def", "org", "mixamorig", "armature", "bip", "valve", "biped", "c"}
-_SIDES: dict[str, Side] = {"l": "left", "left": "left", "r": "right", "right": "right"}
-_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
-
-
-@dataclass(frozen=True)
-class JointName:
-    """A joint's name, taken apart."""
-
-    side: Side
-    word: str
-    """All words in lower case, without side and prefix, joined."""
-    number: int | None
-    """The first number after the words."""
-
-    def matches(self, wanted: str) -> bool:
-        """Whether the name is `wanted`, with its number if that has one."""
-        word = wanted.rstrip("0123456789")
-        number = wanted[len(word) :]
-        return self.word == word and (not number or self.number == int(number))
-
-
-def joint_name(name: str) -> JointName:
-    """A joint's name taken apart.
-
-    >>> joint_name("b_LeftForeArm_010"), joint_name("Ear4.L")
-    (JointName(side='left', word='forearm', number=10), JointName(side='left', word='ear', number=4))
-    """
-    side: Side = "middle"
-    words: list[str] = []
-    number = None
-    for token in _WORD.findall(name):
-        lower = token.lower()
-        if lower in _SIDES and side == "middle":
-            side = _SIDES[lower]
-        elif token.isdigit():
-            number = int(token) if words and number is None else number
-        elif words or lower not in _PREFIXES:
-            words.append(lower)
-    return JointName(side, "".join(words), number)
 
 
 @dataclass(frozen=True, eq=False)

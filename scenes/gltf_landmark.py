@@ -1,6 +1,6 @@
 """Keypoints of a rig by the names of its joints: which joint is an elbow, and where the nose is.
 
-Rigs of one school name their joints alike (taken apart by `gltf_joint`) and share one table; of the tables, the one
+Rigs of one school name their joints alike (taken apart by `joint_name`) and share one table; of the tables, the one
 that recognises most is used. What no joint marks but a shape does (nose, tip of the tail, top of the head) is the
 outermost vertex of the joint that carries it. Names that are not recognised are left out.
 """
@@ -14,7 +14,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from .gltf_joint import JointName, RestBody, Side
+from ..representations.joint_name import JointName, Side
+from .gltf_joint import RestBody
 
 _FRONT_LEG = ("front_shoulder", "front_elbow", "front_paw")
 _HIND_LEG = ("back_hip", "back_knee", "back_paw")
