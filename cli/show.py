@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from tyro.conf import Positional
 
 from ..scenes.error import InputError
+from ..scenes.pass_name import Pass
 
 if TYPE_CHECKING:
     from ..optimize.run_folder import RunFolder
@@ -16,34 +18,85 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Turntable:
-    """A film of a run's subject turning once."""
+    """Films of a run's subject turning, at rest or in motion."""
 
     run_folder: Positional[Path]
     """Folder of a finished run."""
     motion: str = "none"
-    """How it moves while it turns: none, or one of the subject's clips, such as walk or interpolate."""
-    format: tuple[Literal["mp4", "gif", "webp", "png"], ...] = ("mp4",)
-    """One or more; png is a strip of stills."""
+    """How it moves while it turns: none, one of the subject's clips (walk, interpolate), another motion by name
+    (gallop, graze, ...), FILE.glb#CLIP or FILE.bvh. A turn takes a whole number of repeats."""
+    passes: tuple[Pass, ...] = ("color",)
+    """What is drawn, side by side: the subject as it is, in clay, its normals, its parts, its places on the reference
+    body, its triangles, its bones."""
+    format: tuple[Literal["mp4", "gif", "webp", "png", "frames"], ...] = ("mp4",)
+    """One or more; png is a strip of eight stills, frames a folder of all frames as PNGs."""
     size: int = 512
-    """Width and height in pixels."""
+    """Width and height of a pass in pixels."""
     seconds: float = 6.0
-    """Time of one turn."""
+    """Time of the film, about."""
+    frames: int | None = None
+    """Exact number of frames, in place of --seconds."""
+    fps: float = 24.0
+    """Frames per second."""
+    turns: int = 1
+    """How often the camera goes round; 0 lets it stand, below 0 it goes the other way."""
+    elevation: float = 12.0
+    """Of the camera in degrees."""
+    start: float = 40.0
+    """Azimuth of the first frame in degrees: 0 looks at the front, 90 at the subject's left."""
+    background: str = "studio"
+    """studio, white, black, a colour like '#80c0ff', or transparent (not for mp4)."""
+    light: str = "studio"
+    """studio: soft, a little more from above left; flat: none that makes shadows; one strong light: key (above left),
+    side (left), back, top, or AZIMUTH,ELEVATION in degrees: azimuth 0 at the camera, 90 on its right, 180 behind."""
 
     def run(self) -> None:
-        if "#" in self.motion or Path(self.motion).suffix:
-            raise InputError(f"not implemented yet: --motion {self.motion}; name one of the subject's own clips")
-        if not (16 <= self.size <= 4096 and 0 < self.seconds <= 600):
-            raise InputError(f"--size {self.size} must be 16 to 4096 and --seconds {self.seconds} above 0, up to 600")
+        self._check()
         from ..optimize.run_folder import RunFolder
         from ..scenes.deliver import write_turntables
         from ..scenes.footage import FootageConfig
+        from ..scenes.studio_words import studio_in_words
         from ..scenes.subject import load_subject
 
-        name = "turntable" if self.motion == "none" else f"turntable_{self.motion}"
-        paths = [self.run_folder / f"{name}.{ending}" for ending in self.format]
+        config = FootageConfig(
+            size=self.size,
+            seconds=self.seconds,
+            frames=self.frames,
+            frames_per_second=self.fps,
+            turns=self.turns,
+            elevation_deg=self.elevation,
+            start_deg=self.start,
+            studio=studio_in_words(self.background, self.light),
+        )
+        paths = [self.run_folder / self._file_name(one) for one in self.format]
         subject = load_subject(_finished(RunFolder(self.run_folder)).exact_subject)
-        write_turntables(subject, paths, self.motion, FootageConfig(size=self.size, seconds=self.seconds))
+        write_turntables(subject, paths, self.motion, config, self.passes)
         print("\n".join(map(str, paths)))
+
+    def _check(self) -> None:
+        if not (16 <= self.size <= 4096 and 0 < self.seconds <= 600 and 1 <= self.fps <= 240):
+            raise InputError(
+                f"--size {self.size} must be 16 to 4096, --seconds {self.seconds:g} above 0, up to 600, and --fps "
+                f"{self.fps:g} 1 to 240"
+            )
+        if self.frames is not None and not 1 <= self.frames <= 10000:
+            raise InputError(f"--frames {self.frames} must be 1 to 10000")
+        if not (-89 <= self.elevation <= 89 and abs(self.start) <= 360 and abs(self.turns) <= 100):
+            raise InputError(
+                f"--elevation {self.elevation:g} must be -89 to 89, --start {self.start:g} -360 to 360, and --turns "
+                f"{self.turns} -100 to 100"
+            )
+        if not self.passes or not self.format:
+            raise InputError("--passes and --format need a word at least")
+
+    def _file_name(self, form: str) -> str:
+        """turntable.mp4, and what is special about it before the ending; frames have none."""
+        words = ["turntable"]
+        if self.motion != "none":
+            words.append(re.sub(r"\W+", "_", Path(self.motion).name))
+        if self.passes != ("color",):
+            words += self.passes
+        return "_".join(words) + ("" if form == "frames" else f".{form}")
 
 
 @dataclass(frozen=True)

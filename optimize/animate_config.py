@@ -17,6 +17,13 @@ class AnimateConfig:
     """Folder of a finished run, which is left as it is but for its export folder."""
     motion: str = "walk"
     """A motion by name (walk, interpolate, ...), FILE.glb#Clip or FILE.bvh."""
+    hold_feet: bool = False
+    """Hold feet that stand, of a motion from a file."""
+    limit: bool = False
+    """Keep joints within the skeleton's limits, of a motion from a file."""
+    skinning: Literal["linear", "dual"] = "linear"
+    """How the film's mesh follows its joints: as the GLB does in any viewer, or by dual quaternions, which keep twisted
+    limbs round."""
     refine: Literal["none", "dass", "tdass"] = "none"
     """What a diffusion prior does to the frames: nothing, DASS on each by itself, or T-DASS on all together."""
     bake: bool = False

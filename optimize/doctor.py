@@ -14,6 +14,7 @@ from .run_folder import LIBRARIES, installed_version
 # Module, what it is for, and how to get it.
 _OPTIONAL = (
     ("pillow_heif", "HEIC photos", "pip install 'zoetrope[heif]'"),
+    ("pxr", "USD", "pip install 'zoetrope[usd]'"),
     ("nvdiffrast", "another rasteriser on CUDA", "build it from github.com/NVlabs/nvdiffrast (non-commercial licence)"),
     ("pytorch3d", "another rasteriser", "build it from github.com/facebookresearch/pytorch3d"),
 )

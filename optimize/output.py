@@ -61,11 +61,13 @@ def write_outputs(
     name: str,
     misfits: Mapping[int, float] | None = None,
     unseen: UnseenSides | None = None,
+    films: bool = True,
 ) -> list[str]:
     """Writes everything that a run folder holds besides logs, checkpoints and scores; returns what people should know.
 
     `misfits`: photos that are explained badly, with their times the usual loss, to be noted beside their cameras;
-    `unseen`: what paints the sides that no photo shows, which are continued smoothly by default.
+    `unseen`: what paints the sides that no photo shows, which are continued smoothly by default; `films`: turntables as
+    well.
 
     Raises ValueError if the parts are not united yet.
     """
@@ -95,8 +97,9 @@ def write_outputs(
         write_glb(run.subject, worn, skeleton, texture=subject.texture, clips=subject.clips, pose=rest_pose, name=name)
         _write_instances(run, scene, worn, skeleton, textures, observations)
         write_observations(run, observations)
-        films = [run.root / f"turntable.{ending}" for ending in ("mp4", "gif", "webp")]
-        write_turntables(subject, films, motion="walk" if _has(subject, "walk") else "interpolate")
+        if films:
+            paths = [run.root / f"turntable.{ending}" for ending in ("mp4", "gif", "webp")]
+            write_turntables(subject, paths, motion="walk" if _has(subject, "walk") else "interpolate")
         _write_sheet(run, worn, posed.cpu(), scene.placement, textures, light, observations, name)
     return notes
 

@@ -5,7 +5,6 @@ The template is seen from the side that the photo shows, stretched to the box of
 
 from __future__ import annotations
 
-import colorsys
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from ..representations.template import Template, template
 from ..scenes.atomic import atomic_write
+from ..scenes.bones import LEFT, MIDDLE, RIGHT
 from ..scenes.mesh_file import to_bytes
 from .sketch import Place, Sketch
 
@@ -120,6 +120,5 @@ def _with_bones(ground: Image.Image, bones: Bones, solid: set[str]) -> Image.Ima
 
 
 def _colour(name: str) -> tuple[int, int, int]:
-    hue = 0.6 if name.startswith("left") else 0.03 if name.startswith("right") else 0.28
-    r, g, b = colorsys.hsv_to_rgb(hue, 0.75, 1.0)
+    r, g, b = LEFT if name.startswith("left") else RIGHT if name.startswith("right") else MIDDLE
     return round(255 * r), round(255 * g), round(255 * b)

@@ -9,19 +9,23 @@ import numpy as np
 from PIL import Image
 
 from .atomic import atomic_write
+from .choose_motion import choose_motion
 from .error import InputError
-from .film import write_film
+from .film import NO_TRANSPARENT_MP4, check_frames_folder, write_film, write_frames
 from .footage import FootageConfig
 from .gltf_export import write_glb
 from .mesh_file import to_bytes, write_obj, write_ply
+from .pass_name import Pass
 from .subject import Subject
 from .turntable import render_turntable
 from .usd_export import USD_ENDINGS, write_usd
 from .vrm_export import write_vrm, write_vrma
 
-FILM_ENDINGS = (".mp4", ".gif", ".webp", ".png")
+FILM_ENDINGS = (".mp4", ".gif", ".webp", ".png", "")
 MESH_ENDINGS = (".glb", ".obj", ".ply", *USD_ENDINGS, ".vrm")
 _STRIP = 8
+_WIDEST_FILM = 16383
+"""Pixels: the limit of WebP."""
 
 
 def export_subject(subject: Subject, path: Path) -> None:
@@ -49,24 +53,49 @@ def export_subject(subject: Subject, path: Path) -> None:
 
 
 def write_turntables(
-    subject: Subject, paths: Sequence[Path], motion: str = "none", config: FootageConfig | None = None
+    subject: Subject,
+    paths: Sequence[Path],
+    motion: str = "none",
+    config: FootageConfig | None = None,
+    passes: Sequence[Pass] = ("color",),
 ) -> None:
-    """Films of the subject turning once, rendered once for all `paths`: .mp4, .gif, .webp; .png is a strip of stills.
+    """Films of the subject turning, rendered once for all `paths`: .mp4, .gif, .webp; .png is a strip of stills, and a
+    path without ending a folder of all frames, 000.png and so on.
 
-    `motion` names one of the subject's clips, or none. Raises InputError for another motion or ending.
+    `motion` is none or what `choose_motion` knows; passes stand side by side. Raises InputError for another motion or
+    ending, an MP4 without background, frames too wide for films, and a folder that holds anything but frames.
     """
-    for path in paths:
-        if path.suffix not in FILM_ENDINGS:
-            raise InputError(f"{path.name}: turntables are written as {', '.join(FILM_ENDINGS)}")
     config = FootageConfig() if config is None else config
-    clip = None if motion == "none" else subject.clip(motion)
+    _check_films(paths, config, len(passes))
+    clip = None if motion == "none" else choose_motion(subject, motion)
     texture = None if subject.texture is None else subject.texture.float() / 255
-    rendered = render_turntable(subject.mesh, subject.skeleton, texture, clip=clip, config=config)
-    frames = [to_bytes(frame) for frame in rendered]
+    rendered = render_turntable(subject.mesh, subject.skeleton, texture, clip=clip, config=config, passes=passes)
+    # One file takes frames as they are made, without keeping them.
+    frames = map(to_bytes, rendered) if len(paths) == 1 else [to_bytes(frame) for frame in rendered]
     for path in paths:
         if path.suffix == ".png":
+            frames = list(frames)
             chosen = [frames[k * len(frames) // _STRIP] for k in range(_STRIP)]
             with atomic_write(path) as temporary:
                 Image.fromarray(np.concatenate(chosen, axis=1)).save(temporary)
-        else:
+        elif path.suffix:
             write_film(path, frames, config.frames_per_second)
+        else:
+            write_frames(path, frames)
+
+
+def _check_films(paths: Sequence[Path], config: FootageConfig, pass_count: int) -> None:
+    width = config.size * pass_count
+    for path in paths:
+        if path.suffix not in FILM_ENDINGS:
+            known = ", ".join(ending for ending in FILM_ENDINGS if ending)
+            raise InputError(f"{path.name}: turntables are written as {known}, or without ending as a folder of frames")
+        if path.suffix == ".mp4" and config.studio.background is None:
+            raise InputError(f"{path.name}: {NO_TRANSPARENT_MP4}")
+        if path.suffix in (".mp4", ".webp") and width > _WIDEST_FILM:
+            raise InputError(
+                f"{path.name}: {pass_count} passes of {config.size} pixels are {width} wide; films can have "
+                f"{_WIDEST_FILM}, so make them smaller or fewer"
+            )
+        if not path.suffix:
+            check_frames_folder(path)

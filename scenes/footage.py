@@ -7,21 +7,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..representations.camera import Intrinsics, OrbitCamera, project
+from ..representations.dual_quaternion import skin_dual
 from ..representations.mesh import SkinnedMesh
 from ..representations.motion.clip import Clip
 from ..representations.rendering.flow import Flow, surface_flow
 from ..representations.rendering.topology import Topology
 from ..representations.rotation import multiply
-from ..representations.skeleton import Skeleton, forward_kinematics
+from ..representations.skeleton import Skeleton, forward_kinematics, posed_joints
 from ..representations.skinning import skin
-from .studio import Print, Studio, photograph
+from .studio import Print, Sight, Studio, photograph
 from .turntable_camera import fitting_distance, orbit_cameras
+
+Skinning = Literal["linear", "dual"]
 
 _AT_ONCE = 4
 """Frames drawn together: the renderer shares pictures among the processor's cores."""
@@ -35,6 +39,8 @@ class FootageConfig:
     """Width and height in pixels."""
     seconds: float = 6.0
     """Time of the film, about: with a clip that repeats it takes a whole number of its repeats, so that it closes."""
+    frames: int | None = None
+    """Exact number of frames, in place of `seconds`; a clip is played a little faster or slower, so that it closes."""
     frames_per_second: float = 24.0
     turns: int = 1
     """How often the camera goes round, towards the subject's left; 0 lets it stand."""
@@ -44,6 +50,8 @@ class FootageConfig:
     field_of_view_deg: float = 30.0
     margin: float = 0.08
     """Free share of the picture on each side."""
+    skinning: Skinning = "linear"
+    """How the mesh follows its joints: as files have it, or by dual quaternions, which keep twisted limbs round."""
     studio: Studio = field(default_factory=Studio)
     """Light and background."""
 
@@ -54,6 +62,9 @@ class Footage:
 
     mesh: SkinnedMesh
     vertices: Float[Tensor, "F V 3"]
+    skeleton: Skeleton
+    bones: Float[Tensor, "F J 2 3"]
+    """Start and tip of each joint's bone."""
     camera: OrbitCamera
     config: FootageConfig
     closes: bool
@@ -64,15 +75,19 @@ class Footage:
         """The subject at rest, or moved by a clip; on the CPU."""
         with torch.no_grad():
             times = film_times(clip, config)
-            vertices = posed_vertices(mesh, skeleton, clip, times)
-            vertices = vertices - (vertices.amin((0, 1)) + vertices.amax((0, 1))) / 2
+            skeleton, maps = skeleton.to("cpu"), posed_maps(skeleton, clip, times)
+            vertices = _skinned(mesh, maps, config.skinning)
+            bones = torch.stack([posed_joints(maps, ends) for ends in (skeleton.joints, skeleton.tips)], dim=2)
+            middle = (vertices.amin((0, 1)) + vertices.amax((0, 1))) / 2
+            vertices, bones = vertices - middle, bones - middle
             aim = orbit_cameras(
                 len(times), distance=1.0, elevation_deg=config.elevation_deg, start_deg=config.start_deg,
                 turns=config.turns,
             )  # fmt: skip
             distance = fitting_distance(vertices, aim, config.field_of_view_deg, config.margin).max()
             camera = replace(aim, distance=distance.expand_as(aim.distance))
-        return Footage(mesh.to("cpu"), vertices, camera, config, clip is None or clip.loop)
+        closes = clip is None or clip.loop
+        return Footage(mesh.to("cpu"), vertices, skeleton, bones, camera, config, closes)
 
     def __len__(self) -> int:
         return len(self.vertices)
@@ -96,6 +111,11 @@ class Footage:
         camera, studio = self.camera.select(index), self.config.studio
         return photograph(self.vertices[index], self.mesh, camera, lens, texture, studio, self.topology)
 
+    def sight(self, index: Int[Tensor, " P"]) -> Sight:
+        """What some frames see of the subject, to be painted."""
+        lens, rays = self.lens(len(index), self.config.size), self.config.studio.supersampling
+        return Sight.of(self.vertices[index], self.mesh, self.camera.select(index), lens, rays, self.topology)
+
     def flow(self, index: Int[Tensor, " P"], other: Int[Tensor, " P"], size: int) -> Flow:
         """From some frames to others, drawn at that size."""
         lens = self.lens(len(index), size)
@@ -105,27 +125,44 @@ class Footage:
 
 def film_times(clip: Clip | None, config: FootageConfig) -> Float[Tensor, " F"]:
     """Moments of the frames in seconds. A clip that does not repeat is played once, whatever `config.seconds` says."""
+    rate, exact = config.frames_per_second, config.frames
     if clip is None or clip.duration == 0:
-        return torch.arange(max(1, round(config.seconds * config.frames_per_second))) / config.frames_per_second
+        return torch.arange(exact or max(1, round(config.seconds * rate))) / rate
     if not clip.loop:
-        return clip.frame_times(config.frames_per_second)
-    repeats = max(1, round(config.seconds / clip.duration))
-    count = max(1, round(repeats * clip.duration * config.frames_per_second))
+        return clip.frame_times(rate) if exact is None else torch.linspace(0, clip.duration, exact)
+    repeats = max(1, round((config.seconds if exact is None else exact / rate) / clip.duration))
+    count = exact or max(1, round(repeats * clip.duration * rate))
     return torch.arange(count) * (repeats * clip.duration / count)
+
+
+def posed_maps(skeleton: Skeleton, clip: Clip | None, times: Float[Tensor, " F"]) -> Float[Tensor, "F J 3 4"]:
+    """Rest-to-posed maps of the joints at moments of a clip, with what its root does by itself; at rest without a clip.
+
+    On the CPU.
+    """
+    skeleton = skeleton.to("cpu")
+    rotations = torch.zeros(len(times), len(skeleton), 4)
+    rotations[..., 0] = 1
+    if clip is None:
+        return forward_kinematics(skeleton, rotations)
+    root = clip.sample_root(times)
+    rotations, shifts = clip.sample(times).cpu().float(), root.shifts.cpu().float()
+    rotations[:, 0] = multiply(root.turns.cpu().float(), rotations[:, 0])
+    maps = forward_kinematics(skeleton, rotations)
+    return torch.cat([maps[..., :3], maps[..., 3:] + shifts[:, None, :, None]], dim=-1)
 
 
 def posed_vertices(
     mesh: SkinnedMesh, skeleton: Skeleton, clip: Clip | None, times: Float[Tensor, " F"]
 ) -> Float[Tensor, "F V 3"]:
-    """The mesh at moments of a clip, with what its root does by itself; at rest without a clip. On the CPU."""
-    skeleton, shifts = skeleton.to("cpu"), torch.zeros(len(times), 3)
-    rotations = torch.zeros(len(times), len(skeleton), 4)
-    rotations[..., 0] = 1
-    if clip is not None:
-        root = clip.sample_root(times)
-        rotations, shifts = clip.sample(times).cpu().float(), root.shifts.cpu().float()
-        rotations[:, 0] = multiply(root.turns.cpu().float(), rotations[:, 0])
-    maps = forward_kinematics(skeleton, rotations)
+    """The mesh at moments of a clip, as `posed_maps` has its joints."""
+    return _skinned(mesh, posed_maps(skeleton, clip, times))
+
+
+def _skinned(
+    mesh: SkinnedMesh, maps: Float[Tensor, "F J 3 4"], skinning: Skinning = "linear"
+) -> Float[Tensor, "F V 3"]:
     # In pieces: blending the joints' maps takes several times the room of the vertices.
-    vertices, weights = mesh.vertices.detach().cpu(), mesh.weights.detach().cpu()
-    return torch.cat([skin(vertices, weights, piece) for piece in maps.split(16)]) + shifts[:, None]
+    rest, weights = mesh.vertices.detach().cpu(), mesh.weights.detach().cpu()
+    move = skin if skinning == "linear" else skin_dual
+    return torch.cat([move(rest, weights, piece) for piece in maps.split(16)])

@@ -60,6 +60,7 @@ class GltfFile:
         self.json = self._parse(content)
         self._check_version()
         self._check_extensions()
+        self.entries = cache(self._entries)
         self.buffer = cache(self._buffer)
         self.accessor = cache(self._accessor)
         self.image = cache(self._image)
@@ -68,7 +69,7 @@ class GltfFile:
         """The error to raise where something in the file is wrong."""
         return InputError(f"{self.path}: {what}")
 
-    def entries(self, name: str) -> list[Entry]:
+    def _entries(self, name: str) -> list[Entry]:
         """A list at the top of the JSON, such as "nodes"; empty where the file has none."""
         found = self.json.get(name, [])
         if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):

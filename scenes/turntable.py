@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from jaxtyping import Float
 from torch import Tensor
@@ -11,6 +11,8 @@ from ..representations.mesh import SkinnedMesh
 from ..representations.motion.clip import Clip
 from ..representations.skeleton import Skeleton
 from .footage import Footage, FootageConfig
+from .pass_name import Pass
+from .passes import draw_passes
 
 
 def render_turntable(
@@ -20,14 +22,16 @@ def render_turntable(
     *,
     clip: Clip | None = None,
     config: FootageConfig | None = None,
-) -> Iterator[Float[Tensor, "S S 3"]]:
+    passes: Sequence[Pass] = ("color",),
+) -> Iterator[Float[Tensor, "S W C"]]:
     """Frames of a film, made one by one: write them with `film.write_film(path, frames, frames_per_second)`.
 
-    `texture` is sRGB-encoded in [0, 1] and needs `mesh.uv`; without it the subject is of clay. `clip` moves it.
-    Raises ValueError where a texture comes without uv.
+    `texture` is sRGB-encoded in [0, 1] and needs `mesh.uv`; without it the subject is of clay. `clip` moves it. Passes
+    stand side by side; C is 4 where the studio has no background, else 3. Raises ValueError where a texture comes
+    without uv.
     """
     if texture is not None and mesh.uv is None:
         raise ValueError("a texture needs texture coordinates; unwrap the mesh first (representations.atlas)")
     texture = None if texture is None else texture.detach().cpu()
     footage = Footage.of(mesh, skeleton, clip, FootageConfig() if config is None else config)
-    return (frame for part in footage.parts() for frame in footage.draw(part, texture).color)
+    return draw_passes(footage, texture, passes)

@@ -113,8 +113,12 @@ def test_refusals_come_in_one_line_and_leave_nothing(
     ("arguments", "message"),
     [
         (["turntable", "RUN"], "RUN is no run"),
-        (["turntable", "RUN", "--motion", "dance.glb#Jig"], "not implemented yet: --motion dance.glb#Jig"),
+        (["turntable", "RUN", "--motion", "dance.glb#Jig"], "RUN is no run"),
         (["turntable", "RUN", "--size", "0"], "--size 0 must be"),
+        (["turntable", "RUN", "--frames", "0"], "--frames 0 must be 1 to"),
+        (["turntable", "RUN", "--elevation", "95"], "--elevation 95 must be -89 to 89"),
+        (["turntable", "RUN", "--background", "sky"], "--background is 'sky'; choose studio, white, black"),
+        (["turntable", "RUN", "--light", "45,north"], "--light is '45,north'; choose studio, flat, key"),
         (["export", "RUN"], "RUN is no run"),
         (["animate", "RUN"], "RUN is no run"),
         (["animate", "RUN", "--bake"], "--bake carries back what a prior changes"),

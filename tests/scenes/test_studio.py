@@ -5,7 +5,7 @@ from zoetrope.representations.camera import Intrinsics
 from zoetrope.representations.mesh import SkinnedMesh, icosphere
 from zoetrope.representations.rendering.shading import linear_from_srgb, srgb_from_linear
 from zoetrope.scenes.studio import Studio, photograph
-from zoetrope.scenes.turntable import orbit_cameras
+from zoetrope.scenes.turntable_camera import orbit_cameras
 
 
 def _mesh(vertices, faces, uv=None):

@@ -1,13 +1,19 @@
 from dataclasses import replace
 
+import imageio.v3 as iio
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from zoetrope.representations.camera import Intrinsics, project, to_pixels
 from zoetrope.representations.motion.gait import walk
+from zoetrope.scenes.deliver import write_turntables
+from zoetrope.scenes.error import InputError
 from zoetrope.scenes.film import write_film
-from zoetrope.scenes.footage import FootageConfig
+from zoetrope.scenes.footage import Footage, FootageConfig, film_times
 from zoetrope.scenes.studio import Studio
+from zoetrope.scenes.subject import Subject
 from zoetrope.scenes.turntable import render_turntable
 from zoetrope.scenes.turntable_camera import fitting_distance, orbit_cameras
 
@@ -84,3 +90,88 @@ def test_the_same_turntable_gives_the_same_bytes(subject, tmp_path):
     for name in ("a.mp4", "b.mp4"):
         write_film(tmp_path / name, render_turntable(mesh, skeleton, config=QUICK), QUICK.frames_per_second)
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+
+
+def test_a_film_of_360_frames_has_no_seam(subject):
+    """From the last frame to the first it is as far as from any frame to the next."""
+    mesh, skeleton = subject
+    config = replace(QUICK, size=24, frames=360, frames_per_second=24.0)
+    clip = walk(skeleton)
+    footage = Footage.of(mesh, skeleton, clip, config)
+    assert len(footage) == 360
+    azimuth = footage.camera.azimuth_deg.double()
+    steps = torch.remainder(azimuth.roll(-1) - azimuth, 360)
+    torch.testing.assert_close(steps, torch.ones_like(steps), atol=1e-4, rtol=0)
+    times = film_times(clip, config).double()
+    step = float(times[1])
+    torch.testing.assert_close(times.diff(), torch.full((359,), step, dtype=torch.float64), atol=1e-5, rtol=0)
+    repeats = (float(times[-1]) + step) / clip.duration
+    assert repeats == pytest.approx(round(360 / 24 / clip.duration), abs=1e-5)
+    frames = torch.stack(list(render_turntable(mesh, skeleton, clip=clip, config=config)))
+    apart = (frames.roll(-1, 0) - frames).abs().mean((1, 2, 3))
+    assert float(apart.min()) > 0
+    assert float(apart[-1]) == pytest.approx(float(torch.stack([apart[-2], apart[0]]).mean()), rel=0.3)
+
+
+def test_an_exact_number_of_frames_is_kept(subject):
+    mesh, skeleton = subject
+    clip = walk(skeleton)
+    for frames in (1, 7, 30):
+        config = replace(QUICK, size=16, frames=frames)
+        assert len(list(render_turntable(mesh, skeleton, clip=clip, config=config))) == frames
+        assert len(list(render_turntable(mesh, skeleton, config=config))) == frames
+    once = replace(clip, loop=False)
+    assert film_times(once, replace(QUICK, frames=5))[[0, -1]].tolist() == pytest.approx([0, clip.duration])
+
+
+def test_bones_move_with_the_skin(subject):
+    """A blob's own vertices and its bone's ends turn together."""
+    mesh, skeleton = subject
+    footage = Footage.of(mesh, skeleton, walk(skeleton), replace(QUICK, frames=6))
+    count = len(mesh.vertices) // len(skeleton)
+    paw = skeleton.index("left_front_paw")
+    rigid = mesh.weights[paw * count : (paw + 1) * count, paw] > 0.999
+    assert int(rigid.sum()) > 50
+    own = footage.vertices[:, paw * count : (paw + 1) * count][:, rigid]
+    apart = torch.cdist(footage.bones[:, paw], own)
+    torch.testing.assert_close(apart, apart[:1].expand_as(apart), atol=1e-5, rtol=0)
+    assert float((footage.bones[3, paw] - footage.bones[0, paw]).norm(dim=-1).min()) > 0.01
+
+
+def test_turntables_come_in_every_format_with_passes_side_by_side(subject, tmp_path):
+    moving = Subject(*subject)
+    config = replace(QUICK, size=32, frames=5, studio=Studio(background=None, supersampling=1))
+    paths = [tmp_path / name for name in ("turntable.webp", "turntable.gif", "turntable.png", "turntable")]
+    write_turntables(moving, paths, "trot", config, ("normals", "parts", "skeleton"))
+    for path in paths[:2]:
+        with Image.open(path) as film:
+            assert film.size == (96, 32)
+            assert film.n_frames == 5
+            assert np.asarray(film.convert("RGBA"))[0, 0, 3] == 0
+    assert iio.imread(paths[2]).shape == (32, 8 * 96, 4)
+    assert sorted(path.name for path in paths[3].iterdir()) == [f"{k:03d}.png" for k in range(5)]
+    np.testing.assert_array_equal(iio.imread(paths[3] / "000.png"), iio.imread(paths[2])[:, :96])
+    write_turntables(moving, [tmp_path / "one.mp4"], config=replace(config, studio=QUICK.studio))
+    assert len(iio.imread(tmp_path / "one.mp4")) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("turntable.mp4", {"studio": Studio(background=None)}, r"turntable\.mp4: mp4 knows no transparency"),
+        ("turntable.webp", {"size": 8192}, "2 passes of 8192 pixels are 16384 wide; films can have 16383"),
+        ("turntable.avi", {}, "turntables are written as .mp4, .gif, .webp, .png, or without ending as a folder"),
+        ("taken", {}, "holds notes, which is no frame"),
+    ],
+)
+def test_refusals_come_in_one_line_before_any_work(subject, tmp_path, monkeypatch, name, changes, message):
+    def drawn(*_arguments, **_options):
+        raise AssertionError("drawn before it was refused")
+
+    monkeypatch.setattr("zoetrope.scenes.deliver.render_turntable", drawn)
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "notes").write_text("mine")
+    with pytest.raises(InputError, match=message) as caught:
+        write_turntables(Subject(*subject), [tmp_path / name], "none", replace(QUICK, **changes), ("color", "clay"))
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
