@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from scipy.sparse import csr_matrix, diags, eye
 from scipy.sparse.linalg import splu
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from ..representations.atlas import dilate, texel_positions
@@ -50,7 +50,7 @@ def find_places(points: Float[Tensor, "P 3"], mesh: SkinnedMesh) -> Places:
     """The places of `mesh` that are nearest, on the reference body, to points of it."""
     face, bary = _scattered(mesh)
     samples = (mesh.reference.cpu()[mesh.faces.cpu()[face]] * bary[..., None]).sum(1)
-    distance, index = cKDTree(samples.double().numpy()).query(points.double().cpu().numpy(), k=_NEIGHBOURS)
+    distance, index = KDTree(samples.double().numpy()).query(points.double().cpu().numpy(), k=_NEIGHBOURS)
     found = torch.from_numpy(np.ascontiguousarray(index))
     near = torch.from_numpy(1 / (distance + 1e-4)).float()
     weight = near / near.sum(1, keepdim=True)
