@@ -18,19 +18,6 @@ from zoetrope.priors.distillation.critic import Critic
 from zoetrope.priors.distillation.dass import dass
 
 
-class Blocks(Autoencoder):
-    """A latent is the mean colour of four by four pixels."""
-
-    def __init__(self) -> None:
-        self.channels, self.stride = 3, 4
-
-    def encode(self, pictures: Tensor) -> Tensor:
-        return torch.nn.functional.avg_pool2d(pictures, 4) - 0.5
-
-    def decode(self, latents: Tensor) -> Tensor:
-        return torch.nn.functional.interpolate(latents + 0.5, scale_factor=4.0)
-
-
 class Knows:
     """Answers with the noise that would be in the latents if they were those of one picture."""
 
@@ -49,14 +36,14 @@ class Knows:
 
 @pytest.fixture
 def critic(
-    small_diffusion: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_diffusion: Callable[[str], Path], blocks: Autoencoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[Tensor], Critic]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     prior = load_diffusion_prior(str(small_diffusion("sd")))
     words = prior.embed(["a fox"])
 
     def knowing(truth: Tensor) -> Critic:
-        changed = replace(prior, autoencoder=Blocks(), denoiser=Knows(Blocks().encode(truth), prior))
+        changed = replace(prior, autoencoder=blocks, denoiser=Knows(blocks.encode(truth), prior))
         return Critic(changed, words, words, guidance=GuidanceConfig(scale=1.0))
 
     return knowing
@@ -86,7 +73,7 @@ def test_unknown_pixels_go_to_the_priors_picture_and_known_ones_stay(critic: Cal
     assert isinstance(judge.prior.denoiser, Knows)
     (level,) = levels_of(judge, 0.6)
     last = judge.prior.denoiser.looked_at[-1][:2] / level.alpha[:, None, None, None]
-    own = Blocks().encode(pictures)
+    own = judge.prior.encode(pictures)
     noise = float(level.sigma[0] / level.alpha[0])
     assert abs(float((last - own)[0, :, :, 5:].std()) / noise - 1) < 0.25
 

@@ -86,19 +86,6 @@ def test_what_is_seen_once_is_left_alone() -> None:
     assert not torch.allclose(tied[-1, :, :, 4], frames[-1, :, :, 4], atol=1e-2)
 
 
-class Blocks(Autoencoder):
-    """A latent is the mean colour of four by four pixels."""
-
-    def __init__(self) -> None:
-        self.channels, self.stride = 3, 4
-
-    def encode(self, pictures: Tensor) -> Tensor:
-        return torch.nn.functional.avg_pool2d(pictures, 4) - 0.5
-
-    def decode(self, latents: Tensor) -> Tensor:
-        return torch.nn.functional.interpolate(latents + 0.5, scale_factor=4.0)
-
-
 class Fickle:
     """Wants every latent of one colour, and another one each time it is asked."""
 
@@ -115,11 +102,13 @@ class Fickle:
 
 
 @pytest.fixture
-def critic(small_diffusion: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Critic:
+def critic(
+    small_diffusion: Callable[[str], Path], blocks: Autoencoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Critic:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     prior = load_diffusion_prior(str(small_diffusion("sd")))
     words = prior.embed(["a fox"])
-    changed = replace(prior, autoencoder=Blocks(), denoiser=Fickle(prior))
+    changed = replace(prior, autoencoder=blocks, denoiser=Fickle(prior))
     return Critic(changed, words, words, guidance=GuidanceConfig(scale=1.0))
 
 
