@@ -36,6 +36,13 @@ def embedded_features(prior: CanonicalPrior) -> FeatureNetwork:
     return FeatureNetwork(NAME, stages)
 
 
+def likeliest_species(prior: CanonicalPrior, pictures: Float[Tensor, "B S S 3"]) -> tuple[str, float]:
+    """The species that square pictures show by their mean odds, in words, and these odds."""
+    odds = prior(pictures).species.mean(0)
+    best = int(odds.argmax())
+    return prior.meaning.species[best].replace("_", " "), float(odds[best])
+
+
 def species_odds(prior: CanonicalPrior, pictures: Float[Tensor, "B S S 3"], species: str) -> float:
     """Mean odds that square pictures show that species of `CanonicalMeaning.species`. Raises ValueError for others."""
     name = species_key(species)

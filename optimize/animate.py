@@ -10,16 +10,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..eval.clip_similarity import orbit_views
+from ..eval.embedded_judge import likeliest_species, load_embedded_judge
 from ..priors.diffusion.guidance import GuidanceConfig
 from ..scenes.choose_motion import choose_motion
 from ..scenes.deliver import export_subject
 from ..scenes.error import InputError
 from ..scenes.film import write_film
 from ..scenes.footage import Footage, FootageConfig
-from ..scenes.subject import load_subject
+from ..scenes.subject import Subject, load_subject
 from .animate_config import AnimateConfig
+from .config import FitConfig
 from .device import choose_device
-from .diffusion_source import diffusion_source
+from .diffusion_source import SURE, diffusion_source
 from .refine_animation import RefineConfig, RefinedAnimation, baked, refine_animation
 from .run_folder import RunFolder, read_config
 from .unseen_sides import EMBEDDED_GUIDANCE
@@ -62,8 +65,8 @@ def animate(config: AnimateConfig) -> list[Path]:
         how = RefineConfig(kind=config.refine, negatives=not source.embedded)
         if source.embedded:
             how = replace(how, guidance=GuidanceConfig(scale=EMBEDDED_GUIDANCE))
-        word = config.category or told.category or ANIMAL
-        print(f"diffusion prior: {source.line}; a subject called {word!r}", file=sys.stderr)
+        word, why = _subject_words(config, told, subject)
+        print(f"diffusion prior: {source.line}; a subject called {word!r}, {why}", file=sys.stderr)
         refined = refine_animation(footage, texture, prior, word, how, torch.Generator().manual_seed(config.seed))
         if config.bake:
             texture = baked(footage, texture, refined)
@@ -75,6 +78,18 @@ def animate(config: AnimateConfig) -> list[Path]:
     export_subject(replace(subject, clips=(clip, *others)), model)
     write_film(film, _frames(footage, texture, refined), config.fps)
     return [model, film]
+
+
+def _subject_words(config: AnimateConfig, told: FitConfig, subject: Subject) -> tuple[str, str]:
+    """What the subject is called when a prior is asked about it, and who says so."""
+    if config.category or told.category:
+        return config.category or told.category or ANIMAL, "as --category says"
+    assert subject.texture is not None
+    views = orbit_views(subject.mesh.vertices, subject.mesh, subject.texture.float() / 255)
+    name, odds = likeliest_species(load_embedded_judge(), views)
+    if odds < SURE:
+        return ANIMAL, "since nothing says what it is; --category does"
+    return name, f"as the canonical network says ({odds:.0%})"
 
 
 def _frames(footage: Footage, texture: Tensor | None, refined: RefinedAnimation | None) -> Iterator[Tensor]:

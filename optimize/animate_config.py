@@ -31,7 +31,7 @@ class AnimateConfig:
     diffusion: str = "embedded"
     """Prior that refines: embedded, a local folder, or a model id that the hub's cache holds."""
     category: str | None = None
-    """What the subject is, in a word; by default the run's own, or animal."""
+    """What the subject is, in a word; by default the run's own, or what the canonical network takes it for."""
     size: int = 512
     """Width and height of the film in pixels."""
     seconds: float = 4.0

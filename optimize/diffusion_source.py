@@ -21,7 +21,7 @@ from .config import FitConfig
 from .observe import Observations
 
 LARGE = "stable-diffusion-v1-5/stable-diffusion-v1-5"
-_SURE = 0.25
+SURE = 0.25
 """Mean odds over the photos from which on the canonical network's word for the species is taken; of collections whose
 species it knows the right one has .3 to .9 and the next .02 to .3."""
 
@@ -112,7 +112,7 @@ def subject_words(
         odds = observations.canonical.species.mean(0)
         best = int(odds.argmax())
         name = canonical.meaning.species[best].replace("_", " ")
-        if float(odds[best]) >= _SURE:
+        if float(odds[best]) >= SURE:
             return name, f"{unknown}a subject called {name!r}, as the canonical network says ({float(odds[best]):.0%})"
     return "animal", f"{unknown}a subject called 'animal': nothing says what it is; --category does"
 

@@ -66,7 +66,7 @@ class RefinedAnimation:
     @property
     def change(self) -> Float[Tensor, "F 3 s s"]:
         """Of the subject alone."""
-        return (self.refined - self.rendered) * self.covered[:, None]
+        return self.refined - self.rendered
 
     def over(self, frames: Float[Tensor, "P S S 3"], first: int) -> Float[Tensor, "P S S 3"]:
         """Larger renderings of the frames from the `first` on, with the change laid over them."""
@@ -100,7 +100,8 @@ def refine_animation(
     places = [config.noise.at(k / max(config.steps - 1, 1), 1, generator) for k in range(config.steps)]
     levels = [prior.schedule.at(place) for place in places]
     warps = ties(footage, size, covered)
-    refined = t_dass(critic, rendered, warps if config.kind == "tdass" else (), levels, generator, config.tie)
+    tied = warps if config.kind == "tdass" else ()
+    refined = t_dass(critic, rendered, tied, levels, generator, config.tie, covered)
     return RefinedAnimation(rendered, refined, covered, warps)
 
 

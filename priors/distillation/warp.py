@@ -54,16 +54,25 @@ class Warp:
 
 
 def agreed(
-    frames: Float[Tensor, "F C h w"], warps: Sequence[Warp], weight: float, steps: int
+    frames: Float[Tensor, "F C h w"],
+    warps: Sequence[Warp],
+    weight: float,
+    steps: int,
+    covered: Float[Tensor, "F h w"] | None = None,
 ) -> Float[Tensor, "F C h w"]:
-    """The frames that agree where they show the same, see above; nothing changes where nothing is seen twice."""
+    """The frames that agree where they show the same, see above; nothing changes where nothing is seen twice.
+
+    `covered`: how far each pixel is part of what is tied; a warp looks nothing up beyond it.
+    """
     with torch.no_grad():
         found = frames
+        shown = torch.ones_like(frames[:, :1]) if covered is None else covered[:, None]
+        ties = [(warp, warp(shown)) for warp in warps]
         for _ in range(steps):
-            pull, whole = frames, torch.ones_like(frames[:, :1])
-            for warp in warps:
-                share = weight * warp.seen[:, None]
-                pull, whole = pull + share * warp(found), whole + share
+            pull, whole = frames, torch.ones_like(shown)
+            for warp, there in ties:
+                share = weight * warp.seen[:, None] * there
+                pull, whole = pull + share * warp(found * shown) / there.clamp_min(1e-6), whole + share
             found = pull / whole
         return found
 

@@ -86,6 +86,22 @@ def test_what_is_seen_once_is_left_alone() -> None:
     assert not torch.allclose(tied[-1, :, :, 4], frames[-1, :, :, 4], atol=1e-2)
 
 
+def test_warps_look_nothing_up_beyond_what_is_covered() -> None:
+    frames, covered = torch.zeros(2, 1, 8, 8), torch.zeros(2, 8, 8)
+    covered[:, :, 2:5] = 1
+    frames[:, :, :, 2:5], frames[1, :, :, 2:5] = 0.2, 0.6
+    # Half a pixel beside the subject's rim lies something bright, which is not part of it.
+    frames[:, :, :, 5:] = 9.0
+    shift = torch.zeros(2, 8, 8, 2)
+    shift[..., 0] = 0.5
+    tie = Warp.of(torch.tensor([1, 0]), shift, covered)
+    inside = (covered > 0)[:, None]
+    tied = agreed(frames, (tie,), 50.0, 40, covered)[inside]
+    assert float(tied.max()) < 0.61
+    assert float(tied.std()) < 0.05
+    assert float(agreed(frames, (tie,), 50.0, 40)[inside].max()) > 1
+
+
 class Fickle:
     """Wants every latent of one colour, and another one each time it is asked."""
 
