@@ -44,6 +44,9 @@ class Turntable:
     """Of the camera in degrees."""
     start: float = 40.0
     """Azimuth of the first frame in degrees: 0 looks at the front, 90 at the subject's left."""
+    skinning: Literal["linear", "dual"] = "linear"
+    """How the mesh follows its joints: as the GLB does in any viewer, or by dual quaternions, which keep twisted limbs
+    round."""
     background: str = "studio"
     """studio, white, black, a colour like '#80c0ff', or transparent (not for mp4)."""
     light: str = "studio"
@@ -66,6 +69,7 @@ class Turntable:
             turns=self.turns,
             elevation_deg=self.elevation,
             start_deg=self.start,
+            skinning=self.skinning,
             studio=studio_in_words(self.background, self.light),
         )
         paths = [self.run_folder / self._file_name(one) for one in self.format]
