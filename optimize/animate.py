@@ -38,7 +38,8 @@ def animate(config: AnimateConfig) -> list[Path]:
     """
     told, run = read_config(config.run_folder), RunFolder(config.run_folder)
     asked = replace(told, diffusion=config.diffusion, device=config.device, clean_up=False)
-    source = diffusion_source(asked, choose_device(config.device)) if config.refine != "none" else None
+    device = choose_device(config.device)
+    source = diffusion_source(asked, device) if config.refine != "none" else None
     subject = load_subject(run.exact_subject)
     clip = choose_motion(subject, config.motion, limit=config.limit, hold_feet=config.hold_feet)
     footage = Footage.of(
@@ -60,7 +61,7 @@ def animate(config: AnimateConfig) -> list[Path]:
     if source is not None and config.refine != "none":
         if texture is None:
             raise InputError(f"{run.root} has a subject without a texture, which --refine is about")
-        prior = source.load(asked, choose_device(config.device))
+        prior = source.load(asked, device)
         assert prior is not None
         how = RefineConfig(kind=config.refine, negatives=not source.embedded)
         if source.embedded:

@@ -28,7 +28,6 @@ from ..priors.diffusion.prior import DiffusionPrior
 from ..priors.distillation.critic import Critic
 from ..priors.distillation.dass import dass
 from ..priors.distillation.noise_range import NoiseRange
-from ..priors.prompts import ViewPrompts, view_weights
 from ..scenes.atomic import atomic_write
 from ..scenes.mesh_file import to_bytes
 from .observe import Completion, Observations, View
@@ -123,11 +122,7 @@ def _critic(prior: DiffusionPrior, subject: str, maps: CanonicalMaps, index: Ten
     """Asks for what the canonical network sees each photo from."""
     azimuths = maps.view.shape[1]
     azimuth = (maps.view[index].sum(2).argmax(1) + 0.5) * (360 / azimuths)
-    weights = view_weights(azimuth, torch.zeros_like(azimuth))
-    prompts = ViewPrompts.of(subject)
-    positive = prior.embed(prompts.positive).mixed(weights)
-    negative = prior.embed(prompts.negative).mixed(weights) if config.negatives else None
-    return Critic(prior, positive, prior.embed([""]), negative, config.guidance)
+    return Critic.from_where(prior, subject, azimuth, torch.zeros_like(azimuth), config.guidance, config.negatives)
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,6 @@ from ..priors.distillation.critic import Critic
 from ..priors.distillation.noise_range import NoiseRange
 from ..priors.distillation.t_dass import TDassConfig, t_dass
 from ..priors.distillation.warp import Warp
-from ..priors.prompts import ViewPrompts, view_weights
 from ..representations.atlas import dilate, texel_positions
 from ..scenes.footage import Footage
 from .backproject import seen_by_texels
@@ -88,15 +87,8 @@ def refine_animation(
     prints = [footage.draw(part, texture, size) for part in footage.parts()]
     rendered = torch.cat([one.color for one in prints]).permute(0, 3, 1, 2).contiguous()
     covered = torch.cat([one.coverage for one in prints])
-    prompts = ViewPrompts.of(subject)
-    weights = view_weights(footage.camera.azimuth_deg, footage.camera.elevation_deg)
-    critic = Critic(
-        prior,
-        prior.embed(prompts.positive).mixed(weights),
-        prior.embed([""]),
-        prior.embed(prompts.negative).mixed(weights) if config.negatives else None,
-        config.guidance,
-    )
+    azimuth, elevation = footage.camera.azimuth_deg, footage.camera.elevation_deg
+    critic = Critic.from_where(prior, subject, azimuth, elevation, config.guidance, config.negatives)
     places = [config.noise.at(k / max(config.steps - 1, 1), 1, generator) for k in range(config.steps)]
     levels = [prior.schedule.at(place) for place in places]
     warps = ties(footage, size, covered)

@@ -92,6 +92,24 @@ def rotate(quaternion: Float[Tensor, "*B 4"], points: Float[Tensor, "*B 3"]) -> 
     return points + w * twist + torch.linalg.cross(axis, twist)
 
 
+def shortest(start: Float[Tensor, "*T 3"], end: Float[Tensor, "*T 3"]) -> Float[Tensor, "*T 4"]:
+    """The least rotation from one direction to another; none where one of them has no length.
+
+    >>> [round(float(part), 3) for part in shortest(torch.tensor([1.0, 0, 0]), torch.tensor([0.0, 3, 0]))]
+    [0.707, 0.0, 0.0, 0.707]
+    """
+    start, end = torch.broadcast_tensors(start, end)
+    cross = torch.linalg.cross(start, end)
+    scale = start.norm(dim=-1) * end.norm(dim=-1)
+    real = scale + (start * end).sum(-1)
+    # Opposite directions leave the axis open: any that is square to them.
+    aside = torch.nn.functional.one_hot(start.abs().argmin(dim=-1), 3).to(start)
+    opposite = torch.nn.functional.pad(torch.linalg.cross(start, aside), (1, 0))
+    found = torch.where((real > 1e-9 * scale)[..., None], torch.cat([real[..., None], cross], dim=-1), opposite)
+    none = found.new_tensor([1.0, 0, 0, 0]).expand_as(found)
+    return torch.nn.functional.normalize(torch.where((scale > 0)[..., None], found, none), dim=-1)
+
+
 def slerp(a: Float[Tensor, "*B 4"], b: Float[Tensor, "*B 4"], t: float | Tensor) -> Float[Tensor, "*B 4"]:
     """Spherical interpolation along the shorter arc: `a` at t = 0, `b` at t = 1."""
     step = vector_from_quaternion(multiply(conjugate(a), b))

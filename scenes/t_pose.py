@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ..representations.mesh import SkinnedMesh
 from ..representations.motion.clip import Clip, RootMotion
-from ..representations.rotation import conjugate, multiply, rotate
+from ..representations.rotation import conjugate, multiply, rotate, shortest
 from ..representations.skeleton import Skeleton, forward_kinematics, posed_joints
 from ..representations.skinning import skin
 from .subject import Subject
@@ -105,15 +105,9 @@ _NEXT = {"UpperArm": "LowerArm", "LowerArm": "Hand", "UpperLeg": "LowerLeg", "Lo
 
 def _brought(before: Tensor, bone: Tensor, way: Tensor, size: float) -> Tensor:
     """`before`, followed by the shortest turn that takes `bone` from there to the direction `way`."""
-    length = float(bone.norm())
-    if length < _SHORT * size:
+    if float(bone.norm()) < _SHORT * size:
         return before
-    from_way = rotate(before, bone) / length
-    half = torch.cat([1 + (from_way @ way)[None], torch.linalg.cross(from_way, way)])
-    if float(half.norm()) < 1e-6:
-        # Opposite: a half turn, about the axis that is square to all ways of arms and legs.
-        half = half.new_tensor([0, 0, 0, 1.0])
-    return multiply(torch.nn.functional.normalize(half, dim=0), before)
+    return multiply(shortest(rotate(before, bone), way), before)
 
 
 def _from_t_pose(clip: Clip, parent_turns: Tensor, turns: Tensor, scale: float) -> Clip:

@@ -11,6 +11,7 @@ from ..diffusion.conditions import Conditions
 from ..diffusion.guidance import GuidanceConfig, guide
 from ..diffusion.noise_level import NoiseLevel
 from ..diffusion.prior import DiffusionPrior
+from ..prompts import ViewPrompts, view_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +24,22 @@ class Critic:
     """Of the prompt that says nothing."""
     negative: Conditions | None = None
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
+
+    @staticmethod
+    def from_where(
+        prior: DiffusionPrior,
+        subject: str,
+        azimuth_deg: Float[Tensor, " B"],
+        elevation_deg: Float[Tensor, " B"],
+        guidance: GuidanceConfig,
+        negatives: bool,
+    ) -> Critic:
+        """Of pictures of that subject, each asked about in words for where it is seen from; `negatives`: and for what
+        cannot be seen from there."""
+        prompts, weights = ViewPrompts.of(subject), view_weights(azimuth_deg, elevation_deg)
+        positive = prior.embed(prompts.positive).mixed(weights)
+        negative = prior.embed(prompts.negative).mixed(weights) if negatives else None
+        return Critic(prior, positive, prior.embed([""]), negative, guidance)
 
     def see(
         self, noisy: Float[Tensor, "B C h w"], level: NoiseLevel, guidance: GuidanceConfig | None = None

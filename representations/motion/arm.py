@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..rotation import conjugate, multiply, quaternion_from_vector
+from ..rotation import conjugate, multiply, shortest
 from ..skeleton import Skeleton
 from .wave import about
 
@@ -39,19 +38,9 @@ def hang_arms(
         if upper not in skeleton.names or lower not in skeleton.names:
             continue
         at_rest = (skeleton.joints[skeleton.index(lower)] - skeleton.joints[skeleton.index(upper)]).double()
-        hanging = _turn_between(at_rest, at_rest.new_tensor([sign * _OUTWARD, -1.0, 0.0]))
+        hanging = shortest(at_rest, at_rest.new_tensor([sign * _OUTWARD, -1.0, 0.0]))
         swung = multiply(about(0, math.radians(arms.swing_deg) * sign * backward), hanging.expand(len(backward), 4))
         bend = about(0, -math.radians(1) * (arms.elbow_deg - arms.follow_deg * sign * backward))
         hung[:, skeleton.index(upper)] = swung
         hung[:, skeleton.index(lower)] = multiply(conjugate(swung), multiply(bend, swung))
     return hung
-
-
-def _turn_between(a: Tensor, b: Tensor) -> Tensor:
-    """The shortest rotation that takes direction `a` to direction `b`; a half turn is made about Z."""
-    a, b = torch.nn.functional.normalize(a, dim=-1), torch.nn.functional.normalize(b, dim=-1)
-    axis = torch.linalg.cross(a, b)
-    sine, cosine = float(axis.norm()), float(a @ b)
-    if sine < 1e-9:
-        return a.new_tensor([1.0, 0, 0, 0]) if cosine > 0 else a.new_tensor([0, 0, 0, 1.0])
-    return quaternion_from_vector(axis / sine * math.atan2(sine, cosine))

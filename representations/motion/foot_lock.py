@@ -18,12 +18,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ..rotation import conjugate, multiply, quaternion_from_matrix, quaternion_from_vector, rotate
+from ..rotation import conjugate, multiply, quaternion_from_matrix, quaternion_from_vector, rotate, shortest
 from ..skeleton import Skeleton, posed_joints
 from .body import maps, on_ground
 from .clip import Clip
 from .leg import Leg, ground_level, legs, rest_bones
-from .retarget import shortest
 
 _LOW = 0.1
 """Height above its lowest, in leg lengths, at which a foot may stand."""

@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..rotation import conjugate, multiply, quaternion_from_vector, rotate, vector_from_quaternion
+from ..rotation import conjugate, multiply, quaternion_from_vector, rotate, shortest, vector_from_quaternion
 from ..skeleton import Skeleton, forward_kinematics, posed_joints
 from .body import maps, on_ground
 from .clip import Clip, RootMotion
@@ -102,24 +102,6 @@ def bone_length_drift(clip: Clip, skeleton: Skeleton) -> float:
     rest = (skeleton.joints[1:] - skeleton.joints[parents]).norm(dim=-1).to(posed)
     longer = (posed - rest).abs() / rest.clamp_min(1e-9)
     return float(torch.where(rest > 0, longer, torch.zeros_like(longer)).amax())
-
-
-def shortest(start: Float[Tensor, "*T 3"], end: Float[Tensor, "*T 3"]) -> Float[Tensor, "*T 4"]:
-    """The least rotation from one direction to another; none where one of them has no length.
-
-    >>> [round(float(part), 3) for part in shortest(torch.tensor([1.0, 0, 0]), torch.tensor([0.0, 3, 0]))]
-    [0.707, 0.0, 0.0, 0.707]
-    """
-    start, end = torch.broadcast_tensors(start, end)
-    cross = torch.linalg.cross(start, end)
-    scale = start.norm(dim=-1) * end.norm(dim=-1)
-    real = scale + (start * end).sum(-1)
-    # Opposite directions leave the axis open: any that is square to them.
-    aside = torch.nn.functional.one_hot(start.abs().argmin(dim=-1), 3).to(start)
-    opposite = torch.nn.functional.pad(torch.linalg.cross(start, aside), (1, 0))
-    found = torch.where((real > 1e-9 * scale)[..., None], torch.cat([real[..., None], cross], dim=-1), opposite)
-    none = found.new_tensor([1.0, 0, 0, 0]).expand_as(found)
-    return torch.nn.functional.normalize(torch.where((scale > 0)[..., None], found, none), dim=-1)
 
 
 def _ahead(motion: RigMotion, matched: RigMatch) -> RigMotion:

@@ -10,7 +10,7 @@ from zoetrope.representations.motion.foot_lock import find_contacts, foot_slidin
 from zoetrope.representations.motion.gait import GAITS
 from zoetrope.representations.motion.library import motion
 from zoetrope.representations.motion.locomotion import fitted, stride_length
-from zoetrope.representations.motion.retarget import bone_length_drift, direction_error_deg, retarget, shortest
+from zoetrope.representations.motion.retarget import bone_length_drift, direction_error_deg, retarget
 from zoetrope.representations.motion.rig_match import match
 from zoetrope.representations.motion.rig_motion import RigMotion, facing, turn_all, upright
 from zoetrope.representations.rotation import (
@@ -18,6 +18,7 @@ from zoetrope.representations.rotation import (
     quaternion_from_matrix,
     quaternion_from_vector,
     rotate,
+    shortest,
     vector_from_quaternion,
 )
 from zoetrope.representations.skeleton import forward_kinematics, posed_joints
