@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from .optimize.config import FitConfig as FitConfig
     from .optimize.fit import RunResult as RunResult
     from .optimize.fit import fit as fit
-    from .scenes.collection import Collection as Collection
-    from .scenes.collection import load_collection as load_collection
     from .scenes.error import InputError as InputError
+    from .scenes.photos.collection import Collection as Collection
+    from .scenes.photos.collection import load_collection as load_collection
     from .scenes.scene import Scene as Scene
     from .scenes.subject import Subject as Subject
     from .scenes.subject import load_subject as load_subject

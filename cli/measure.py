@@ -41,8 +41,8 @@ class Eval:
     def run(self) -> None:
         from ..eval.photo_score import Thorough
         from ..eval.picture_score import load_judges
-        from ..optimize.run_folder import read_config
-        from ..optimize.score_runs import score_runs
+        from ..optimize.bench.score_runs import score_runs
+        from ..optimize.run.open_run import read_config
 
         runs = [self.run_folder] if self.against is None else [self.run_folder, self.against]
         configs = [read_config(run) for run in runs]
@@ -86,13 +86,13 @@ class Bench:
 
         chosen = {} if self.zoo is None else {"zoo": self.zoo}
         if self.rules:
-            from ..optimize.painting_bench import PaintingBenchConfig, run_painting_bench
+            from ..optimize.bench.painting_bench import PaintingBenchConfig, run_painting_bench
 
             how = {"rules": self.rules, "seeds": self.seeds, "diffusion": self.diffusion, "effort": self.effort}
             table = run_painting_bench(PaintingBenchConfig(self.out, self.collections, **chosen, **how), say)
             print(table.read_text(encoding="utf-8"), end="")
             return
-        from ..optimize.bench import BenchConfig, run_bench
+        from ..optimize.bench.bench import BenchConfig, run_bench
 
         options = () if self.effort == 1 else ("--effort", f"{self.effort:g}")
         config = BenchConfig(self.out, self.collections, presets=self.presets, fit_options=options, **chosen)
@@ -116,13 +116,13 @@ class Speed:
 
         device = choose_device(self.device)
         if self.diffusion is not None:
-            from ..optimize.diffusion_speed import DiffusionSpeedConfig, measure_diffusion_speed, report_lines
+            from ..optimize.bench.diffusion_speed import DiffusionSpeedConfig, measure_diffusion_speed, report_lines
 
             config = DiffusionSpeedConfig(model=self.diffusion, device=str(device), precision=self.precision)
             for line in report_lines(config, measure_diffusion_speed(config)):
                 print(line, flush=True)
             return
-        from ..optimize.speed import measure_speed
+        from ..optimize.bench.speed import measure_speed
 
         print("\n".join(map(str, measure_speed(device))))
 
@@ -132,7 +132,7 @@ class Doctor:
     """What this machine has, and what a fit makes of it."""
 
     def run(self) -> None:
-        from ..optimize.doctor import examine
+        from ..optimize.bench.doctor import examine
 
         rows = examine()
         width = max(len(name) for _, name, _ in rows)

@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional
 
-from ..optimize.animate_config import AnimateConfig
+from ..optimize.animate.animate_config import AnimateConfig
 from ..optimize.checked import checked
 
 
@@ -25,7 +25,7 @@ class Animate(AnimateConfig):
 
     def run(self) -> None:
         config = checked(AnimateConfig, self)
-        from ..optimize.animate import animate
+        from ..optimize.animate.animate import animate
 
         print("\n".join(map(str, animate(config))))
 
@@ -40,7 +40,7 @@ class Texture:
     """Folder of the finished run that is lent to."""
 
     def run(self) -> None:
-        from ..optimize.lend import LendConfig, lend
+        from ..optimize.animate.transfer import LendConfig, lend
 
         print("\n".join(map(str, lend(LendConfig(what="texture", source=self.source, target=self.target)))))
 
@@ -57,7 +57,7 @@ class Pose:
     """The photo by its name without ending; by default the first."""
 
     def run(self) -> None:
-        from ..optimize.lend import LendConfig, lend
+        from ..optimize.animate.transfer import LendConfig, lend
 
         config = LendConfig(what="pose", source=self.source, target=self.target, photo=self.photo)
         print("\n".join(map(str, lend(config))))
@@ -75,7 +75,7 @@ class Shape:
     """How far to go, 0 to 1; a GLB for each."""
 
     def run(self) -> None:
-        from ..optimize.lend import LendConfig, lend
+        from ..optimize.animate.transfer import LendConfig, lend
 
         config = LendConfig(what="shape", source=self.source, target=self.target, share=self.share)
         print("\n".join(map(str, lend(config))))

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Literal
 from tyro.conf import Positional
 
 from ..scenes.error import InputError
-from ..scenes.pass_name import Pass
+from ..scenes.preview.pass_name import Pass
 
 if TYPE_CHECKING:
-    from ..optimize.run_folder import RunFolder
+    from ..optimize.run.open_run import RunFolder
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ class Turntable:
 
     def run(self) -> None:
         self._check()
-        from ..optimize.run_folder import RunFolder
-        from ..scenes.deliver import write_turntables
-        from ..scenes.footage import FootageConfig
-        from ..scenes.studio_words import studio_in_words
+        from ..optimize.run.open_run import RunFolder
+        from ..scenes.export.write_subject import write_turntables
+        from ..scenes.preview.animation import FootageConfig
+        from ..scenes.preview.studio_words import studio_in_words
         from ..scenes.subject import load_subject
 
         config = FootageConfig(
@@ -114,8 +114,8 @@ class Export:
     clips beside it as .vrma; obj: mesh and texture; ply: the mesh alone."""
 
     def run(self) -> None:
-        from ..optimize.run_folder import RunFolder
-        from ..scenes.deliver import export_subject
+        from ..optimize.run.open_run import RunFolder
+        from ..scenes.export.write_subject import export_subject
         from ..scenes.subject import load_subject
 
         ending = "usdz" if self.format == "usd" else self.format

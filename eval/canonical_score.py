@@ -17,13 +17,13 @@ from torch import Tensor
 from ..priors.canonical import CanonicalMaps, CanonicalPrior
 from ..priors.canonical_foreground import canonical_foreground
 from ..priors.mask_refinement import refine
-from ..scenes.collection import Collection
-from ..scenes.crop import Crop, crop_for_mask, crop_for_photo, cut
-from ..scenes.photo import Photo, shrunk
 from ..scenes.photography.label import LEFT, NONE, RIGHT, Labels
-from .keypoint_transfer import TransferPhoto, collect_transfers, score_transfers
-from .map_transfer import carry_by_maps
-from .silhouette import mask_iou
+from ..scenes.photos.collection import Collection
+from ..scenes.photos.crop import Crop, crop_for_mask, crop_for_photo, cut
+from ..scenes.photos.photo import Photo, shrunk
+from .metrics.keypoint_transfer import TransferPhoto, collect_transfers, score_transfers
+from .metrics.map_transfer import carry_by_maps
+from .metrics.silhouette import mask_iou
 from .truth import Truth
 
 _MARGIN = 0.2

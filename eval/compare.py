@@ -23,8 +23,8 @@ import numpy as np
 
 from ..scenes.atomic import atomic_write
 from ..scenes.error import InputError
-from .bootstrap import bootstrap_interval
 from .measure import MEASURES, Measure
+from .metrics.bootstrap import bootstrap_interval
 
 FORMAT_VERSION = 1
 

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from ..priors.canonical import SIZE, CanonicalPrior
 from ..priors.embedded import CANONICAL
-from ..representations.chart import VERSION
+from ..representations.body.chart import VERSION
 from ..scenes.zoo.species import species_key
-from .feature_distance import FeatureNetwork
+from .metrics.feature_distance import FeatureNetwork
 
 NAME = "canonical"
 

@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..scenes.atomic import atomic_write
-from ..scenes.collection import Collection
-from .keypoint_transfer import Transfers, TransferScore
+from ..scenes.photos.collection import Collection
+from .metrics.keypoint_transfer import Transfers, TransferScore
 
 _PAPER, _INK = (250, 250, 248), (30, 30, 30)
 _GOOD, _POOR = (255, 255, 255), (230, 30, 30)

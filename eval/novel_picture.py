@@ -36,14 +36,14 @@ from scipy.ndimage import binary_erosion, gaussian_filter
 from torch import Tensor
 
 from ..scenes.error import InputError
-from ..scenes.flat import FlatPicture, draw_flat
+from ..scenes.photography.flat import FlatPicture, draw_flat
 from ..scenes.photography.held_out import HeldOutView, read_held_out
-from .feature_distance import FeatureNetwork, name_of
+from .metrics.feature_distance import FeatureNetwork, name_of
+from .metrics.visibility import draw, in_camera, lens
 from .picture_score import HIGHEST_PSNR_DB, Judges, score_pairs
 from .redraw import Redrawn, box_of
 from .textured import Wardrobe
 from .true_world import TrueWorld, load_true_world
-from .visibility import draw, in_camera, lens
 
 _GAINS = (1 / 3, 3.0)
 _OUTLINE_SIGMAS = 3

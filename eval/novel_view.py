@@ -20,9 +20,9 @@ from jaxtyping import Bool, Float
 from ..representations.camera import Intrinsics, OrbitCamera, project
 from ..representations.rendering.fragment import rasterize
 from ..scenes.error import InputError
-from ..scenes.nerfstudio import CameraFrame
-from .alignment import Mesh, Similarity
-from .silhouette import mask_iou
+from ..scenes.photos.nerfstudio import CameraFrame
+from .metrics.alignment import Mesh, Similarity
+from .metrics.silhouette import mask_iou
 from .true_world import TrueWorld, load_true_world
 
 _FILL = 0.7

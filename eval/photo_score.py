@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .alignment import Mesh
-from .animodel import animodel_chamfer
-from .boundary import boundary_f
-from .camera_error import CameraScore
-from .chamfer import chamfer_distance, f_score
-from .normal_consistency import normal_consistency
+from .metrics.alignment import Mesh
+from .metrics.animodel import animodel_chamfer
+from .metrics.boundary import boundary_f
+from .metrics.camera_error import CameraScore
+from .metrics.chamfer import chamfer_distance, f_score
+from .metrics.normal_consistency import normal_consistency
+from .metrics.registration import best_similarity
+from .metrics.side_flip import face_sides, side_agreement
+from .metrics.silhouette import mask_iou
+from .metrics.surface_pairs import pair_surfaces
+from .metrics.visibility import View, view
+from .metrics.volume_iou import volume_iou
 from .prediction import Prediction
-from .registration import best_similarity
-from .side_flip import face_sides, side_agreement
-from .silhouette import mask_iou
-from .surface_pairs import pair_surfaces
 from .truth import Truth
-from .visibility import View, view
-from .volume_iou import volume_iou
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,21 @@ from typing import Any
 import torch
 
 from ..priors.canonical import CanonicalPrior
-from ..scenes.collection import Collection
 from ..scenes.error import InputError
+from ..scenes.photos.collection import Collection
 from ..scenes.zoo.species import species_key
-from .clip_similarity import Clip, clip_similarity, load_clip, orbit_views, square_on_white
 from .embedded_judge import embedded_features, load_embedded_judge, species_odds
-from .feature_distance import FeatureNetwork, feature_distance, frechet_feature_distance, load_mobilenet, name_of
-from .fid import Fid, load_fid
-from .image_quality import psnr, ssim
-from .lpips import Lpips, load_lpips
+from .metrics.clip_similarity import Clip, clip_similarity, load_clip, orbit_views, square_on_white
+from .metrics.feature_distance import (
+    FeatureNetwork,
+    feature_distance,
+    frechet_feature_distance,
+    load_mobilenet,
+    name_of,
+)
+from .metrics.fid import Fid, load_fid
+from .metrics.image_quality import psnr, ssim
+from .metrics.lpips import Lpips, load_lpips
 from .redraw import Redrawn
 from .textured import load_textured
 

@@ -16,9 +16,9 @@ import torch
 
 from ..scenes.error import InputError
 from ..scenes.mesh_file import read_ply
-from ..scenes.nerfstudio import CameraFrame, scan_transforms
-from .alignment import Mesh
-from .joints import Joints, read_joints_glb
+from ..scenes.photos.nerfstudio import CameraFrame, scan_transforms
+from .metrics.alignment import Mesh
+from .metrics.joints import Joints, read_joints_glb
 
 
 @dataclass(frozen=True, eq=False)

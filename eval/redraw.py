@@ -25,15 +25,15 @@ from torch.nn.functional import interpolate, pad
 
 from ..representations.camera import RigidCamera
 from ..representations.rendering.photo_light import PhotoLight
-from ..scenes.collection import Collection
 from ..scenes.error import InputError
-from ..scenes.nerfstudio import CameraFrame
-from ..scenes.photo import SUBJECT_LEVEL, Photo
-from ..scenes.studio import Studio, photograph
-from .alignment import Mesh
+from ..scenes.photos.collection import Collection
+from ..scenes.photos.nerfstudio import CameraFrame
+from ..scenes.photos.photo import SUBJECT_LEVEL, Photo
+from ..scenes.preview.studio import Studio, photograph
+from .metrics.alignment import Mesh
+from .metrics.visibility import View, in_camera, lens
 from .prediction import Prediction
 from .textured import Wardrobe
-from .visibility import View, in_camera, lens
 
 _LONGEST_SIDE = 512
 _SHORTEST_SIDE = 32

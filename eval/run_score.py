@@ -20,26 +20,26 @@ import numpy as np
 import trimesh
 
 from ..scenes.atomic import atomic_write
-from ..scenes.collection import Collection
 from ..scenes.error import InputError
-from ..scenes.misfit_note import read_misfits
-from .alignment import Mesh
-from .camera_error import CameraScore, camera_errors
-from .feature_distance import FeatureNetwork, name_of
+from ..scenes.photos.collection import Collection
+from ..scenes.photos.misfit_note import read_misfits
 from .keypoint_picture import write_keypoint_picture
-from .keypoint_transfer import Normaliser, TransferPhoto, TransferScore, score_transfers, transfer_keypoints
 from .measure import MEASURES
+from .metrics.alignment import Mesh
+from .metrics.camera_error import CameraScore, camera_errors
+from .metrics.feature_distance import FeatureNetwork, name_of
+from .metrics.keypoint_transfer import Normaliser, TransferPhoto, TransferScore, score_transfers, transfer_keypoints
+from .metrics.pose_error import pose_error
+from .metrics.thickness import thickness
+from .metrics.visibility import View, view
 from .novel_picture import NovelPictureScore, has_held_out_views, novel_picture_scores
 from .novel_view import novel_view_iou
 from .photo_score import Thorough, score_photo
 from .picture_score import Judges, score_pairs, score_sets, score_subject
-from .pose_error import pose_error
 from .prediction import load_prediction, predicted_joints, read_mesh_array
 from .redraw import redraw_run
-from .thickness import thickness
 from .true_world import load_true_world
 from .truth import Truth, load_masks, load_truth
-from .visibility import View, view
 
 FORMAT_VERSION = 2
 _NORMALISERS: tuple[Normaliser, ...] = ("tight_box", "lassie_crop", "artic3d_crop", "acsm")

@@ -16,11 +16,11 @@ from ..representations.rendering.photo_light import PhotoLight
 from ..representations.rendering.shading import srgb_from_linear
 from ..representations.rendering.topology import Topology
 from ..scenes.error import InputError
-from ..scenes.gltf_file import GltfFile
-from ..scenes.gltf_material import read_materials
-from ..scenes.photo_light_note import read_lights
+from ..scenes.gltf.file import GltfFile
+from ..scenes.gltf.material import read_materials
+from ..scenes.photos.photo_light_note import read_lights
 from ..scenes.subject import Subject, load_subject
-from .alignment import Mesh
+from .metrics.alignment import Mesh
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..scenes.error import InputError
-from ..scenes.nerfstudio import CameraFrame, read_transforms, scan_transforms
-from .alignment import Mesh, Similarity, align_meshes, world_rotation
+from ..scenes.photos.nerfstudio import CameraFrame, read_transforms, scan_transforms
+from .metrics.alignment import Mesh, Similarity, align_meshes, world_rotation
 from .prediction import read_mesh_array, read_meshes
 from .truth import true_transforms
 

@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from ..scenes.collection import Collection
 from ..scenes.error import InputError
-from ..scenes.keypoints import Keypoints, load_keypoints
-from ..scenes.nerfstudio import CameraFrame, read_transforms
-from ..scenes.photo import SUBJECT_LEVEL
-from .alignment import Mesh
-from .joints import Joints, read_joints_json
+from ..scenes.photos.collection import Collection
+from ..scenes.photos.keypoints import Keypoints, load_keypoints
+from ..scenes.photos.nerfstudio import CameraFrame, read_transforms
+from ..scenes.photos.photo import SUBJECT_LEVEL
+from .metrics.alignment import Mesh
+from .metrics.joints import Joints, read_joints_json
 from .prediction import read_mesh_array, read_meshes
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from ..eval.run_score import score_run
-from ..scenes.collection import load_collection
 from ..scenes.error import InputError
+from ..scenes.photos.collection import load_collection
 from ..scenes.zoo.zoo import is_zoo, write_zoo
 from .config import FitConfig
 from .fit import fit
-from .run_folder import visible_names
+from .run.open_run import visible_names
 
 SPECIES = "zebra"
 _SIZE = 320

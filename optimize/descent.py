@@ -13,21 +13,22 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..representations.mesh import SkinnedMesh
-from ..representations.part_surface import PartSurfaces
-from ..representations.unite import unite
-from ..representations.united_surface import UnitedSurface
+from ..representations.geometry.mesh import SkinnedMesh
+from ..representations.geometry.unite import unite
+from ..representations.rendering.vertex_sampling import Sample, folded, sample
+from ..representations.surfaces.part_surface import PartSurfaces
+from ..representations.surfaces.united_surface import UnitedSurface
 from ..scenes.scene import Scene
-from .account import believe, beside, confront, propose, restride, survivors, witness
-from .appearance import Sample, departure, folded, gathered, others, sample, say
-from .hypothesis import MISFIT, least_by_photo, times_usual, trust
-from .mini_batch import step_rows, turn
-from .novel_views import NovelViews
+from .hypotheses.account import believe, beside, confront, propose, restride, survivors, witness
+from .hypotheses.color_consistency import departure, gathered, others, say
+from .hypotheses.hypotheses import MISFIT, least_by_photo, times_usual, trust
+from .losses.loss_term import Term
 from .objective import Losses, Objective
-from .observe import Observations, View
-from .parameter_groups import parameter_groups
-from .stage import STRIDES, Stage, Weights
-from .term import Term
+from .observe.observations import Observations, View
+from .schedule.mini_batch import step_rows, turn
+from .schedule.parameter_groups import parameter_groups
+from .schedule.stage import STRIDES, Stage, Weights
+from .texture.novel_views import NovelViews
 
 _OUTLINE_TERMS = ("pyramid", "silhouette", "outside")
 _UNITING_LEVEL = 3

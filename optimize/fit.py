@@ -11,31 +11,31 @@ from typing import Any
 import torch
 
 from ..eval.run_score import score_run
+from ..representations.body.template import Template
 from ..representations.camera import OrbitCamera
-from ..representations.part_surface import PartSurfaces
-from ..representations.template import Template
-from ..scenes.collection import Collection, load_collection
+from ..representations.surfaces.part_surface import PartSurfaces
 from ..scenes.known_placement import KnownPlacement
+from ..scenes.photos.collection import Collection, load_collection
 from ..scenes.placement import Accounts, FreeLens, Placement
 from ..scenes.scene import Scene
-from .checkpoint import Place, load_checkpoint, save_checkpoint
-from .clean_up import CleanUp
 from .config import FitConfig, check_supported
 from .descent import Descent
 from .device import choose_device
-from .diffusion_source import diffusion_source
-from .estimated_masks import mask_source, with_masks, write_masks
-from .journal import MetricsLog
-from .known_start import first_placement
-from .observe import Observations
+from .observe.clean_up import CleanUp
+from .observe.estimated_masks import mask_source, with_masks, write_masks
+from .observe.observations import Observations
+from .observe.semantic_prior import SemanticPrior, doubt, load_semantic_prior
 from .output import write_outputs
 from .plan import schedule
-from .progress import FitProgress, Work
-from .run_folder import RunFolder, changed_versions, check_out, open_run
-from .semantic_prior import SemanticPrior, doubt, load_semantic_prior
-from .stage import Stage
-from .starting_template import starting_templates
-from .unseen_sides import UnseenSides
+from .run.checkpoint import Place, load_checkpoint, save_checkpoint
+from .run.metrics_log import MetricsLog
+from .run.open_run import RunFolder, changed_versions, check_out, open_run
+from .run.progress import FitProgress, Work
+from .schedule.stage import Stage
+from .start.known_start import first_placement
+from .start.starting_template import starting_templates
+from .texture.diffusion_source import diffusion_source
+from .texture.unseen_sides import UnseenSides
 
 CHECKPOINT_INTERVAL = 25
 """Steps between checkpoints; a stage's last step has one as well."""

@@ -26,25 +26,25 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..representations.body.skeleton import Skeleton
 from ..representations.camera import project, to_pixels
-from ..representations.mesh import SkinnedMesh
+from ..representations.geometry.mesh import SkinnedMesh
 from ..representations.rendering.coverage import coverage
 from ..representations.rendering.silhouette import blur_pyramid_loss, outside_loss
 from ..representations.rendering.topology import Topology
-from ..representations.skeleton import Skeleton
 from ..scenes.scene import Scene
-from .account import survivors
-from .collision import collision_loss
-from .ground import ground_loss
-from .mesh_smoothness import laplacian_loss, normal_loss
-from .novel_views import NovelViews
-from .observe import Observations, View
-from .pose_spread import limit_spread, pose_spread
-from .prior_terms import PriorTerms
-from .silhouette_loss import camera_prior, pose_prior
-from .stage import Weights
-from .term import Sight, Term
-from .texture_loss import texture_loss
+from .hypotheses.account import survivors
+from .losses.camera_and_pose_prior import camera_prior, pose_prior
+from .losses.collision import collision_loss
+from .losses.ground import ground_loss
+from .losses.loss_term import Sight, Term
+from .losses.mesh_smoothness import laplacian_loss, normal_loss
+from .losses.pose_spread import limit_spread, pose_spread
+from .losses.prior_terms import PriorTerms
+from .losses.texture_loss import texture_loss
+from .observe.observations import Observations, View
+from .schedule.stage import Weights
+from .texture.novel_views import NovelViews
 
 
 class Losses(NamedTuple):

@@ -10,10 +10,11 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from ..eval.silhouette import mask_iou
+from ..eval.metrics.silhouette import mask_iou
 from ..representations.atlas import Atlas, unwrap
+from ..representations.body.skeleton import Skeleton
 from ..representations.camera import Camera, Intrinsics, project
-from ..representations.mesh import SkinnedMesh, vertex_normals
+from ..representations.geometry.mesh import SkinnedMesh, vertex_normals
 from ..representations.motion.clip import Clip
 from ..representations.motion.flap import flap
 from ..representations.motion.gait import walk
@@ -22,29 +23,29 @@ from ..representations.rendering.coverage import coverage
 from ..representations.rendering.photo_light import PhotoLight
 from ..representations.rendering.shading import linear_from_srgb
 from ..representations.rendering.topology import Topology
+from ..representations.rendering.vertex_sampling import folded, sample
 from ..representations.rotation import multiply, quaternion_from_vector
-from ..representations.skeleton import Skeleton
-from ..representations.united_surface import UnitedSurface
+from ..representations.surfaces.united_surface import UnitedSurface
 from ..scenes.atomic import atomic_write
-from ..scenes.contact_sheet import SheetEntry, novel_camera, write_contact_sheet
-from ..scenes.deliver import write_turntables
-from ..scenes.gltf_export import write_glb
+from ..scenes.export.gltf_export import write_glb
+from ..scenes.export.write_subject import write_turntables
 from ..scenes.known_placement import KnownPlacement
-from ..scenes.mesh_file import to_bytes, write_ply
-from ..scenes.misfit_note import misfit_notes
-from ..scenes.nerfstudio import CameraFrame, write_transforms
-from ..scenes.photo_light_note import light_notes
+from ..scenes.mesh_file import write_ply
+from ..scenes.photos.misfit_note import misfit_notes
+from ..scenes.photos.nerfstudio import CameraFrame, write_transforms
+from ..scenes.photos.photo_light_note import light_notes
+from ..scenes.photos.resample import to_bytes
 from ..scenes.placement import Accounts
+from ..scenes.preview.contact_sheet import SheetEntry, novel_camera, write_contact_sheet
+from ..scenes.preview.studio import photograph
+from ..scenes.preview.turntable_camera import fitting_distance
 from ..scenes.scene import Scene
-from ..scenes.studio import photograph
 from ..scenes.subject import Subject, save_subject
-from ..scenes.turntable_camera import fitting_distance
-from .appearance import folded, sample
-from .backproject import Textures, backproject
-from .lighting import estimate_light
-from .observe import Observations, View
-from .run_folder import RunFolder
-from .unseen_sides import UnseenSides
+from .observe.observations import Observations, View
+from .run.open_run import RunFolder
+from .texture.backproject import Textures, backproject
+from .texture.lighting import estimate_light
+from .texture.unseen_sides import UnseenSides
 
 TEXTURE_SIZE = 512
 _PAINTING_SIZE = 384

@@ -15,17 +15,17 @@ from typing import Any
 
 from ..eval.run_score import score_run
 from ..scenes.error import InputError
-from .checkpoint import load_checkpoint, save_checkpoint
 from .device import choose_device
-from .diffusion_source import diffusion_source
-from .estimated_masks import load_run_photos
 from .fit import first_scene, observed
+from .observe.estimated_masks import load_run_photos
+from .observe.semantic_prior import load_semantic_prior
 from .output import write_outputs
 from .paint_config import PaintConfig
-from .run_folder import RunFolder, check_out, open_run, read_config
-from .semantic_prior import load_semantic_prior
-from .starting_template import starting_templates
-from .unseen_sides import UnseenSides
+from .run.checkpoint import load_checkpoint, save_checkpoint
+from .run.open_run import RunFolder, check_out, open_run, read_config
+from .start.starting_template import starting_templates
+from .texture.diffusion_source import diffusion_source
+from .texture.unseen_sides import UnseenSides
 
 
 def paint(config: PaintConfig) -> dict[str, Any]:

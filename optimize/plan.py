@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from ..representations.template import BUILDS
-from ..scenes.collection import Collection, load_collection
-from .artic3d_preset import artic3d
+from ..representations.body.template import BUILDS
+from ..scenes.photos.collection import Collection, load_collection
 from .config import FitConfig, check_supported
 from .device import choose_device
-from .diffusion_source import diffusion_source
-from .estimated_masks import mask_estimator, mask_source
-from .run_folder import visible_names
-from .semantic_prior import load_semantic_prior
-from .stage import Stage, full, grounded, quick, shortened, without
+from .observe.estimated_masks import mask_estimator, mask_source
+from .observe.semantic_prior import load_semantic_prior
+from .run.open_run import visible_names
+from .schedule.artic3d_preset import artic3d
+from .schedule.stage import Stage, full, grounded, quick, shortened, without
+from .texture.diffusion_source import diffusion_source
 
 
 def schedule(

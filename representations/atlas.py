@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from .mesh import face_normals
+from .geometry.mesh import face_normals
 from .rendering.fragment import rasterize
 from .rendering.interpolate import barycentrics
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from .atomic import atomic_write
 from .error import InputError, one_line
+from .photos.resample import to_bytes
 
 
 def write_ply(
@@ -111,18 +112,6 @@ def read_mesh(path: str | Path) -> tuple[Float[Tensor, "V 3"], Int[Tensor, "F 3"
         raise InputError(f"{path} holds no triangles, only {type(mesh).__name__}; export it as a triangle mesh")
     vertices = torch.from_numpy(np.array(mesh.vertices, dtype=np.float32))
     return vertices, torch.from_numpy(np.array(mesh.faces, dtype=np.int64))
-
-
-def to_bytes(picture: Tensor | np.ndarray) -> np.ndarray:
-    """A picture or a list of colours as uint8: floats in [0, 1] are clipped and rounded, uint8 passes through."""
-    values = picture.detach().cpu().numpy() if isinstance(picture, Tensor) else np.asarray(picture)
-    if values.dtype == np.uint8:
-        return values
-    if not np.isfinite(values).all():
-        raise ValueError(
-            f"{int((~np.isfinite(values)).sum())} values of a picture are not finite; it cannot be written"
-        )
-    return np.round(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
 def _array(tensor: Tensor) -> np.ndarray:

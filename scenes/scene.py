@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ..representations.mesh import SkinnedMesh
-from ..representations.part_surface import PartSurfaces
-from ..representations.skeleton import Skeleton, forward_kinematics, mirrored_pose, posed_joints
-from ..representations.skinning import skin
-from ..representations.template import Template
-from ..representations.united_surface import UnitedSurface
+from ..representations.body.skeleton import Skeleton, forward_kinematics, mirrored_pose, posed_joints
+from ..representations.body.skinning import skin
+from ..representations.body.template import Template
+from ..representations.geometry.mesh import SkinnedMesh
+from ..representations.surfaces.part_surface import PartSurfaces
+from ..representations.surfaces.united_surface import UnitedSurface
 from .placement import Accounts
 
 

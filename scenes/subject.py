@@ -16,9 +16,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..representations.mesh import SkinnedMesh
+from ..representations.body.skeleton import Skeleton
+from ..representations.geometry.mesh import SkinnedMesh
 from ..representations.motion.clip import Clip, RootMotion
-from ..representations.skeleton import Skeleton
 from .atomic import atomic_write
 from .error import InputError
 

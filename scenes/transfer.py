@@ -18,8 +18,8 @@ from scipy.spatial import KDTree
 from torch import Tensor
 
 from ..representations.atlas import dilate, texel_positions
-from ..representations.mesh import SkinnedMesh, edges
-from ..representations.skeleton import Skeleton
+from ..representations.body.skeleton import Skeleton
+from ..representations.geometry.mesh import SkinnedMesh, edges
 from .error import InputError
 from .subject import Subject
 

@@ -168,7 +168,7 @@ def test_an_interruption_tells_how_to_go_on(
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("zoetrope.optimize.doctor.examine", interrupted)
+    monkeypatch.setattr("zoetrope.optimize.bench.doctor.examine", interrupted)
     assert main(["doctor"]) == 130
     assert "--resume" in _line(capsys)
 
@@ -176,7 +176,7 @@ def test_an_interruption_tells_how_to_go_on(
 def test_our_own_faults_end_with_1_and_a_traceback() -> None:
     script = (
         "import sys\n"
-        "import zoetrope.optimize.doctor as doctor\n"
+        "import zoetrope.optimize.bench.doctor as doctor\n"
         "from zoetrope.cli import main\n"
         "doctor.examine = lambda: 1 / 0\n"
         "sys.exit(main(['doctor']))"

@@ -36,4 +36,4 @@ def test_examples(name: str) -> None:
 
 
 def test_wrapped_functions_are_not_skipped() -> None:
-    assert any(test.name.endswith(".icosphere") for test in _examples("zoetrope.representations.mesh"))
+    assert any(test.name.endswith(".icosphere") for test in _examples("zoetrope.representations.geometry.mesh"))

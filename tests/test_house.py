@@ -171,7 +171,7 @@ def test_shapes_are_checked_while_testing() -> None:
     import torch
     from jaxtyping import TypeCheckError
 
-    from zoetrope.representations.mesh import face_normals, icosphere
+    from zoetrope.representations.geometry.mesh import face_normals, icosphere
     from zoetrope.representations.rotation import slerp
 
     vertices, faces = icosphere(0)

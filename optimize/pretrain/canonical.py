@@ -15,10 +15,9 @@ from torch import Tensor, nn
 from ...priors.canonical import CanonicalMeaning, CanonicalPrior, backbone_features, save_canonical
 from ...priors.canonical_network import CanonicalLayout, CanonicalNetwork
 from ...priors.semantic import SemanticNetwork, load_semantic
-from ...representations.chart import VERSION
+from ...representations.body.chart import PART_KINDS, VERSION
 from ...scenes.atomic import atomic_write
 from ...scenes.error import InputError
-from ...scenes.photography.label import PART_KINDS
 from ...scenes.zoo.species import SPECIES
 from ...scenes.zoo.stream import StreamConfig
 from ..device import choose_device

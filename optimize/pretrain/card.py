@@ -14,8 +14,8 @@ from ...eval.canonical_score import CanonicalScore, score_canonical
 from ...eval.truth import load_truth
 from ...priors.canonical import CanonicalPrior
 from ...scenes.atomic import atomic_write
-from ...scenes.collection import load_collection
 from ...scenes.photography.write import read_maps
+from ...scenes.photos.collection import load_collection
 from ...scenes.zoo.split import BESIDE, TEST
 from ...scenes.zoo.zoo import split_collection
 

@@ -19,13 +19,13 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ...eval.frechet import FeatureStatistics, frechet_distance
-from ...eval.image_quality import psnr
+from ...eval.metrics.frechet import FeatureStatistics, frechet_distance
+from ...eval.metrics.image_quality import psnr
 from ...priors.canonical import CanonicalPrior
 from ...priors.diffusion.autoencoder import Autoencoder
 from ...priors.embedded import CANONICAL
 from ...priors.prompts import VIEWS, ViewPrompts
-from ...representations.chart import VERSION
+from ...representations.body.chart import VERSION
 from ...scenes.atomic import atomic_write
 from ...scenes.photography.photograph import PhotographyConfig
 from ...scenes.placement import wrapped_deg

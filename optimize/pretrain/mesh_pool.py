@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from ...scenes.error import InputError
-from ...scenes.gltf import load_gltf
-from ...scenes.gltf_session import photograph_gltf
+from ...scenes.gltf.session import photograph_gltf
+from ...scenes.gltf.subject import load_gltf
 from ...scenes.zoo.stream import StreamConfig
 from .pool import keep_filling, pack_shots
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from ..journal import MetricsLog, read_metrics
+from ..run.metrics_log import MetricsLog, read_metrics
 
 _SAVE_MINUTES = 3.0
 _LOG_STEPS = 50

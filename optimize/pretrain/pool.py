@@ -18,7 +18,7 @@ from jaxtyping import Float, Int, Int8, UInt8
 from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
-from ...representations.chart import VERSION
+from ...representations.body.chart import VERSION
 from ...scenes.atomic import atomic_write
 from ...scenes.error import InputError
 from ...scenes.photography.label import NONE

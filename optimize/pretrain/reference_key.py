@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ...representations.chart import PARTS, reference_point
-from ...representations.farthest_point import farthest_points
+from ...representations.body.chart import PARTS, reference_point
+from ...representations.geometry.farthest_point import farthest_points
 
 
 def reference_keys(count: int) -> Float[Tensor, "{count} 3"]:

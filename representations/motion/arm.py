@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
+from ..body.skeleton import Skeleton
 from ..rotation import conjugate, multiply, shortest
-from ..skeleton import Skeleton
 from .wave import about
 
 _OUTWARD = 0.18

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from ..body.skeleton import Skeleton, forward_kinematics, posed_joints
 from ..rotation import conjugate, multiply, quaternion_from_matrix, rotate
-from ..skeleton import Skeleton, forward_kinematics, posed_joints
 from .clip import Clip, RootMotion
 from .leg import Footing, Leg, body_sink, leg_turns
 

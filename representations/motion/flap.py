@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..skeleton import Skeleton
+from ..body.skeleton import Skeleton
 from .body import finished
 from .clip import Clip
 from .leg import hip_height, require

@@ -18,8 +18,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from ..body.skeleton import Skeleton, posed_joints
 from ..rotation import conjugate, multiply, quaternion_from_matrix, quaternion_from_vector, rotate, shortest
-from ..skeleton import Skeleton, posed_joints
 from .body import maps, on_ground
 from .clip import Clip
 from .leg import Leg, ground_level, legs, rest_bones

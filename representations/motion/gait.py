@@ -8,7 +8,7 @@ Novacheck, "The biomechanics of running" (Gait & Posture 1998). Amplitudes of tr
 
 from __future__ import annotations
 
-from ..skeleton import Skeleton
+from ..body.skeleton import Skeleton
 from .arm import ArmSwing
 from .clip import Clip
 from .locomotion import Gait, go

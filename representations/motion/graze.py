@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..body.skeleton import Skeleton
 from ..rotation import multiply
-from ..skeleton import Skeleton
 from .body import finished, on_ground, pivoted, plant, sink
 from .clip import Clip
 from .leg import Footing, Leg, ground_level, hip_height, legs, require, require_hind, rest_bones, rest_toe, standing

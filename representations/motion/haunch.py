@@ -19,8 +19,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..body.skeleton import Skeleton
 from ..rotation import multiply, vector_from_quaternion
-from ..skeleton import Skeleton
 from .body import finished, on_ground, pivoted, plant
 from .clip import Clip
 from .leg import Footing, Leg, ground_level, hip_height, legs, require, require_hind, rest_bones, rest_toe, standing

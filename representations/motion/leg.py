@@ -19,8 +19,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from ..body.skeleton import Skeleton
 from ..rotation import multiply
-from ..skeleton import Skeleton
 from .wave import about
 
 _STRETCH = 0.985

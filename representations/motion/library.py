@@ -1,6 +1,6 @@
 """The motion library: every motion that the package can make for a skeleton, by name.
 
->>> from zoetrope.representations.template import template
+>>> from zoetrope.representations.body.template import template
 >>> motions(template("bird").skeleton)[:4]
 ('walk', 'run', 'waddle', 'hop')
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from ..skeleton import BodyPlan, Skeleton
+from ..body.skeleton import BodyPlan, Skeleton
 from .clip import Clip
 from .flap import flap, glide
 from .gait import GAITS

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..skeleton import BodyPlan, Skeleton
+from ..body.skeleton import BodyPlan, Skeleton
 from .arm import ArmSwing, hang_arms
 from .body import finished, pivoted, plant, sink
 from .clip import Clip

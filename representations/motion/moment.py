@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..body.skeleton import Skeleton, mirrored_pose
 from ..rotation import quaternion_from_vector, vector_from_quaternion
-from ..skeleton import Skeleton, mirrored_pose
 from .clip import Clip, RootMotion
 
 

@@ -16,9 +16,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..body.skeleton import BodyPlan, Skeleton, posed_joints
+from ..body.template import pose_limits
 from ..rotation import multiply, quaternion_from_matrix, quaternion_from_vector, vector_from_quaternion
-from ..skeleton import BodyPlan, Skeleton, posed_joints
-from ..template import pose_limits
 from .body import maps, plant
 from .leg import Footing, standing
 

@@ -21,8 +21,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..body.skeleton import Skeleton, forward_kinematics, posed_joints
 from ..rotation import conjugate, multiply, quaternion_from_vector, rotate, shortest, vector_from_quaternion
-from ..skeleton import Skeleton, forward_kinematics, posed_joints
 from .body import maps, on_ground
 from .clip import Clip, RootMotion
 from .leg import ground_level

@@ -18,8 +18,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..joint_name import JointName, Side, joint_name
-from ..skeleton import Skeleton
+from ..body.joint_name import JointName, Side, joint_name
+from ..body.skeleton import Skeleton
 from .rig_motion import RigMotion
 
 _Slots = dict[str, str]

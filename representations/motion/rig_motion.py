@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..joint_name import joint_name
+from ..body.joint_name import joint_name
 from ..rotation import multiply, quaternion_from_vector, rotate, slerp
 
 _HEADING = 1e-3

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 
-from ..skeleton import BodyPlan, Skeleton
+from ..body.skeleton import BodyPlan, Skeleton
 from .arm import ArmSwing, hang_arms
 from .body import finished, pivoted, plant, sink
 from .clip import Clip

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..body.skeleton import Skeleton
 from ..rotation import conjugate, multiply, quaternion_from_matrix
-from ..skeleton import Skeleton
 from .body import maps, on_ground
 from .leg import ground_level, hip_height
 from .wave import about

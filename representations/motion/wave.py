@@ -18,8 +18,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..body.skeleton import Skeleton
 from ..rotation import multiply
-from ..skeleton import Skeleton
 
 _AXES = {"pitch": 0, "yaw": 1, "roll": 2}
 
@@ -57,7 +57,7 @@ class Drift:
 def swing(skeleton: Skeleton, waves: Sequence[Wave], time: Float[Tensor, " T"]) -> Float[Tensor, "T J 4"]:
     """Quaternions of all joints at times in cycles; a wave whose joint this skeleton has not is left out.
 
-    >>> from zoetrope.representations.template import template
+    >>> from zoetrope.representations.body.template import template
     >>> nod = Wave("head", "pitch", swing_deg=10)
     >>> swing(template("bird").skeleton, [nod], torch.zeros(3)).shape
     torch.Size([3, 19, 4])

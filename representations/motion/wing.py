@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..body.skeleton import Skeleton
 from ..rotation import multiply
-from ..skeleton import Skeleton
 from .wave import about
 
 _FOLD_YAW_DEG = (("wing_upper", 68.0), ("wing_lower", -128.0), ("wing_tip", 126.0))

@@ -8,7 +8,8 @@ compare it with a mask.
 
 from .antialias import antialias
 from .coverage import coverage
-from .fragment import Fragments, rasterize
+from .fragment import rasterize
+from .fragments import Fragments
 from .interpolate import barycentrics, interpolate, surface
 from .render import Layers, Look, Paint, Rendering, part_of_faces, render, render_layers
 from .shading import Light, linear_from_srgb, normals, shade, srgb_from_linear

@@ -23,7 +23,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .fragment import Fragments
+from .fragments import Fragments
 from .topology import Topology
 
 

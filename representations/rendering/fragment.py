@@ -18,30 +18,16 @@ leave no gap and share no pixel; the nearest face wins, and of equally near ones
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int, Int32
+from jaxtyping import Float, Int
 from torch import Tensor
+
+from .fragments import Fragments
 
 Backend = Literal["auto", "numba", "torch", "nvdiffrast", "pytorch3d"]
 Cull = Literal["none", "back"]
-
-
-@dataclass(frozen=True)
-class Fragments:
-    """What is seen at each pixel of B pictures."""
-
-    face: Int32[Tensor, "B H W"]
-    """Index of the nearest face, -1 where nothing is seen."""
-    depth: Float[Tensor, "B H W"]
-    """Distance along the viewing axis (clip w) of the point seen, inf where nothing is seen. Carries no gradient."""
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width in pixels."""
-        return self.face.shape[1], self.face.shape[2]
 
 
 def rasterize(

@@ -21,7 +21,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .fragment import Fragments
+from .fragments import Fragments
 
 
 def barycentrics(
@@ -240,3 +240,11 @@ def interpolate_torch(
     )
     out = attributes.new_zeros((batch * height * width, channels))
     return out.index_copy(0, pixel, mixed).reshape(batch, height, width, channels)  # type: ignore[arg-type]
+
+
+def metric_depth(face: Tensor, vertices_clip: Tensor, faces: Tensor) -> Tensor:
+    """Clip w at each pixel centre on the face seen there, inf where there is none."""
+    fragments = Fragments(face, torch.empty_like(face, dtype=vertices_clip.dtype))
+    bary = barycentrics_torch(fragments, vertices_clip, faces)
+    depth = interpolate_torch(vertices_clip[..., 3:], faces, fragments, bary)[..., 0]
+    return torch.where(face >= 0, depth, torch.inf)

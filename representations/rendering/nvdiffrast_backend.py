@@ -17,8 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .fragment import Fragments
-from .interpolate import barycentrics_torch, interpolate_torch
+from .interpolate import metric_depth
 from .torch_backend import check_finite
 
 INSTALL = 'pip install --no-build-isolation "nvdiffrast @ git+https://github.com/NVlabs/nvdiffrast"'
@@ -98,11 +97,3 @@ def front_faces(vertices_clip: Tensor, faces: Tensor) -> tuple[Tensor, Tensor, T
 def face_numbers(found: Tensor, size: tuple[int, int]) -> Tensor:
     """Faces (B, H, W) int32, -1 for none, from nvdiffrast's picture (B, H', W', 4) of u, v, z/w, number from 1."""
     return (found[..., 3].flip(1)[:, : size[0], : size[1]].round().int() - 1).contiguous()
-
-
-def metric_depth(face: Tensor, vertices_clip: Tensor, faces: Tensor) -> Tensor:
-    """Clip w at each pixel centre on the face seen there, inf where there is none."""
-    fragments = Fragments(face, torch.empty_like(face, dtype=vertices_clip.dtype))
-    bary = barycentrics_torch(fragments, vertices_clip, faces)
-    depth = interpolate_torch(vertices_clip[..., 3:], faces, fragments, bary)[..., 0]
-    return torch.where(face >= 0, depth, torch.inf)

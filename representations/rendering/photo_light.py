@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..harmonic import spherical_harmonics
+from ..geometry.harmonic import spherical_harmonics
 
 DEGREE = 2
 TERMS = (DEGREE + 1) ** 2

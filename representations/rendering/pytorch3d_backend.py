@@ -15,7 +15,7 @@ import importlib
 import torch
 from torch import Tensor
 
-from .nvdiffrast_backend import metric_depth
+from .interpolate import metric_depth
 from .torch_backend import check_finite, visible_triangles
 
 INSTALL = 'pip install --no-build-isolation "pytorch3d @ git+https://github.com/facebookresearch/pytorch3d.git@stable"'

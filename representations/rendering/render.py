@@ -13,7 +13,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .antialias import antialias
-from .fragment import Backend, Cull, Fragments, rasterize
+from .fragment import Backend, Cull, rasterize
+from .fragments import Fragments
 from .interpolate import surface
 from .shading import Light, linear_from_srgb, normals, shade, srgb_from_linear
 from .texture import sample_texture, texel_footprint

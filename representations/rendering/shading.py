@@ -12,9 +12,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..mesh import face_normals, vertex_normals
-from .fragment import Fragments
+from ..geometry.mesh import face_normals, vertex_normals
+from .fragments import Fragments
 from .interpolate import surface
+
+_LIGHTNESS = 0.3
 
 
 @dataclass(frozen=True)
@@ -89,3 +91,9 @@ def shade(albedo: Float[Tensor, "B H W 3"], normal: Float[Tensor, "B H W 3"], li
     direction = torch.tensor(light.direction, dtype=normal.dtype, device=normal.device)
     cosine = (normal * (direction / direction.norm())).sum(dim=-1, keepdim=True).clamp(min=0)
     return albedo * (light.ambient + light.directional * cosine)
+
+
+def opponent_colors(rgb: Float[Tensor, "*B 3"]) -> Float[Tensor, "*B 3"]:
+    """Lightness, red-green and yellow-blue, lightness scaled down: shading changes it while the coat stays the same."""
+    r, g, b = rgb.unbind(-1)
+    return torch.stack([_LIGHTNESS * (r + g + b) / 3**0.5, (r - g) / 2**0.5, (r + g - 2 * b) / 6**0.5], dim=-1)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ..parallel import compiled, over
-from .fragment import Fragments
+from .fragments import Fragments
 
 Wrap = Literal["clamp", "repeat"]
 BANDS = 8

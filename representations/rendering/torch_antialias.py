@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .fragment import Fragments
+from .fragments import Fragments
 from .topology import Topology
 
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from ..collection import Rejected
 from ..error import InputError, PhotoError
+from ..photos.collection import Rejected
 from .coco_mask import mask_from_segmentation
 from .dataset import Box, Dataset, DatasetPhoto
 from .source import find_photo, only_json, read_json

@@ -26,11 +26,11 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
-from ..collection import Rejected
-from ..decode import Picture, decode
 from ..error import InputError, PhotoError
-from ..nerfstudio import CameraFrame, write_transforms
-from ..photo import SUBJECT_LEVEL, require_subject, write_mask
+from ..photos.collection import Rejected
+from ..photos.decode import Picture, decode
+from ..photos.nerfstudio import CameraFrame, write_transforms
+from ..photos.photo import SUBJECT_LEVEL, require_subject, write_mask
 
 Box = tuple[float, float, float, float]
 """Left, top, width, height in pixels."""

@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from ..collection import Rejected
-from ..decode import decode
 from ..error import InputError, PhotoError
+from ..photos.collection import Rejected
+from ..photos.decode import decode
 from .dataset import Dataset, DatasetPhoto
 from .source import find_photo, require_folder
 

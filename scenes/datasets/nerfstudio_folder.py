@@ -20,10 +20,10 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from ..collection import Rejected
-from ..decode import decode
 from ..error import InputError, PhotoError
-from ..nerfstudio import CameraFrame, photo_stem, scan_transforms
+from ..photos.collection import Rejected
+from ..photos.decode import decode
+from ..photos.nerfstudio import CameraFrame, photo_stem, scan_transforms
 from .dataset import Dataset, DatasetPhoto
 from .source import find_photo, read_json
 

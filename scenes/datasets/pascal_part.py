@@ -26,8 +26,8 @@ import numpy as np
 from jaxtyping import Bool, Float64
 from scipy.io import loadmat
 
-from ..collection import Rejected
 from ..error import InputError, PhotoError, one_line
+from ..photos.collection import Rejected
 from .dataset import Dataset, DatasetPhoto
 from .lassie import KEYPOINT_NAMES
 from .source import find_photo, require_folder

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..decode import PHOTO_SUFFIXES
 from ..error import InputError
+from ..photos.decode import PHOTO_SUFFIXES
 
 
 def require_folder(path: Path, what: str, where: str) -> Path:

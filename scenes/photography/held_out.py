@@ -18,11 +18,11 @@ from pathlib import Path
 import torch
 
 from ...representations.camera import Intrinsics, OrbitCamera, to_camera
-from ...representations.mesh import SkinnedMesh
+from ...representations.geometry.mesh import SkinnedMesh
 from ...representations.rendering.topology import Topology
 from ..error import InputError
-from ..flat import FlatPicture, draw_flat, read_flat, write_flat
-from ..nerfstudio import CameraFrame, read_notes, read_transforms, write_transforms
+from ..photos.nerfstudio import CameraFrame, read_notes, read_transforms, write_transforms
+from .flat import FlatPicture, draw_flat, read_flat, write_flat
 from .sitter import Poses, Sitter
 
 _COUNT = 8

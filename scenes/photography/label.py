@@ -12,11 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float16, Float32, Int8, UInt8
 
-from ...representations.chart import PARTS
+from ...representations.body.chart import PART_KINDS, PARTS
 from ...representations.parallel import lean_jit
 
-PART_KINDS: tuple[str, ...] = tuple(dict.fromkeys(name.removeprefix("left_").removeprefix("right_") for name in PARTS))
-"""Parts without their side: what `Labels.part` counts."""
 NONE = 255
 """In `part` and `side`: not the subject."""
 MIDDLE, LEFT, RIGHT = 0, 1, 2

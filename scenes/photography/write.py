@@ -23,8 +23,8 @@ from PIL import Image
 from ..atomic import atomic_write
 from ..error import InputError, one_line
 from ..mesh_file import write_ply
-from ..nerfstudio import CameraFrame, write_transforms
-from ..photo import write_mask
+from ..photos.nerfstudio import CameraFrame, write_transforms
+from ..photos.photo import write_mask
 from .held_out import write_held_out
 from .label import Labels
 from .photograph import Shot

@@ -14,10 +14,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ...representations.chart import bone_frame, part_index, reference_point
-from ...representations.mesh import SkinnedMesh
-from ...representations.skeleton import BodyPlan, Skeleton
-from ...representations.template import mirror_name, template
+from ...representations.body.chart import bone_frame, part_index, reference_point
+from ...representations.body.skeleton import BodyPlan, Skeleton
+from ...representations.body.template import mirror_name, template
+from ...representations.geometry.mesh import SkinnedMesh
 from .loft import Loft, Swept, sweep
 
 Point = tuple[float, float, float]

@@ -18,9 +18,9 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from ...representations.atlas import Atlas, texel_positions, unwrap
-from ...representations.mesh import SkinnedMesh, vertex_normals
-from ...representations.skeleton import Skeleton
-from ...representations.unite import United, unite
+from ...representations.body.skeleton import Skeleton
+from ...representations.geometry.mesh import SkinnedMesh, vertex_normals
+from ...representations.geometry.unite import United, unite
 from .blueprint import Blueprint, Pieces, Point, assemble, place
 
 FACES = 12_000

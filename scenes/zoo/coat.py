@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from ...representations.chart import PARTS
+from ...representations.body.chart import PARTS
 from .body import Canvas
 from .noise import cells, octaves
 

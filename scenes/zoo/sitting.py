@@ -15,12 +15,12 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from ...representations.body.skeleton import Skeleton, forward_kinematics, posed_joints
+from ...representations.body.skinning import skin
 from ...representations.motion.clip import Clip
 from ...representations.motion.library import motion
 from ...representations.motion.moment import draw as draw_moments
 from ...representations.motion.range import overlay
-from ...representations.skeleton import Skeleton, forward_kinematics, posed_joints
-from ...representations.skinning import skin
 from ..photography.photograph import PhotographyConfig, photograph
 from ..photography.shot import Shot
 from ..photography.sitter import Poses, Sitter

@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ...representations.chart import bone_frame
-from ...representations.skeleton import Skeleton
-from ...representations.template import Template
+from ...representations.body.chart import bone_frame
+from ...representations.body.skeleton import Skeleton
+from ...representations.body.template import Template
 from .blueprint import assemble
 from .species import SPECIES, draw
 

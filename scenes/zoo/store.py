@@ -19,8 +19,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ...representations.atlas import Atlas
-from ...representations.mesh import SkinnedMesh
-from ...representations.unite import United
+from ...representations.geometry.mesh import SkinnedMesh
+from ...representations.geometry.unite import United
 from ..atomic import atomic_write
 from .blueprint import Blueprint, assemble
 from .body import Archetype, make_archetype

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ...representations.chart import VERSION
+from ...representations.body.chart import VERSION
 from ..atomic import atomic_write
 from ..error import InputError
 from ..photography.photograph import PhotographyConfig
@@ -56,8 +56,8 @@ def write_zoo(
     about: dict[str, Any] = {"made_by": _MAKER, "seed": seed, "noisy": noisy, "azimuth_deg": [low, high]}
     about["chart_version"] = VERSION
     if from_file:
-        from ..gltf import load_gltf
-        from ..gltf_session import photograph_gltf
+        from ..gltf.session import photograph_gltf
+        from ..gltf.subject import load_gltf
 
         file = load_gltf(subject)
         poses, shots = photograph_gltf(file, photo_count, config, generator)

@@ -64,7 +64,7 @@ def truth_as_run(tmp_path: Path) -> Callable[..., Path]:
         import torch
 
         from zoetrope.scenes.mesh_file import read_ply, write_ply
-        from zoetrope.scenes.nerfstudio import read_transforms, write_transforms
+        from zoetrope.scenes.photos.nerfstudio import read_transforms, write_transforms
 
         run, truth = tmp_path / name, collection / "truth"
         frames = read_transforms(truth / "transforms.json")
@@ -156,11 +156,11 @@ def portraits(tmp_path: Path) -> Portraits:
     from PIL import Image
 
     from zoetrope.optimize.config import FitConfig
-    from zoetrope.representations.mesh import SkinnedMesh, icosphere
-    from zoetrope.representations.template import template
-    from zoetrope.scenes.gltf_export import write_glb
+    from zoetrope.representations.body.template import template
+    from zoetrope.representations.geometry.mesh import SkinnedMesh, icosphere
+    from zoetrope.scenes.export.gltf_export import write_glb
     from zoetrope.scenes.mesh_file import write_ply
-    from zoetrope.scenes.nerfstudio import CameraFrame, write_transforms
+    from zoetrope.scenes.photos.nerfstudio import CameraFrame, write_transforms
     from zoetrope.scenes.subject import Subject, save_subject
 
     width, height, focal, distance, radius = 96, 80, 200.0, 4.0, 0.5

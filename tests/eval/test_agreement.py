@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from zoetrope.eval.chamfer import chamfer_distance, f_score
+from zoetrope.eval.metrics.chamfer import chamfer_distance, f_score
+from zoetrope.eval.metrics.registration import best_similarity
+from zoetrope.eval.metrics.surface_pairs import pair_surfaces
 from zoetrope.eval.photo_score import Thorough
 from zoetrope.eval.prediction import read_mesh_array
-from zoetrope.eval.registration import best_similarity
 from zoetrope.eval.run_score import score_run
-from zoetrope.eval.surface_pairs import pair_surfaces
-from zoetrope.scenes.collection import load_collection
+from zoetrope.scenes.photos.collection import load_collection
 
 SAME = {
     "pck": "pck",

@@ -10,10 +10,11 @@ from torch import Tensor
 from zoetrope.eval.canonical_score import CanonicalScore, best_azimuth_deg, score_canonical
 from zoetrope.eval.truth import Truth, load_truth
 from zoetrope.priors.canonical import CanonicalMaps, CanonicalPrior
-from zoetrope.scenes.collection import Collection, load_collection
-from zoetrope.scenes.crop import crop_for_photo
-from zoetrope.scenes.photography.label import LEFT, NONE, PART_KINDS, Labels
+from zoetrope.representations.body.chart import PART_KINDS
+from zoetrope.scenes.photography.label import LEFT, NONE, Labels
 from zoetrope.scenes.photography.write import read_maps
+from zoetrope.scenes.photos.collection import Collection, load_collection
+from zoetrope.scenes.photos.crop import crop_for_photo
 from zoetrope.scenes.zoo.zoo import write_zoo
 
 SIDE = 128

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from zoetrope.eval.embedded_judge import embedded_features, load_embedded_judge, species_odds
-from zoetrope.eval.feature_distance import feature_distance, name_of
+from zoetrope.eval.metrics.feature_distance import feature_distance, name_of
 from zoetrope.eval.picture_score import load_judges
 from zoetrope.priors.canonical import CanonicalPrior
 from zoetrope.scenes.photography.photograph import PhotographyConfig

@@ -13,19 +13,19 @@ from scipy.spatial.transform import Rotation
 from torch.nn.functional import interpolate
 
 from zoetrope.cli import main
-from zoetrope.eval.feature_distance import FeatureNetwork
-from zoetrope.eval.image_quality import psnr
+from zoetrope.eval.metrics.feature_distance import FeatureNetwork
+from zoetrope.eval.metrics.image_quality import psnr
 from zoetrope.eval.novel_picture import NovelPictureScore, UnseenScore, has_held_out_views, novel_picture_scores
 from zoetrope.optimize.config import FitConfig
-from zoetrope.representations.mesh import SkinnedMesh
+from zoetrope.representations.geometry.mesh import SkinnedMesh
 from zoetrope.representations.rendering.shading import linear_from_srgb, srgb_from_linear
 from zoetrope.scenes.error import InputError
-from zoetrope.scenes.gltf_export import write_glb
+from zoetrope.scenes.export.gltf_export import write_glb
 from zoetrope.scenes.mesh_file import read_ply, write_ply
-from zoetrope.scenes.nerfstudio import read_transforms, write_transforms
 from zoetrope.scenes.photography.held_out import read_held_out
 from zoetrope.scenes.photography.photograph import PhotographyConfig
 from zoetrope.scenes.photography.write import write_collection
+from zoetrope.scenes.photos.nerfstudio import read_transforms, write_transforms
 from zoetrope.scenes.subject import Subject, save_subject
 from zoetrope.scenes.zoo.sitting import Sitting, sit
 

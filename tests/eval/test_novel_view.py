@@ -10,7 +10,7 @@ from zoetrope.eval.novel_view import novel_view_iou
 from zoetrope.representations.camera import OrbitCamera
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.mesh_file import write_ply
-from zoetrope.scenes.nerfstudio import CameraFrame, write_transforms
+from zoetrope.scenes.photos.nerfstudio import CameraFrame, write_transforms
 
 ASSETS = Path(__file__).parents[2].parent / "shared" / "assets" / "collections"
 AZIMUTHS = np.arange(0, 360, 45) + np.array([0, 4, -3, 5, 0, -6, 3, 1])

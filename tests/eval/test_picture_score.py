@@ -8,13 +8,13 @@ import torch
 from PIL import Image
 
 from zoetrope.cli import main
-from zoetrope.eval.clip_similarity import clip_similarity, load_clip, orbit_views, square_on_white
-from zoetrope.eval.feature_distance import FeatureNetwork
-from zoetrope.eval.lpips import Lpips
+from zoetrope.eval.metrics.clip_similarity import clip_similarity, load_clip, orbit_views, square_on_white
+from zoetrope.eval.metrics.feature_distance import FeatureNetwork
+from zoetrope.eval.metrics.lpips import Lpips
 from zoetrope.eval.picture_score import Judges, load_judges
 from zoetrope.eval.run_score import score_run
-from zoetrope.scenes.collection import load_collection
 from zoetrope.scenes.error import InputError
+from zoetrope.scenes.photos.collection import load_collection
 from zoetrope.scenes.subject import load_subject
 
 

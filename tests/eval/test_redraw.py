@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from PIL import Image
 
+from zoetrope.eval.metrics.visibility import view
 from zoetrope.eval.prediction import load_prediction
 from zoetrope.eval.redraw import Redrawn, redraw_run
 from zoetrope.eval.truth import load_masks
-from zoetrope.eval.visibility import view
-from zoetrope.scenes.collection import load_collection
 from zoetrope.scenes.mesh_file import read_ply, write_ply
-from zoetrope.scenes.nerfstudio import read_transforms, write_transforms
+from zoetrope.scenes.photos.collection import load_collection
+from zoetrope.scenes.photos.nerfstudio import read_transforms, write_transforms
 
 
 def redraw(portraits) -> tuple[dict[str, Redrawn], list[str]]:

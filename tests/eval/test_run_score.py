@@ -12,14 +12,14 @@ from PIL import Image
 
 from zoetrope.eval.photo_score import Thorough
 from zoetrope.eval.run_score import FORMAT_VERSION, score_run
-from zoetrope.representations.mesh import SkinnedMesh, icosphere
-from zoetrope.representations.skeleton import Skeleton
-from zoetrope.representations.template import template
-from zoetrope.scenes.collection import Collection, load_collection
+from zoetrope.representations.body.skeleton import Skeleton
+from zoetrope.representations.body.template import template
+from zoetrope.representations.geometry.mesh import SkinnedMesh, icosphere
 from zoetrope.scenes.error import InputError
-from zoetrope.scenes.gltf_export import write_glb
+from zoetrope.scenes.export.gltf_export import write_glb
 from zoetrope.scenes.mesh_file import write_ply
-from zoetrope.scenes.nerfstudio import CameraFrame, write_transforms
+from zoetrope.scenes.photos.collection import Collection, load_collection
+from zoetrope.scenes.photos.nerfstudio import CameraFrame, write_transforms
 
 Spoil = Callable[[np.ndarray], np.ndarray]
 PartOf = Callable[[str, int], Path]

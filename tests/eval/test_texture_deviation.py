@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from zoetrope.eval.texture_deviation import texture_deviation
-from zoetrope.representations.mesh import SkinnedMesh, icosphere
-from zoetrope.representations.template import template
+from zoetrope.representations.body.template import template
+from zoetrope.representations.geometry.mesh import SkinnedMesh, icosphere
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.subject import Subject, save_subject
 

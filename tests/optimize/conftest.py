@@ -60,7 +60,7 @@ def turnaround(good_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> C
     from zoetrope.representations.camera import Intrinsics, OrbitCamera, project
     from zoetrope.representations.rendering.coverage import coverage
     from zoetrope.scenes.mesh_file import read_ply
-    from zoetrope.scenes.nerfstudio import CameraFrame, write_transforms
+    from zoetrope.scenes.photos.nerfstudio import CameraFrame, write_transforms
 
     vertices, faces = read_ply(good_photos / "truth" / "rest.ply")
     size, focal, middle = 64, (120.0, 126.0), (29.0, 36.0)

@@ -8,17 +8,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from zoetrope.optimize.checkpoint import Place, load_checkpoint, save_checkpoint
 from zoetrope.optimize.descent import Descent
-from zoetrope.optimize.observe import Observations
-from zoetrope.optimize.parameter_groups import parameter_groups
-from zoetrope.optimize.stage import Rates, Stage, Weights
-from zoetrope.optimize.term import Sight
+from zoetrope.optimize.losses.loss_term import Sight
+from zoetrope.optimize.observe.observations import Observations
+from zoetrope.optimize.run.checkpoint import Place, load_checkpoint, save_checkpoint
+from zoetrope.optimize.schedule.parameter_groups import parameter_groups
+from zoetrope.optimize.schedule.stage import Rates, Stage, Weights
+from zoetrope.representations.body.template import template
 from zoetrope.representations.camera import OrbitCamera
-from zoetrope.representations.part_surface import PartSurfaces
-from zoetrope.representations.template import template
-from zoetrope.representations.united_surface import UnitedSurface
-from zoetrope.scenes.collection import load_collection
+from zoetrope.representations.surfaces.part_surface import PartSurfaces
+from zoetrope.representations.surfaces.united_surface import UnitedSurface
+from zoetrope.scenes.photos.collection import load_collection
 from zoetrope.scenes.placement import Placement
 from zoetrope.scenes.scene import Scene
 from zoetrope.scenes.zoo.species_template import species_template

@@ -24,16 +24,16 @@ from pygltflib import GLTF2
 from safetensors.torch import load_file
 
 from zoetrope.cli import main
-from zoetrope.optimize.checkpoint import load_checkpoint, read_stages
-from zoetrope.optimize.distil import DistilConfig
-from zoetrope.optimize.journal import read_metrics
-from zoetrope.optimize.unseen_sides import UnseenSides
+from zoetrope.optimize.run.checkpoint import load_checkpoint, read_stages
+from zoetrope.optimize.run.metrics_log import read_metrics
+from zoetrope.optimize.texture.distill_texture import DistilConfig
+from zoetrope.optimize.texture.unseen_sides import UnseenSides
 from zoetrope.representations.camera import Intrinsics, OrbitCamera, project
 from zoetrope.representations.rendering.coverage import coverage
-from zoetrope.scenes.collection import load_collection
-from zoetrope.scenes.footage import FootageConfig
 from zoetrope.scenes.mesh_file import read_ply
-from zoetrope.scenes.nerfstudio import read_transforms
+from zoetrope.scenes.photos.collection import load_collection
+from zoetrope.scenes.photos.nerfstudio import read_transforms
+from zoetrope.scenes.preview.animation import FootageConfig
 from zoetrope.scenes.subject import load_subject
 
 STEMS = [f"{k:03d}" for k in range(4)]
@@ -82,7 +82,7 @@ def tiny_run(mixed_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Fi
     """The command line's own fit of that folder, with a fiftieth of the effort and a small film."""
     out = tmp_path_factory.mktemp("run") / "out"
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(io.StringIO()) as said:
-        patch.setattr("zoetrope.scenes.deliver.FootageConfig", Thumbnail)
+        patch.setattr("zoetrope.scenes.export.write_subject.FootageConfig", Thumbnail)
         code = main(["fit", str(mixed_photos), "--out", str(out), "--effort", "0.02", "--device", "cpu"])
     return Finished(mixed_photos, out, code, said.getvalue())
 
@@ -258,7 +258,7 @@ def test_a_diffusion_prior_paints_what_no_photo_shows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("zoetrope.scenes.deliver.FootageConfig", Thumbnail)
+    monkeypatch.setattr("zoetrope.scenes.export.write_subject.FootageConfig", Thumbnail)
     paint = UnseenSides.painted
     soon = DistilConfig(rounds=8, batch=2)
     monkeypatch.setattr(UnseenSides, "painted", lambda self, *given: paint(replace(self, distil=soon), *given))
@@ -321,7 +321,7 @@ def test_known_cameras_stay_as_they_are_and_the_subject_goes_into_their_world(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     # What costs most after the descent: films, the harmonics of a fine mesh, large textures.
-    monkeypatch.setattr("zoetrope.scenes.deliver.FootageConfig", Thumbnail)
+    monkeypatch.setattr("zoetrope.scenes.export.write_subject.FootageConfig", Thumbnail)
     monkeypatch.setattr("zoetrope.optimize.descent._FACES", 1500)
     monkeypatch.setattr("zoetrope.optimize.output.TEXTURE_SIZE", 64)
     # Photos with more than the usual loss are named as misfits.

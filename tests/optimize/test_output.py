@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from zoetrope.optimize import output
-from zoetrope.optimize.backproject import Textures
+from zoetrope.optimize.texture.backproject import Textures
+from zoetrope.representations.body.template import template
 from zoetrope.representations.camera import OrbitCamera
-from zoetrope.representations.part_surface import PartSurfaces
-from zoetrope.representations.template import template
+from zoetrope.representations.surfaces.part_surface import PartSurfaces
 from zoetrope.scenes.placement import Placement
 from zoetrope.scenes.scene import Scene
 

@@ -9,7 +9,7 @@ from PIL import Image
 from zoetrope.cli import main
 from zoetrope.optimize.config import FitConfig
 from zoetrope.optimize.plan import plan, schedule
-from zoetrope.representations.template import BUILDS
+from zoetrope.representations.body.template import BUILDS
 from zoetrope.scenes.error import InputError
 
 BUILT = BUILDS["quadruped"]

@@ -5,7 +5,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from zoetrope.representations.atlas import dilate, texel_positions, unwrap
-from zoetrope.representations.mesh import icosphere
+from zoetrope.representations.geometry.mesh import icosphere
 
 SIZE = 256
 

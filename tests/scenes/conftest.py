@@ -70,8 +70,8 @@ def validate_gltf(npm_package):
 def subject():
     """A quadruped of one blob per bone, weights blended towards the parent: its mesh with an atlas, its skeleton."""
     from zoetrope.representations.atlas import unwrap
-    from zoetrope.representations.mesh import SkinnedMesh, icosphere
-    from zoetrope.representations.template import template
+    from zoetrope.representations.body.template import template
+    from zoetrope.representations.geometry.mesh import SkinnedMesh, icosphere
 
     skeleton = template("quadruped").skeleton
     ball, triangles = icosphere(2)

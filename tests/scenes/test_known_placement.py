@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from zoetrope.representations.camera import Intrinsics, RigidCamera, project, to_pixels
 from zoetrope.scenes.known_placement import GivenCameras, KnownPlacement, Worlds
-from zoetrope.scenes.nerfstudio import CameraFrame
+from zoetrope.scenes.photos.nerfstudio import CameraFrame
 
 PHOTOS, JOINTS = 3, 4
 LENS = (500.0, 480.0, 210.0, 190.0)

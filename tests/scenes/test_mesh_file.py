@@ -4,9 +4,10 @@ import torch
 import trimesh
 from PIL import Image
 
-from zoetrope.representations.mesh import icosphere
+from zoetrope.representations.geometry.mesh import icosphere
 from zoetrope.scenes.error import InputError
-from zoetrope.scenes.mesh_file import read_mesh, read_ply, to_bytes, write_obj, write_ply
+from zoetrope.scenes.mesh_file import read_mesh, read_ply, write_obj, write_ply
+from zoetrope.scenes.photos.resample import to_bytes
 
 
 def _shuffled_sphere():

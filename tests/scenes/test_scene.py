@@ -3,12 +3,12 @@
 import pytest
 import torch
 
+from zoetrope.representations.body.skeleton import forward_kinematics, posed_joints
+from zoetrope.representations.body.skinning import skin_torch
+from zoetrope.representations.body.template import template
 from zoetrope.representations.camera import Intrinsics, OrbitCamera, project, to_pixels
-from zoetrope.representations.part_surface import PartSurfaces
-from zoetrope.representations.skeleton import forward_kinematics, posed_joints
-from zoetrope.representations.skinning import skin_torch
-from zoetrope.representations.template import template
-from zoetrope.representations.united_surface import UnitedSurface
+from zoetrope.representations.surfaces.part_surface import PartSurfaces
+from zoetrope.representations.surfaces.united_surface import UnitedSurface
 from zoetrope.scenes.placement import Placement
 from zoetrope.scenes.scene import Scene
 

@@ -12,14 +12,14 @@ import trimesh
 from PIL import Image
 
 from zoetrope.representations.atlas import dilate, texel_positions, unwrap
-from zoetrope.representations.mesh import SkinnedMesh, icosphere
+from zoetrope.representations.body.skeleton import Skeleton
+from zoetrope.representations.body.template import template
+from zoetrope.representations.geometry.mesh import SkinnedMesh, icosphere
 from zoetrope.representations.motion.clip import Clip
-from zoetrope.representations.skeleton import Skeleton
-from zoetrope.representations.template import template
-from zoetrope.scenes.deliver import export_subject, write_turntables
 from zoetrope.scenes.error import InputError
-from zoetrope.scenes.footage import FootageConfig
-from zoetrope.scenes.studio import Studio
+from zoetrope.scenes.export.write_subject import export_subject, write_turntables
+from zoetrope.scenes.preview.animation import FootageConfig
+from zoetrope.scenes.preview.studio import Studio
 from zoetrope.scenes.subject import Subject, load_subject, save_subject
 
 SMALL = FootageConfig(size=32, seconds=0.5, frames_per_second=16, studio=Studio(supersampling=1))

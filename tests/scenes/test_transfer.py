@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from zoetrope.representations.atlas import texel_positions, unwrap
-from zoetrope.representations.mesh import SkinnedMesh, icosphere
+from zoetrope.representations.body.template import template
+from zoetrope.representations.geometry.mesh import SkinnedMesh, icosphere
 from zoetrope.representations.motion.gait import walk
-from zoetrope.representations.template import template
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.subject import Subject
 from zoetrope.scenes.transfer import find_places, pose_for, with_shape_of, with_texture_of

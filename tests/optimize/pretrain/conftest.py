@@ -6,7 +6,7 @@ import pytest
 
 from zoetrope.optimize.pretrain.pool import Pool, fill_pool, read_pool
 from zoetrope.representations.motion.library import motion
-from zoetrope.scenes.gltf_export import write_glb
+from zoetrope.scenes.export.gltf_export import write_glb
 from zoetrope.scenes.zoo.body import make_body
 from zoetrope.scenes.zoo.species import archetype
 from zoetrope.scenes.zoo.stream import StreamConfig

@@ -14,7 +14,7 @@ from zoetrope.optimize.pretrain.config import PretrainConfig
 from zoetrope.optimize.pretrain.pool import Pool
 from zoetrope.priors.canonical import CanonicalPrior
 from zoetrope.priors.canonical_network import CanonicalLayout
-from zoetrope.representations.chart import VERSION
+from zoetrope.representations.body.chart import VERSION
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.zoo.species import SPECIES
 from zoetrope.scenes.zoo.stream import StreamConfig

@@ -6,10 +6,10 @@ from functools import cache
 import pytest
 import torch
 
+from zoetrope.representations.body.skeleton import forward_kinematics, posed_joints
+from zoetrope.representations.body.template import template
 from zoetrope.representations.motion.library import motion
 from zoetrope.representations.rotation import multiply
-from zoetrope.representations.skeleton import forward_kinematics, posed_joints
-from zoetrope.representations.template import template
 
 _COLUMNS = {"shoulder": -90, "elbow": -90, "wrist": -90, "hip": -90, "knee": -90, "hock": -90}
 _TAIL = ("tail_1", "tail_2", "tail_3")

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from zoetrope.representations.body.skeleton import forward_kinematics, posed_joints
 from zoetrope.representations.motion.library import clips
 from zoetrope.representations.motion.moment import draw
-from zoetrope.representations.skeleton import forward_kinematics, posed_joints
 
 
 def _seeded(seed=5):

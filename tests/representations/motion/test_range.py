@@ -3,11 +3,11 @@
 import pytest
 import torch
 
+from zoetrope.representations.body.skeleton import forward_kinematics, posed_joints
+from zoetrope.representations.body.template import pose_limits
 from zoetrope.representations.motion.leg import hip_height, standing
 from zoetrope.representations.motion.range import overlay, relaxed
 from zoetrope.representations.rotation import vector_from_quaternion
-from zoetrope.representations.skeleton import forward_kinematics, posed_joints
-from zoetrope.representations.template import pose_limits
 
 
 def _seeded(seed=3):

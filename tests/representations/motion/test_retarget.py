@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from zoetrope.representations.body.skeleton import forward_kinematics, posed_joints
+from zoetrope.representations.body.template import template
 from zoetrope.representations.motion.foot_lock import find_contacts, foot_sliding, lock_feet
 from zoetrope.representations.motion.gait import GAITS
 from zoetrope.representations.motion.library import motion
@@ -21,8 +23,6 @@ from zoetrope.representations.rotation import (
     shortest,
     vector_from_quaternion,
 )
-from zoetrope.representations.skeleton import forward_kinematics, posed_joints
-from zoetrope.representations.template import template
 
 PLANS = {"quadruped": "walk", "biped": "run", "bird": "flap"}
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from zoetrope.representations.mesh import icosphere
+from zoetrope.representations.geometry.mesh import icosphere
 
 Bumpy = Callable[..., tuple[Tensor, Tensor]]
 

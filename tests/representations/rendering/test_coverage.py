@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from zoetrope.representations.mesh import icosphere
+from zoetrope.representations.geometry.mesh import icosphere
 from zoetrope.representations.rendering import Topology, coverage, rasterize
 from zoetrope.representations.rendering.torch_coverage import coverage_torch
 

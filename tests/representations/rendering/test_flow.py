@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from zoetrope.representations.camera import Intrinsics, OrbitCamera, project
-from zoetrope.representations.mesh import icosphere
+from zoetrope.representations.geometry.mesh import icosphere
 from zoetrope.representations.rendering.flow import surface_flow
 from zoetrope.representations.rendering.topology import Topology
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from zoetrope.representations.mesh import edges, icosphere
+from zoetrope.representations.geometry.mesh import edges, icosphere
 from zoetrope.representations.rendering import Topology
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco
 
-from zoetrope.scenes.collection import load_collection
 from zoetrope.scenes.datasets.coco import ANIMAL_POSE_NAMES, read_coco
 from zoetrope.scenes.datasets.dataset import write_collection
 from zoetrope.scenes.error import InputError
-from zoetrope.scenes.keypoints import load_keypoints
+from zoetrope.scenes.photos.collection import load_collection
+from zoetrope.scenes.photos.keypoints import load_keypoints
 
 SIZE = (60, 40)
 AP10K = [

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from zoetrope.cli import main
-from zoetrope.scenes.collection import Rejected, load_collection
 from zoetrope.scenes.datasets.dataset import Dataset, DatasetPhoto, write_collection
 from zoetrope.scenes.error import InputError
-from zoetrope.scenes.keypoints import load_keypoints
+from zoetrope.scenes.photos.collection import Rejected, load_collection
+from zoetrope.scenes.photos.keypoints import load_keypoints
 
 POINTS = np.array([[10.5, 12.25, 2.0], [30, 20, 1], [7, 7, 0]])
 

@@ -6,11 +6,11 @@ import json
 import numpy as np
 import pytest
 
-from zoetrope.scenes.collection import load_collection
 from zoetrope.scenes.datasets.dataset import write_collection
 from zoetrope.scenes.datasets.lassie import KEYPOINT_NAMES, read_lassie
 from zoetrope.scenes.error import InputError
-from zoetrope.scenes.keypoints import load_keypoints
+from zoetrope.scenes.photos.collection import load_collection
+from zoetrope.scenes.photos.keypoints import load_keypoints
 
 SIZE = (200, 100)
 

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
-from zoetrope.scenes.collection import load_collection
 from zoetrope.scenes.datasets.dataset import write_collection
 from zoetrope.scenes.datasets.nerfstudio_folder import read_nerfstudio
 from zoetrope.scenes.error import InputError
+from zoetrope.scenes.photos.collection import load_collection
 
 WIDTH, HEIGHT = 120, 90
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from zoetrope.scenes.collection import load_collection
 from zoetrope.scenes.datasets.dataset import write_collection
 from zoetrope.scenes.datasets.lassie import KEYPOINT_NAMES
 from zoetrope.scenes.datasets.pascal_part import keypoints_of_parts, read_pascal_part
 from zoetrope.scenes.error import InputError
-from zoetrope.scenes.keypoints import load_keypoints
+from zoetrope.scenes.photos.collection import load_collection
+from zoetrope.scenes.photos.keypoints import load_keypoints
 
 WIDTH, HEIGHT = 60, 40
 

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco
 
-from zoetrope.scenes.collection import load_collection
 from zoetrope.scenes.datasets.dataset import write_collection
 from zoetrope.scenes.datasets.stanford_extra import KEYPOINT_NAMES, read_stanford_extra
 from zoetrope.scenes.error import InputError
-from zoetrope.scenes.keypoints import load_keypoints
+from zoetrope.scenes.photos.collection import load_collection
+from zoetrope.scenes.photos.keypoints import load_keypoints
 
 ASSETS = Path(__file__).parents[3].parent / "shared" / "assets" / "collections"
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from zoetrope.representations.chart import part_index
-from zoetrope.representations.mesh import icosphere
+from zoetrope.representations.body.chart import part_index
+from zoetrope.representations.geometry.mesh import icosphere
 from zoetrope.scenes.photography.sitter import Poses, Sitter
 
 # Part, middle, half axes.

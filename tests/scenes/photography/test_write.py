@@ -8,16 +8,16 @@ import torch
 from PIL import Image
 
 from zoetrope.representations.rendering import rasterize
-from zoetrope.scenes.collection import load_collection
 from zoetrope.scenes.error import InputError
-from zoetrope.scenes.keypoints import load_keypoints
 from zoetrope.scenes.mesh_file import read_ply
-from zoetrope.scenes.nerfstudio import read_transforms
 from zoetrope.scenes.photography.held_out import read_held_out
 from zoetrope.scenes.photography.photograph import PhotographyConfig, photograph
 from zoetrope.scenes.photography.sitter import Poses, Sitter
 from zoetrope.scenes.photography.viewpoint import ViewpointConfig
 from zoetrope.scenes.photography.write import read_maps, write_collection
+from zoetrope.scenes.photos.collection import load_collection
+from zoetrope.scenes.photos.keypoints import load_keypoints
+from zoetrope.scenes.photos.nerfstudio import read_transforms
 
 CONFIG = PhotographyConfig(size=256, noisy=True, viewpoint=ViewpointConfig(recorded_share=0.5))
 

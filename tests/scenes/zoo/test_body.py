@@ -7,7 +7,7 @@ import pytest
 import torch
 import trimesh
 
-from zoetrope.representations.chart import PARTS
+from zoetrope.representations.body.chart import PARTS
 from zoetrope.scenes.zoo.body import TEXELS, Archetype, make_body
 from zoetrope.scenes.zoo.coat import Coat, step, stripes
 from zoetrope.scenes.zoo.species import SPECIES, archetype, draw

@@ -10,14 +10,14 @@ from PIL import Image
 from scipy.ndimage import binary_dilation
 
 from zoetrope.cli import main
-from zoetrope.representations.chart import PARTS, VERSION
-from zoetrope.scenes.collection import load_collection
+from zoetrope.representations.body.chart import PARTS, VERSION
 from zoetrope.scenes.error import InputError
-from zoetrope.scenes.keypoints import load_keypoints
 from zoetrope.scenes.mesh_file import read_ply
-from zoetrope.scenes.nerfstudio import read_transforms
 from zoetrope.scenes.photography.label import LEFT, MIDDLE, RIGHT
 from zoetrope.scenes.photography.photograph import PhotographyConfig
+from zoetrope.scenes.photos.collection import load_collection
+from zoetrope.scenes.photos.keypoints import load_keypoints
+from zoetrope.scenes.photos.nerfstudio import read_transforms
 from zoetrope.scenes.zoo.sitting import Sitting, sit
 from zoetrope.scenes.zoo.zoo import write_zoo
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from zoetrope.representations.chart import PARTS
+from zoetrope.representations.body.chart import PARTS
 from zoetrope.scenes.zoo.blueprint import Pieces, assemble
 from zoetrope.scenes.zoo.quadruped import QuadrupedShape
 from zoetrope.scenes.zoo.species import SPECIES, draw

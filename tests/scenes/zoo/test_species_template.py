@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from zoetrope.representations.part_surface import PartSurfaces
+from zoetrope.representations.surfaces.part_surface import PartSurfaces
 from zoetrope.scenes.zoo.blueprint import assemble
 from zoetrope.scenes.zoo.species import SPECIES, draw
 from zoetrope.scenes.zoo.species_template import species_template

@@ -1,0 +1,1 @@
+"""One metric per file, on arrays: overlap, keypoints, shapes, cameras, poses, pictures."""

@@ -1,0 +1,1 @@
+"""A finished subject in motion: animations, their refinement by a diffusion prior, transfer between subjects."""

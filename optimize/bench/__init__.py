@@ -1,0 +1,1 @@
+"""How good and how fast: collections fitted into tables, rules compared, steps timed, the machine examined."""

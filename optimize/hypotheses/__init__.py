@@ -1,0 +1,1 @@
+"""Several cameras and poses for each photo, how they are proposed, compared and dropped."""

@@ -1,0 +1,36 @@
+"""The seam for losses that a fit does not know of: what one step has rendered, and a term that looks at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from jaxtyping import Float
+from torch import Tensor
+
+from ...representations.geometry.mesh import SkinnedMesh
+from ...scenes.placement import Accounts
+from ..observe.observations import View
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What one step has rendered: all that a loss term may look at."""
+
+    mesh: SkinnedMesh
+    vertices: Float[Tensor, "B V 3"]
+    """Posed, in the world."""
+    clip: Float[Tensor, "B V 4"]
+    coverage: Float[Tensor, "B S S"]
+    view: View
+    placement: Accounts
+
+
+@runtime_checkable
+class Term(Protocol):
+    """An additional loss that keeps nothing from step to step: a name, and a value for every entry."""
+
+    name: str
+    weight: float
+
+    def __call__(self, sight: Sight) -> Float[Tensor, " B"]: ...

@@ -1,0 +1,108 @@
+"""What semantic priors add to a fit's loss, and what has to be kept for that from step to step.
+
+Canonical maps: their clues, chosen once, and the points of the present mesh that they speak of. Feature maps: their
+pixels, chosen once, what the surface has been seen to look like, and which of its points each entry sees.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ...representations.geometry.mesh import SkinnedMesh
+from ...scenes.scene import Scene
+from ..observe.observations import Observations, View
+from ..schedule.stage import Weights
+from .canonical_loss import canonical_loss
+from .canonical_matches import Matches, choose_clues, match
+from .semantic_loss import SurfaceFeatures, feature_pixels, semantic_loss
+from .view_prior import view_loss
+
+
+class PriorTerms:
+    """The terms of those priors whose maps the observations hold; none of them, and it does nothing."""
+
+    def __init__(self, observations: Observations) -> None:
+        maps, features = observations.canonical, observations.features
+        self._clues, self._views = None, None if maps is None else maps.view
+        if maps is not None:
+            self._clues = choose_clues(maps, observations.at(maps.foreground.shape[1]).mask)
+        self._pixels = None
+        if features is not None:
+            self._pixels = feature_pixels(features, observations.at(features.shape[-1]).mask)
+        self._matches: Matches | None = None
+        self._surface: SurfaceFeatures | None = None
+        self._visible: Tensor | None = None
+
+    def attach(self, mesh: SkinnedMesh) -> None:
+        """Finds the places that canonical maps name on a mesh of another topology."""
+        if self._clues is not None:
+            self._matches = match(self._clues, mesh)
+
+    def renew(
+        self, scene: Scene, view: View, credit: Float[Tensor, " B"], weights: Weights, *, own_shape: bool
+    ) -> None:
+        """Looks at what photos show on the surface as it stands, believing entries by their `credit`."""
+        if self._pixels is None or weights.semantic <= 0:
+            return
+        with torch.no_grad():
+            mesh = scene.surface.shared()
+            if self._surface is None:
+                self._surface = SurfaceFeatures.begin(mesh, self._pixels.maps.shape[-1])
+            posed = scene.posed(mesh, own_shape=own_shape)
+            self._visible = self._surface.renew(self._pixels, mesh, posed, scene.placement, view, credit)
+
+    def losses(
+        self,
+        scene: Scene,
+        mesh: SkinnedMesh,
+        posed: Float[Tensor, "B V 3"],
+        transforms: Float[Tensor, "B J 3 4"],
+        view: View,
+        weights: Weights,
+        entries: Int[Tensor, " B"] | None = None,
+    ) -> dict[str, Float[Tensor, " B"]]:
+        """Weighted losses of every entry by name; what is not known yet is left out.
+
+        `posed`: the vertices of `mesh` under `transforms`, the rest-to-posed maps; `entries`: which of the entries that
+        `renew` has seen these are, by default all.
+        """
+        terms: dict[str, Tensor] = {}
+        if self._clues is not None and self._matches is not None and weights.canonical > 0:
+            terms["canonical"] = weights.canonical * canonical_loss(
+                self._clues,
+                self._matches,
+                mesh,
+                transforms,
+                scene.placement,
+                view.intrinsics,
+                weights.canonical_reach,
+            )
+        if self._views is not None and weights.view > 0:
+            azimuth_deg = scene.placement.camera().orbit().azimuth_deg
+            terms["view"] = weights.view * view_loss(self._views, scene.placement.photo, azimuth_deg)
+        if self._visible is not None and weights.semantic > 0:
+            assert self._pixels is not None
+            assert self._surface is not None
+            visible = self._visible if entries is None else self._visible.index_select(0, entries)
+            semantic = semantic_loss(self._pixels, self._surface, visible, mesh, posed, scene.placement, view)
+            terms["semantic"] = weights.semantic * semantic
+        return terms
+
+    def leave(self, *, forget: bool = False) -> None:
+        """At the end of a stage: entries change, and with `forget` so does the body, which is to be seen anew."""
+        self._visible = None
+        if forget:
+            self._surface = None
+
+    def state(self) -> dict[str, Any]:
+        """What later steps need and cannot find again."""
+        return {"surface": None if self._surface is None else self._surface.state(), "visible": self._visible}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes back to what `state` returned."""
+        self._surface = None if state["surface"] is None else SurfaceFeatures(**state["surface"])
+        self._visible = state["visible"]

@@ -1,0 +1,1 @@
+"""From photos to what a fit looks at: crops, masks, occlusion, feature maps, first focal lengths."""

@@ -1,0 +1,1 @@
+"""What is optimised when: stages with weights and learning rates, presets, mini-batches."""

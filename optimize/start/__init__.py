@@ -1,0 +1,1 @@
+"""What a fit starts from: the template, its place among known cameras, the first scene."""

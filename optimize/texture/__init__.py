@@ -1,0 +1,1 @@
+"""Textures: light estimated, photos projected back, unseen sides painted by a diffusion prior."""

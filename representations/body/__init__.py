@@ -1,0 +1,1 @@
+"""Skeletons, templates, skinning, and the chart that all species share."""

@@ -1,0 +1,1 @@
+"""Meshes: topology, unions, remeshing, signed distances, iso-surfaces, correspondence."""

@@ -1,0 +1,23 @@
+"""What a rasteriser finds: the face seen at each pixel, and its distance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaxtyping import Float, Int32
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Fragments:
+    """What is seen at each pixel of B pictures."""
+
+    face: Int32[Tensor, "B H W"]
+    """Index of the nearest face, -1 where nothing is seen."""
+    depth: Float[Tensor, "B H W"]
+    """Distance along the viewing axis (clip w) of the point seen, inf where nothing is seen. Carries no gradient."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.face.shape[1], self.face.shape[2]

@@ -1,0 +1,1 @@
+"""What is fitted: the `Surface` protocol and its implementations."""

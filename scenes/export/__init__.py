@@ -1,0 +1,1 @@
+"""A finished subject as files of other programs: GLB, USD, VRM, OBJ, PLY, videos."""

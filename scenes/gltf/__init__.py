@@ -1,0 +1,1 @@
+"""Rigged glTF files read: meshes, skins, materials, animations."""

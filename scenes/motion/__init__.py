@@ -1,0 +1,1 @@
+"""Animations from files (BVH, glTF clips) and by name."""

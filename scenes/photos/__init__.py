@@ -1,0 +1,1 @@
+"""Photos in: decoding, masks, cameras, keypoints, exact crops."""

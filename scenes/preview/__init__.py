@@ -1,0 +1,1 @@
+"""A subject drawn for people: turntables, contact sheets, passes."""
