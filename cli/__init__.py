@@ -73,8 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             config=(tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone),
         )
         command.run()
-    except InputError as fault:
-        print(f"zoetrope: {fault}", file=sys.stderr)
+    except InputError as error:
+        print(f"zoetrope: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("zoetrope: interrupted; a fit goes on with the same command and --resume", file=sys.stderr)

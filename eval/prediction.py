@@ -67,8 +67,8 @@ def read_meshes(folder: Path, stems: Iterable[str]) -> tuple[dict[str, Mesh], di
             meshes[stem] = read_mesh_array(folder / f"{stem}.ply")
         except FileNotFoundError:
             faults[stem] = f"has no mesh {folder.name}/{stem}.ply"
-        except InputError as fault:
-            faults[stem] = f"has no usable mesh: {fault}"
+        except InputError as error:
+            faults[stem] = f"has no usable mesh: {error}"
     return meshes, faults
 
 

@@ -69,8 +69,8 @@ def redraw_run(
     """
     try:
         wardrobe = Wardrobe.of(run)
-    except InputError as fault:
-        return {}, [f"pictures of the textured subject: {fault}"]
+    except InputError as error:
+        return {}, [f"pictures of the textured subject: {error}"]
     redrawn, faults = {}, []
     for photo in photos.photos:
         if photo.mask is None:
@@ -86,8 +86,8 @@ def redraw_run(
                     wardrobe.texture(photo.stem, mesh),
                     wardrobe.lights.get(photo.stem),
                 )
-            except InputError as fault:
-                faults.append(f"the picture of {photo.stem}: {fault}")
+            except InputError as error:
+                faults.append(f"the picture of {photo.stem}: {error}")
         redrawn[photo.stem] = _redraw(photo, photo.mask, seen, drawing)
     return redrawn, faults
 

@@ -121,9 +121,9 @@ def _rest_scores(rest: Mesh) -> dict[str, Any]:
     if solid.is_volume:
         try:
             found["thickness"] = thickness(*rest)
-        except ValueError as fault:
+        except ValueError as error:
             # A rest mesh folded through itself everywhere: worth knowing, and no reason to score nothing else.
-            found["thickness_fault"] = str(fault)
+            found["thickness_fault"] = str(error)
     return found
 
 
@@ -178,23 +178,23 @@ def _novel(
         return {}
     try:
         world = load_true_world(run, truth)
-    except InputError as fault:
-        missing.append(f"views from where no photo was taken: {fault}")
+    except InputError as error:
+        missing.append(f"views from where no photo was taken: {error}")
         return {}
     found: dict[str, Any] = {}
     if outlines:
         try:
             novel = novel_view_iou(run, truth, world=world)
             found |= {"novel_view_iou": novel.mean_iou, "novel_views": len(novel.views)}
-        except InputError as fault:
-            missing.append(f"views from between the photos: {fault}")
+        except InputError as error:
+            missing.append(f"views from between the photos: {error}")
     if pictures:
         try:
             seen = np.any([one.visible for one in views.values()], axis=0) if views else None
             pictured = novel_picture_scores(run, truth, world=world, features=features, seen=seen)
             found |= _novel_pictures(pictured, features)
-        except InputError as fault:
-            missing.append(f"pictures from held-out cameras: {fault}")
+        except InputError as error:
+            missing.append(f"pictures from held-out cameras: {error}")
     return found
 
 

@@ -166,9 +166,9 @@ def _subject(mesh: SkinnedMesh, skeleton: Skeleton, scene: Scene, textures: Text
     clips = []
     try:
         clips.append(_in_posture(flap(skeleton) if skeleton.plan == "bird" else walk(skeleton), skeleton, shared))
-    except ValueError as fault:
+    except ValueError as error:
         # A body whose limbs came out too strange for a gait is worth keeping all the same.
-        notes.append(f"the subject gets no clip of its own gait: {fault}")
+        notes.append(f"the subject gets no clip of its own gait: {error}")
     poses = scene.rotations().cpu()
     clips.append(sway(poses[_tour(poses)]))
     return Subject(mesh, skeleton, torch.from_numpy(to_bytes(textures.shared.cpu())), tuple(clips))

@@ -107,8 +107,8 @@ class CanonicalPrior:
             with safe_open(path, "pt") as file:
                 header = file.metadata() or {}
                 weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError) as fault:
-            raise ValueError(f"{path} cannot be read as safetensors ({fault})") from fault
+        except (SafetensorError, OSError) as error:
+            raise ValueError(f"{path} cannot be read as safetensors ({error})") from error
         if header.get("format_version") != str(FORMAT_VERSION):
             found = header.get("format_version", "none")
             raise ValueError(f"{path} has format version {found}; expected the canonical prior's {FORMAT_VERSION}")

@@ -23,12 +23,12 @@ def rembg_foreground(model: str = "u2net") -> Callable[[Tensor], Tensor]:
     """
     try:
         from rembg import new_session, remove  # type: ignore[import-not-found]
-    except ImportError as fault:
-        raise OSError("rembg is not installed; pip install 'zoetrope[rembg]'") from fault
+    except ImportError as error:
+        raise OSError("rembg is not installed; pip install 'zoetrope[rembg]'") from error
     try:
         session = new_session(model)
-    except (ValueError, OSError) as fault:
-        raise OSError(f"rembg has no model {model!r} here and cannot download it; take one of its names") from fault
+    except (ValueError, OSError) as error:
+        raise OSError(f"rembg has no model {model!r} here and cannot download it; take one of its names") from error
 
     def foreground(pictures: Tensor) -> Tensor:
         pixels = as_bytes(pictures)

@@ -163,8 +163,8 @@ def load_semantic(
     """
     try:
         return SemanticNetwork(load_timm(name, offline=offline), options, device=device, dtype=dtype)
-    except (ValueError, OSError) as fault:
-        raise type(fault)(f"--semantic {name}: {fault}; --semantic embedded needs no download") from fault
+    except (ValueError, OSError) as error:
+        raise type(error)(f"--semantic {name}: {error}; --semantic embedded needs no download") from error
 
 
 def _layer(module: Any, options: FeatureOptions, name: str) -> int:

@@ -76,8 +76,8 @@ def _from_folder(name: str, folder: Path) -> TimmNetwork:
         # The hub's folders keep what describes the weights one level down; older ones have it beside the name.
         described = config.get("pretrained_cfg", config)
         architecture, arguments = config["architecture"], config.get("model_args", {})
-    except (ValueError, KeyError, AttributeError) as fault:
-        raise OSError(f"{folder / 'config.json'} does not name its architecture as timm's hub does") from fault
+    except (ValueError, KeyError, AttributeError) as error:
+        raise OSError(f"{folder / 'config.json'} does not name its architecture as timm's hub does") from error
     options = {key: described[key] for key in ("mean", "std") if key in described}
     return _built(name, architecture, folder / "model.safetensors", options, arguments)
 
@@ -95,9 +95,9 @@ def _from_hub(name: str, plain: str, offline: bool) -> TimmNetwork:
         )
     try:
         file = hf_hub_download(config.hf_hub_id, "model.safetensors", local_files_only=offline)
-    except (HfHubHTTPError, OSError, ValueError) as fault:
+    except (HfHubHTTPError, OSError, ValueError) as error:
         where = "in the local cache, and downloads are off" if offline else "to be had from the hub"
-        raise OSError(f"the weights of {name} are not {where}") from fault
+        raise OSError(f"the weights of {name} are not {where}") from error
     return _built(name, plain, Path(file), {"mean": config.mean, "std": config.std}, {})
 
 
@@ -109,8 +109,8 @@ def _parsed(name: str, options: list[str]) -> dict[str, Any]:
             raise ValueError(f"{name} has the option {key!r}; there are {', '.join(_OPTIONS)}")
         try:
             parsed[key] = value if key == "pad_type" else (float(value),) * 3
-        except ValueError as fault:
-            raise ValueError(f"{name} has {key}={value}, which is no number") from fault
+        except ValueError as error:
+            raise ValueError(f"{name} has {key}={value}, which is no number") from error
     return parsed
 
 
@@ -131,12 +131,12 @@ def _built(name: str, architecture: str, file: Path, options: dict[str, Any], ar
         arguments["dynamic_img_size"] = True
     try:
         module = timm.create_model(bare, pretrained=False, **arguments)
-    except (TypeError, ValueError, RuntimeError) as fault:
-        raise ValueError(f"{name}: timm cannot build {bare} with {arguments}") from fault
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{name}: timm cannot build {bare} with {arguments}") from error
     try:
         stored = load_file(file)
-    except (OSError, SafetensorError) as fault:
-        raise OSError(f"{file} is no {bare} in timm's layout: it cannot be read as safetensors") from fault
+    except (OSError, SafetensorError) as error:
+        raise OSError(f"{file} is no {bare} in timm's layout: it cannot be read as safetensors") from error
     module.load_state_dict(_fitting(file, bare, stored, module.state_dict()))
     default: dict[str, Any] = module.pretrained_cfg  # type: ignore[assignment]
     mean, std = (tuple(options.get(key, default[key])) for key in ("mean", "std"))

@@ -78,8 +78,8 @@ def load_subject(path: Path) -> Subject:
             about = json.loads((file.metadata() or {}).get("zoetrope", "{}"))
             # Copies: what the file gives out may be mapped from it, and the file may be replaced.
             tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118 - the file is no dict
-    except (SafetensorError, ValueError) as fault:
-        raise InputError(f"{path} is damaged ({fault}); run the fit again") from fault
+    except (SafetensorError, ValueError) as error:
+        raise InputError(f"{path} is damaged ({error}); run the fit again") from error
     if about.get("format_version") != FORMAT_VERSION:
         found = about.get("format_version")
         raise InputError(

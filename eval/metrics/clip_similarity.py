@@ -105,10 +105,10 @@ def load_clip(
         loaded: Any = CLIPModel.from_pretrained(model, output_loading_info=True, **where)
         network, loading = loaded
         processor = CLIPProcessor.from_pretrained(model, **where)
-    except (OSError, ValueError, TypeError, KeyError) as fault:
-        if isinstance(fault, InputError):
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        if isinstance(error, InputError):
             raise
-        raise InputError(_not_loaded(model, allow_download, fault)) from fault
+        raise InputError(_not_loaded(model, allow_download, error)) from error
     finally:
         if showed_progress:
             logging.enable_progress_bar()

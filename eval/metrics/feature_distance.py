@@ -80,8 +80,8 @@ def load_mobilenet(weights: Path, *, device: torch.device | str = "cpu") -> Feat
     """
     try:
         network = load_timm(f"timm:mobilenetv2_100,pad_type=same,mean=0.5,std=0.5@{weights}")
-    except OSError as fault:
-        raise InputError(one_line(fault)) from fault
+    except OSError as error:
+        raise InputError(one_line(error)) from error
     module: Any = network.module.to(device)
 
     def stages(pictures: Tensor) -> list[Tensor]:

@@ -58,6 +58,6 @@ def load_fid(*, allow_download: bool = False, device: torch.device | str = "cpu"
 
     try:
         metric = FrechetInceptionDistance(feature=2048, feature_extractor_weights_path=str(weights), antialias=False)
-    except ModuleNotFoundError as fault:
-        raise InputError("FID needs its InceptionV3: pip install torch-fidelity") from fault
+    except ModuleNotFoundError as error:
+        raise InputError("FID needs its InceptionV3: pip install torch-fidelity") from error
     return Fid(metric.to(device).eval())

@@ -41,8 +41,8 @@ def read_joints_json(path: Path) -> dict[str, Joints]:
         content = json.loads(path.read_text(encoding="utf-8"))
         names, parents = tuple(map(str, content["names"])), tuple(map(int, content["parents"]))
         places = {str(stem): np.array(points, np.float64) for stem, points in content["photos"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
-        raise InputError(f"{path} does not hold names, parents and photos of joints ({one_line(fault)})") from fault
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} does not hold names, parents and photos of joints ({one_line(error)})") from error
     if len(parents) != len(names) or not all(-1 <= parent < len(names) for parent in parents):
         raise InputError(f"{path} has {len(names)} names and parents {parents}; give each joint its parent's index")
     for stem, points in places.items():
@@ -58,8 +58,8 @@ def read_joints_glb(path: Path) -> Joints:
     """
     try:
         document = pygltflib.GLTF2().load(str(path))
-    except Exception as fault:  # the reader fails in its own way on each kind of damage
-        raise InputError(f"{path} cannot be read as glTF: {one_line(fault)}") from fault
+    except Exception as error:  # the reader fails in its own way on each kind of damage
+        raise InputError(f"{path} cannot be read as glTF: {one_line(error)}") from error
     if document is None or not document.skins:
         raise InputError(f"{path} has no skin, so it has no joints; give a rigged GLB")
     nodes = document.nodes

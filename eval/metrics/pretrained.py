@@ -38,8 +38,8 @@ def pretrained_weights(url: str, *, metric: str, allow_download: bool) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             torch.hub.download_url_to_file(url, str(path), hash_prefix=digits, progress=False)
-        except (URLError, OSError, RuntimeError) as fault:
-            raise InputError(f"{metric} needs {url}, which cannot be downloaded ({one_line(fault)})") from fault
+        except (URLError, OSError, RuntimeError) as error:
+            raise InputError(f"{metric} needs {url}, which cannot be downloaded ({one_line(error)})") from error
     if not sha256(path).startswith(digits):
         raise InputError(f"{path} is not the network of {metric}: its SHA-256 does not begin with {digits}; delete it")
     return path

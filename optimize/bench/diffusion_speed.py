@@ -98,14 +98,14 @@ def measure_diffusion_speed(config: DiffusionSpeedConfig, cases: tuple[RuleCase,
     if config.model != NAME:
         try:
             model_folder(config.model)
-        except OSError as fault:
-            raise InputError(f"--diffusion: {fault}; say {NAME} for a model of random weights") from fault
+        except OSError as error:
+            raise InputError(f"--diffusion: {error}; say {NAME} for a model of random weights") from error
     for case in cases:
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             try:
                 cost = pool.submit(_measured_alone, config, case).result()
-            except BrokenProcessPool as fault:
-                raise InputError(f"the process that measured {case} was ended; its memory may be too little") from fault
+            except BrokenProcessPool as error:
+                raise InputError(f"the process that measured {case} was ended; its memory may be too little") from error
         yield cost
 
 
@@ -153,8 +153,8 @@ def _measured_alone(config: DiffusionSpeedConfig, case: RuleCase) -> StepCost:
         return step_cost(untrained_diffusion_prior(device, how), case, config, device)
     try:
         prior = load_diffusion_prior(config.model, device, how)
-    except (OSError, ValueError) as fault:
-        raise InputError(f"--diffusion: {fault}") from fault
+    except (OSError, ValueError) as error:
+        raise InputError(f"--diffusion: {error}") from error
     return step_cost(prior, case, config, device)
 
 

@@ -73,9 +73,9 @@ def _films() -> list[tuple[str, str, str]]:
 
     try:
         finding = f"{imageio_ffmpeg.get_ffmpeg_version()} at {imageio_ffmpeg.get_ffmpeg_exe()}"
-    except RuntimeError as fault:
+    except RuntimeError as error:
         # Finding out that there is none is what a doctor is for.
-        finding = f"absent: {fault}"
+        finding = f"absent: {error}"
     return [("films", "ffmpeg", finding)]
 
 

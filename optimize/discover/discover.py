@@ -56,8 +56,8 @@ def discover(evidence: Evidence, most: int = 8) -> Discovery:
                 break
             try:
                 sketch = sketch_photo(evidence, one.photo, tail_may_hide)
-            except NotFoundError as fault:
-                tried.append((one.photo, str(fault)))
+            except NotFoundError as error:
+                tried.append((one.photo, str(error)))
                 continue
             azimuth = None if evidence.azimuth_deg is None else float(evidence.azimuth_deg[one.photo])
             body = lift(sketch, azimuth)

@@ -49,8 +49,8 @@ def with_masks(collection: Collection, config: FitConfig, prior: SemanticPrior) 
         try:
             kept.append(replace(photo, mask=_as_mask(estimates[index], photo)))
             sure.append(estimates[index].confidence)
-        except PhotoError as fault:
-            rejected.append(Rejected(photo.path.name, str(fault)))
+        except PhotoError as error:
+            rejected.append(Rejected(photo.path.name, str(error)))
     rejected.sort(key=lambda entry: entry.name)
     fewest = 1 if collection.known_cameras else FEWEST_PHOTOS
     if len(kept) < fewest:
@@ -117,8 +117,8 @@ def _source(
 
         try:
             return rembg_foreground(), "rembg"
-        except OSError as fault:
-            raise InputError(f"--masks rembg: {fault}") from fault
+        except OSError as error:
+            raise InputError(f"--masks rembg: {error}") from error
     told = _given_masks(config) != "auto"
     if told or (prior.network is None and prior.canonical is None):
         bare = [photo.path.name for photo in collection.photos if photo.mask is None]

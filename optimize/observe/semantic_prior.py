@@ -92,10 +92,10 @@ def load_semantic_prior(config: FitConfig, device: torch.device) -> SemanticPrio
     name = _LARGE if large else config.semantic
     try:
         network = load_semantic(name, offline=large or config.offline, device=device)
-    except ValueError as fault:
-        raise InputError(str(fault)) from fault
-    except OSError as fault:
-        return replace(alone, line=f"{line} alone: {fault}")
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    except OSError as error:
+        return replace(alone, line=f"{line} alone: {error}")
     return SemanticPrior(
         canonical, network, f"{line} and features of {network.name}", {**alone.models, "features": network.name}
     )
@@ -104,8 +104,8 @@ def load_semantic_prior(config: FitConfig, device: torch.device) -> SemanticPrio
 def _trained(path: Path, config: FitConfig, device: torch.device) -> SemanticPrior:
     try:
         prior = CanonicalPrior.load(path, VERSION, device, offline=config.offline)
-    except (ValueError, OSError) as fault:
-        raise InputError(f"--semantic {path}: {fault}") from fault
+    except (ValueError, OSError) as error:
+        raise InputError(f"--semantic {path}: {error}") from error
     models, line = {"canonical": str(path)}, f"the canonical network of {path}"
     if prior.backbone is not None:
         models["features"], line = prior.backbone.name, f"{line} on features of {prior.backbone.name}"

@@ -80,8 +80,8 @@ def load_checkpoint(folder: Path, name: str = "last", device: torch.device | str
             header = json.loads((file.metadata() or {}).get("zoetrope", "{}"))
             # Copies: what the file gives out may be mapped from it, and the file is going to be replaced.
             tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118 - the file is no dict
-    except (SafetensorError, ValueError) as fault:
-        raise InputError(f"{path} is damaged ({fault}); start the run anew or put back a copy of it") from fault
+    except (SafetensorError, ValueError) as error:
+        raise InputError(f"{path} is damaged ({error}); start the run anew or put back a copy of it") from error
     if header.get("format_version") != FORMAT_VERSION:
         found = header.get("format_version")
         raise InputError(

@@ -106,8 +106,8 @@ def truncate(path: Path, step: int) -> None:
             break
         try:
             line_step = json.loads(line)["step"]
-        except (ValueError, KeyError, TypeError) as fault:
-            raise ValueError(f"{path} has a line that is no metrics: {line[:80]!r}; remove it or start anew") from fault
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} has a line that is no metrics: {line[:80]!r}; remove it or start anew") from error
         if line_step > step:
             break
         kept += len(line)

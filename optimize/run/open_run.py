@@ -158,8 +158,8 @@ def read_config(folder: Path) -> FitConfig:
         raise InputError(f"{folder} is no run: it has no config.json; give the folder that `zoetrope fit --out` wrote")
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as fault:
-        raise InputError(f"{path} is not JSON ({fault}); restore it or start a new run") from fault
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON ({error}); restore it or start a new run") from error
     return FitConfig.from_json(data, folder)
 
 
@@ -226,8 +226,8 @@ def _sole_writer(folder: Path) -> Iterator[None]:
     with open(folder / ".lock", "w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as fault:
-            raise InputError(f"another process is writing to {folder}; wait for it or choose another --out") from fault
+        except BlockingIOError as error:
+            raise InputError(f"another process is writing to {folder}; wait for it or choose another --out") from error
         yield
 
 

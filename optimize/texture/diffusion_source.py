@@ -56,8 +56,8 @@ class DiffusionSource:
         )
         try:
             return load_diffusion_prior(self.name, device, options)
-        except (OSError, ValueError) as fault:
-            raise _refusal(config.diffusion, str(fault)) from fault
+        except (OSError, ValueError) as error:
+            raise _refusal(config.diffusion, str(error)) from error
 
 
 def diffusion_source(config: FitConfig, device: torch.device) -> DiffusionSource:
@@ -78,8 +78,8 @@ def _asked_for(config: FitConfig, device: torch.device) -> DiffusionSource:
     name = str(DIFFUSION) if config.diffusion == "embedded" else config.diffusion
     try:
         kind = model_kind(name)
-    except (OSError, ValueError) as fault:
-        raise _refusal(config.diffusion, str(fault)) from fault
+    except (OSError, ValueError) as error:
+        raise _refusal(config.diffusion, str(error)) from error
     return DiffusionSource(name, "the embedded one" if name == str(DIFFUSION) else f"{name} ({kind})")
 
 

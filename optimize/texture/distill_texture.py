@@ -102,8 +102,8 @@ def distil_texture(
             before = views.pictures(paint(change.added_to(start)))
         try:
             wanted = rule(before, views, number / config.rounds)
-        except FloatingPointError as fault:
-            raise FloatingPointError(f"round {number}: {fault}") from fault
+        except FloatingPointError as error:
+            raise FloatingPointError(f"round {number}: {error}") from error
         pull = torch.zeros(())
         optimizer.param_groups[0]["lr"] = config.rate * (1 - 0.9 * number / config.rounds)
         for _ in range(config.steps):

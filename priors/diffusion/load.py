@@ -101,15 +101,15 @@ def model_folder(name: str) -> Path:
 
     try:
         return Path(snapshot_download(name, local_files_only=True))
-    except (HFValidationError, LocalEntryNotFoundError) as fault:
-        raise OSError(f"{name} is neither a folder nor a model in the hub's cache on this machine") from fault
+    except (HFValidationError, LocalEntryNotFoundError) as error:
+        raise OSError(f"{name} is neither a folder nor a model in the hub's cache on this machine") from error
 
 
 def _index(folder: Path, name: str) -> dict[str, Any]:
     try:
         index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
-        raise OSError(f"{name} has no readable model_index.json; it is no model in diffusers' layout") from fault
+    except (OSError, ValueError) as error:
+        raise OSError(f"{name} has no readable model_index.json; it is no model in diffusers' layout") from error
     known = (*_UNETS, *_TRANSFORMERS)
     if index.get("_class_name") not in known:
         raise ValueError(f"{name} is a {index.get('_class_name')}; known are {', '.join(known)}")
@@ -132,8 +132,8 @@ def _pipeline(folder: Path, index: dict[str, Any], dtype: torch.dtype, without: 
                 variant="fp16" if halves else None,
                 **dropped,
             )
-    except (OSError, SafetensorError) as fault:
-        raise OSError(f"{folder}: a part of the model is missing or broken: {' '.join(str(fault).split())}") from fault
+    except (OSError, SafetensorError) as error:
+        raise OSError(f"{folder}: a part of the model is missing or broken: {' '.join(str(error).split())}") from error
 
 
 @contextmanager

@@ -62,8 +62,8 @@ def read_coco(source: Path, category: str | None, subjects: Collection[int] = ()
             if is_animal_pose
             else {str(entry["id"]): entry for entry in listed}
         )
-    except (KeyError, TypeError, AttributeError) as fault:
-        raise InputError(f"{path} is not COCO (missing or odd entry: {fault}); expected {_WHAT}; {WHERE}") from fault
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is not COCO (missing or odd entry: {error}); expected {_WHAT}; {WHERE}") from error
     names = tuple(map(str, chosen.get("keypoints") or (ANIMAL_POSE_NAMES if is_animal_pose else ())))
     _require_subjects(subjects, annotations, path)
     folders = [
@@ -128,23 +128,23 @@ def _photos(
             largest = int(np.argmax([width * height for _, _, width, height in boxes]))
             keypoints = _keypoints(entries[largest], len(names), is_animal_pose)
             size = None if is_animal_pose else (int(image["width"]), int(image["height"]))
-        except (PhotoError, KeyError, TypeError, ValueError) as fault:
-            yield Rejected(name, f"has an incomplete or odd entry ({fault}) and was left out")
+        except (PhotoError, KeyError, TypeError, ValueError) as error:
+            yield Rejected(name, f"has an incomplete or odd entry ({error}) and was left out")
             continue
         mask, notes = None, ()
         if entries[largest].get("segmentation") and size is not None:
             try:
                 mask = mask_from_segmentation(entries[largest]["segmentation"], *size)
-            except PhotoError as fault:
-                notes = (f"{fault}; the mask was left out",)
+            except PhotoError as error:
+                notes = (f"{error}; the mask was left out",)
         yield DatasetPhoto(path, path.stem, keypoints, mask, boxes[largest], size, notes=notes)
 
 
 def _box(annotation: dict[str, Any], is_animal_pose: bool) -> Box:
     try:
         left, top, a, b = map(float, annotation["bbox"])
-    except (KeyError, TypeError, ValueError) as fault:
-        raise PhotoError("no bbox") from fault
+    except (KeyError, TypeError, ValueError) as error:
+        raise PhotoError("no bbox") from error
     box = (left, top, a - left, b - top) if is_animal_pose else (left, top, a, b)
     if not (np.isfinite(box).all() and box[2] > 0 and box[3] > 0):
         raise PhotoError(f"a bbox of {box[2]:g}x{box[3]:g} pixels")

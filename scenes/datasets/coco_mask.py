@@ -73,8 +73,8 @@ def _mask_from_runs(counts: list[int], width: int, height: int) -> Bool[np.ndarr
 def _mask_from_polygon(polygon: Any, width: int, height: int) -> Bool[np.ndarray, "{height} {width}"]:
     try:
         points = np.array(polygon, np.float64).reshape(-1, 2)
-    except (TypeError, ValueError) as fault:
-        raise PhotoError("has a polygon that is no list of x, y, x, y, ...") from fault
+    except (TypeError, ValueError) as error:
+        raise PhotoError("has a polygon that is no list of x, y, x, y, ...") from error
     if len(points) < 3 or not np.isfinite(points).all():
         raise PhotoError(f"has a polygon of {len(points)} points or with numbers that are not finite")
     # A pixel belongs to the polygon if its centre does; centres are at half integers.

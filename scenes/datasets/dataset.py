@@ -139,8 +139,8 @@ def _write(dataset: Dataset, folder: Path, show_progress: bool) -> Written:
                 labelled = keypoints is not None and bool(keypoints[:, 2].any())
                 if dataset.keypoint_names and not labelled and mask is None:
                     raise PhotoError("has neither keypoints nor a mask and was left out")
-            except PhotoError as fault:
-                left_out.append(Rejected(entry.path.name, str(fault)))
+            except PhotoError as error:
+                left_out.append(Rejected(entry.path.name, str(error)))
                 continue
             stems[entry.stem.casefold()] = entry.path.name
             name = _write_photo(entry, folder)
@@ -191,8 +191,8 @@ def _usable_mask(entry: DatasetPhoto, picture: Picture, odd: list[str]) -> UInt8
         return None
     try:
         require_subject(mask, picture.width, picture.height, "its mask")
-    except PhotoError as fault:
-        odd.append(f"{fault}; the mask was left out")
+    except PhotoError as error:
+        odd.append(f"{error}; the mask was left out")
         return None
     return mask
 

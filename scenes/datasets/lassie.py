@@ -72,8 +72,8 @@ def _rows(table: Path) -> list[dict[str, str]]:
         with table.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             rows, columns = list(reader), reader.fieldnames or ()
-    except (OSError, ValueError, csv.Error) as fault:
-        raise InputError(f"{table} cannot be read as CSV ({fault}); {WHERE}") from fault
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"{table} cannot be read as CSV ({error}); {WHERE}") from error
     missing = {"id", "kps"} - set(columns)
     if missing:
         raise InputError(f"{table} has no column {' and no '.join(sorted(missing))}; expected id and kps; {WHERE}")
@@ -91,8 +91,8 @@ def _photos(rows: list[dict[str, str]], folder: Path) -> Iterator[DatasetPhoto |
         try:
             picture = decode(path, 64)
             keypoints, unknown = _keypoints(row["kps"] or "", picture.width, picture.height)
-        except PhotoError as fault:
-            yield Rejected(path.name, str(fault))
+        except PhotoError as error:
+            yield Rejected(path.name, str(error))
             continue
         notes = tuple(f"label '{label}' is none of LASSIE's 14 and was left out" for label in unknown)
         yield DatasetPhoto(path, path.stem, keypoints, notes=notes)
@@ -105,8 +105,8 @@ def _keypoints(cell: str, width: int, height: int) -> tuple[np.ndarray, list[str
         try:
             mark = mark.get("value", mark)
             label, x, y = mark["keypointlabels"][0], float(mark["x"]), float(mark["y"])
-        except (AttributeError, KeyError, IndexError, TypeError, ValueError) as fault:
-            raise PhotoError(f"has a keypoint without x, y and keypointlabels ({fault}) and was left out") from fault
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+            raise PhotoError(f"has a keypoint without x, y and keypointlabels ({error}) and was left out") from error
         if label not in _LABELS:
             unknown.append(str(label))
             continue
@@ -123,8 +123,8 @@ def _marks(cell: str) -> list[Any]:
     except ValueError:
         try:
             marks = ast.literal_eval(cell)
-        except (ValueError, SyntaxError) as fault:
-            raise PhotoError("has kps that are neither JSON nor a Python literal and was left out") from fault
+        except (ValueError, SyntaxError) as error:
+            raise PhotoError("has kps that are neither JSON nor a Python literal and was left out") from error
     if not isinstance(marks, list):
         raise PhotoError("has kps that are no list of keypoints and was left out")
     return marks

@@ -70,8 +70,8 @@ def _photos(content: dict[str, Any], root: Path) -> Iterator[DatasetPhoto | Reje
             mask, notes = _mask(frame, root, (small.width, small.height))
             photo = DatasetPhoto(path, stem, mask=mask, camera=camera, notes=notes)
             yield _undistorted(photo, camera, distortion) if distortion.any() else photo
-        except PhotoError as fault:
-            yield Rejected(listed, str(fault))
+        except PhotoError as error:
+            yield Rejected(listed, str(error))
 
 
 def _stems(frames: list[dict[str, Any]]) -> list[str]:
@@ -88,8 +88,8 @@ def _distortion(frame: dict[str, Any], shared: dict[str, Any]) -> np.ndarray:
     """k1, k2, p1, p2, k3 of a frame; exactly 0 where they do not matter."""
     try:
         values = {key: float(frame.get(key, shared.get(key, 0.0))) for key in _DISTORTION}
-    except (TypeError, ValueError) as fault:
-        raise PhotoError(f"has lens distortion that is no number ({fault})") from fault
+    except (TypeError, ValueError) as error:
+        raise PhotoError(f"has lens distortion that is no number ({error})") from error
     for key, value in values.items():
         if key not in _UNDISTORTED and not abs(value) <= _NEGLIGIBLE:
             raise PhotoError(f"has lens distortion {key} = {value:g}; only {', '.join(_UNDISTORTED)} are undone")
@@ -121,8 +121,8 @@ def _mask(
         picture = decode(path, _WHOLE)
         if (picture.width, picture.height) != size:
             raise PhotoError(f"is {picture.width}x{picture.height} but its photo is {size[0]}x{size[1]}")
-    except PhotoError as fault:
-        return None, (f"its mask {frame['mask_path']} {fault}; it was left out",)
+    except PhotoError as error:
+        return None, (f"its mask {frame['mask_path']} {error}; it was left out",)
     return picture.pixels.max(axis=2) >= 128, ()
 
 

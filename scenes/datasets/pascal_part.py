@@ -77,8 +77,8 @@ def _photos(
                     yield Rejected(f"{stem}.mat", f"has a {found} as its first object, not a {category}")
                 continue
             parts = _parts(subject)
-        except PhotoError as fault:
-            yield Rejected(f"{stem}.mat", str(fault))
+        except PhotoError as error:
+            yield Rejected(f"{stem}.mat", str(error))
             continue
         path = find_photo([images], f"{stem}.jpg")
         if path is None:
@@ -115,14 +115,14 @@ def _first_object(path: Path) -> dict[str, Any]:
     try:
         content = loadmat(path, simplify_cells=True)
     # scipy raises nearly anything on damaged bytes, and whatever it is, it concerns this file alone.
-    except Exception as fault:
-        raise PhotoError(f"is no MATLAB file ({one_line(fault)})") from fault
+    except Exception as error:
+        raise PhotoError(f"is no MATLAB file ({one_line(error)})") from error
     try:
         objects = content["anno"]["objects"]
         subject = objects if isinstance(objects, dict) else objects[0]
         return {"class": subject["class"], "parts": subject["parts"]}
-    except (KeyError, IndexError, TypeError) as fault:
-        raise PhotoError("has no anno.objects with class and parts") from fault
+    except (KeyError, IndexError, TypeError) as error:
+        raise PhotoError("has no anno.objects with class and parts") from error
 
 
 def _parts(subject: dict[str, Any]) -> dict[str, Bool[np.ndarray, "h w"]]:
@@ -132,8 +132,8 @@ def _parts(subject: dict[str, Any]) -> dict[str, Bool[np.ndarray, "h w"]]:
     for part in [listed] if isinstance(listed, dict) else list(listed):
         try:
             name, mask = str(part["part_name"]), np.asarray(part["mask"]) > 0
-        except (KeyError, IndexError, TypeError) as fault:
-            raise PhotoError("has a part without part_name and mask") from fault
+        except (KeyError, IndexError, TypeError) as error:
+            raise PhotoError("has a part without part_name and mask") from error
         if mask.ndim != 2 or any(mask.shape != other.shape for other in parts.values()):
             raise PhotoError(f"has a part {name} whose mask is {mask.shape}, not of the photo's size")
         parts[name] = parts[name] | mask if name in parts else mask

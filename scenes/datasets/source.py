@@ -23,10 +23,10 @@ def read_json(path: Path, what: str, where: str) -> Any:
     """The content of a JSON file. Raises InputError that says `what` was expected and `where` to get it."""
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as fault:
-        raise InputError(f"{path} cannot be read ({fault.strerror}); expected {what}; {where}") from fault
-    except ValueError as fault:
-        raise InputError(f"{path} is not valid JSON ({fault}); expected {what}; {where}") from fault
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); expected {what}; {where}") from error
+    except ValueError as error:
+        raise InputError(f"{path} is not valid JSON ({error}); expected {what}; {where}") from error
 
 
 def only_json(source: Path, folders: Sequence[str], what: str, where: str) -> Path:

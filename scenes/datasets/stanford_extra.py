@@ -68,14 +68,14 @@ def _photos(entries: list[dict[str, Any]], folders: list[Path]) -> Iterator[Data
             keypoints[:, 2] = np.where(keypoints[:, 2] > 0, 2, 0)
             left, top, width, height = map(float, entry["img_bbox"])
             size = (int(entry["img_width"]), int(entry["img_height"]))
-        except (PhotoError, KeyError, TypeError, ValueError) as fault:
-            yield Rejected(name, f"has an incomplete or odd entry ({fault}) and was left out")
+        except (PhotoError, KeyError, TypeError, ValueError) as error:
+            yield Rejected(name, f"has an incomplete or odd entry ({error}) and was left out")
             continue
         mask, notes = None, ()
         try:
             mask = mask_from_string(str(entry.get("seg", "")), *size)
-        except PhotoError as fault:
-            notes = (f"{fault}; the mask was left out",)
+        except PhotoError as error:
+            notes = (f"{error}; the mask was left out",)
         yield DatasetPhoto(path, path.stem, keypoints, mask, (left, top, width, height), size, notes=notes)
 
 

@@ -81,8 +81,8 @@ def _open_usd() -> Any:
         for module in _MODULES:
             importlib.import_module(f"pxr.{module}")
         return importlib.import_module("pxr")
-    except ImportError as fault:
-        raise InputError("writing USD needs usd-core; pip install 'zoetrope[usd]'") from fault
+    except ImportError as error:
+        raise InputError("writing USD needs usd-core; pip install 'zoetrope[usd]'") from error
 
 
 def _package(layer: Path, target: Path) -> None:

@@ -24,5 +24,5 @@ def choose_motion(subject: Subject, name: str, *, limit: bool = False, hold_feet
         return own[name]
     try:
         return motion(name, subject.skeleton)
-    except ValueError as fault:
-        raise InputError(f"{fault}; the subject has of its own: {', '.join(own) or 'none'}") from fault
+    except ValueError as error:
+        raise InputError(f"{error}; the subject has of its own: {', '.join(own) or 'none'}") from error

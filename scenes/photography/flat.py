@@ -73,8 +73,8 @@ def read_flat(path: Path) -> FlatPicture:
     """The picture in a PNG with an alpha channel. Raises InputError where it cannot be read or is opaque all over."""
     try:
         found = decode(path)
-    except PhotoError as fault:
-        raise InputError(f"{path} {fault}") from fault
+    except PhotoError as error:
+        raise InputError(f"{path} {error}") from error
     if found.alpha is None:
         raise InputError(f"{path} has no alpha channel that says where the subject is; write the collection again")
     colour, coverage = (torch.from_numpy(values.astype(np.float32) / 255) for values in (found.pixels, found.alpha))

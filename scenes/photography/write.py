@@ -75,8 +75,8 @@ def read_maps(path: Path) -> Labels:
     try:
         with np.load(path, allow_pickle=False) as archive:
             maps = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as fault:
-        raise InputError(f"{path} cannot be read as maps ({one_line(fault)}); write the collection again") from fault
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} cannot be read as maps ({one_line(error)}); write the collection again") from error
     if not {"depth", "normal"} <= set(maps):
         raise InputError(f"{path} holds {', '.join(maps) or 'nothing'}; expected at least depth and normal")
     return Labels(**{name: maps.get(name) for name in _MAPS})  # type: ignore[arg-type]

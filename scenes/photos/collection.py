@@ -106,8 +106,8 @@ def load_collection(
                     mask_path = mask_files[path.stem]
                     photo = replace(photo, mask=read_mask(mask_path, photo, f"masks/{mask_path.name}"))
                 is_twin(photo)
-            except PhotoError as fault:
-                rejected.append(Rejected(path.name, str(fault)))
+            except PhotoError as error:
+                rejected.append(Rejected(path.name, str(error)))
             else:
                 kept.append(photo)
 
@@ -130,8 +130,8 @@ def _list_files(root: Path) -> tuple[list[Path], list[Rejected]]:
         raise InputError(f"{root} is a file; expected a folder of photos")
     try:
         entries = sorted(root.iterdir(), key=lambda path: path.name)
-    except OSError as fault:
-        raise InputError(f"{root} cannot be read ({fault.strerror}); expected a folder of photos") from fault
+    except OSError as error:
+        raise InputError(f"{root} cannot be read ({error.strerror}); expected a folder of photos") from error
     photos: list[Path] = []
     rejected: list[Rejected] = []
     for path in entries:
@@ -164,8 +164,8 @@ def _why_no_photo(path: Path) -> str | None:
         return "is a film or animation, which is not read; save single frames as JPEG or PNG"
     try:
         return None if looks_like_photo(path) else "is not a photo and was ignored"
-    except OSError as fault:
-        return f"cannot be read ({fault.strerror}); check its permissions"
+    except OSError as error:
+        return f"cannot be read ({error.strerror}); check its permissions"
 
 
 def _mask_files(root: Path) -> dict[str, Path]:

@@ -72,16 +72,16 @@ def decode(path: Path, max_side: int = 2048) -> Picture:
             return _decode(path, max_side, notes)
     except PhotoError:
         raise
-    except Image.DecompressionBombError as fault:
-        raise PhotoError("has more than 178 megapixels; save a smaller copy") from fault
-    except UnidentifiedImageError as fault:
-        raise PhotoError(_what_instead(path)) from fault
+    except Image.DecompressionBombError as error:
+        raise PhotoError("has more than 178 megapixels; save a smaller copy") from error
+    except UnidentifiedImageError as error:
+        raise PhotoError(_what_instead(path)) from error
     # Codecs raise nearly anything on damaged bytes (OSError, SyntaxError, struct.error, IndexError, EOFError ...), and
     # whatever it is, it concerns this photo alone.
-    except Exception as fault:
-        if isinstance(fault, OSError) and fault.errno is not None:
-            raise PhotoError(f"cannot be read ({fault.strerror}); check the file and its permissions") from fault
-        raise PhotoError(f"cannot be decoded ({one_line(fault)}); copy it again or delete it") from fault
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise PhotoError(f"cannot be read ({error.strerror}); check the file and its permissions") from error
+        raise PhotoError(f"cannot be decoded ({one_line(error)}); copy it again or delete it") from error
 
 
 def looks_like_photo(path: Path) -> bool:
@@ -135,8 +135,8 @@ def _open(path: Path) -> Image.Image:
     if head[4:8] == b"ftyp" and head[8:] in _HEIF_BRANDS:
         try:
             import pillow_heif
-        except ImportError as fault:
-            raise PhotoError("is HEIC, which needs an extra reader: pip install zoetrope[heif]") from fault
+        except ImportError as error:
+            raise PhotoError("is HEIC, which needs an extra reader: pip install zoetrope[heif]") from error
         pillow_heif.register_heif_opener()
         return Image.open(path, formats=("HEIF",))
     Image.init()
@@ -149,8 +149,8 @@ def _exif(image: Image.Image, notes: list[str]) -> tuple[Image.Exif, int]:
         orientation = exif.get(_ORIENTATION, 1)
         exif.get_ifd(0x8769)
     # Pillow's parser has no error type of its own; the picture itself is whole, so it is kept, unrotated.
-    except Exception as fault:
-        notes.append(f"its EXIF block is damaged ({one_line(fault)}); read without rotation and focal length")
+    except Exception as error:
+        notes.append(f"its EXIF block is damaged ({one_line(error)}); read without rotation and focal length")
         return Image.Exif(), 1
     return exif, orientation if orientation in range(1, 9) else 1
 
@@ -234,8 +234,8 @@ def _to_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Ima
             )
             if converted is not None:
                 return converted
-        except (ImageCms.PyCMSError, OSError, ValueError) as fault:
-            notes.append(f"its colour profile cannot be used ({one_line(fault)}); read as sRGB")
+        except (ImageCms.PyCMSError, OSError, ValueError) as error:
+            notes.append(f"its colour profile cannot be used ({one_line(error)}); read as sRGB")
     return image.convert("RGB")
 
 
@@ -285,7 +285,7 @@ def _what_instead(path: Path) -> str:
 def _is_text(head: bytes) -> bool:
     try:
         head.decode("utf-8")
-    except UnicodeDecodeError as fault:
+    except UnicodeDecodeError as error:
         # A multi-byte character may be cut at the end of the block.
-        return fault.start >= len(head) - 3
+        return error.start >= len(head) - 3
     return True

@@ -37,10 +37,10 @@ def load_keypoints(folder: Path | str) -> dict[str, Keypoints]:
     path = Path(folder) / "keypoints.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as fault:
-        raise InputError(f"{path} cannot be read ({fault.strerror}); scores by keypoints need it") from fault
-    except ValueError as fault:
-        raise InputError(f"{path} is not valid JSON ({fault}); expected COCO keypoints") from fault
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); scores by keypoints need it") from error
+    except ValueError as error:
+        raise InputError(f"{path} is not valid JSON ({error}); expected COCO keypoints") from error
     try:
         categories = {entry["id"]: tuple(entry["keypoints"]) for entry in content["categories"]}
         images = {entry["id"]: entry for entry in content["images"]}
@@ -49,10 +49,10 @@ def load_keypoints(folder: Path | str) -> dict[str, Keypoints]:
             image = images[annotation["image_id"]]
             names = categories[annotation["category_id"]]
             found.setdefault(photo_stem(image["file_name"]), _keypoints(annotation["keypoints"], names, image))
-    except (KeyError, TypeError) as fault:
-        raise InputError(f"{path} is not COCO keypoints (missing or odd entry: {fault})") from fault
-    except ValueError as fault:
-        raise InputError(f"{path}: {fault}") from fault
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path} is not COCO keypoints (missing or odd entry: {error})") from error
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
     return found
 
 

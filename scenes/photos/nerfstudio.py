@@ -120,8 +120,8 @@ def scan_transforms(
             continue
         try:
             frames[stem] = _frame(frame, content, sizes[stem] if sizes is not None else None)
-        except PhotoError as fault:
-            refused[stem] = f"its camera in {path.name} {fault}"
+        except PhotoError as error:
+            refused[stem] = f"its camera in {path.name} {error}"
     return frames, refused
 
 
@@ -182,10 +182,10 @@ def _entry(frame: CameraFrame) -> dict[str, Any]:
 def _load(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as fault:
-        raise InputError(f"{path} cannot be read ({fault.strerror}); expected cameras in it") from fault
-    except ValueError as fault:
-        raise InputError(f"{path} is not valid JSON ({fault}); repair it or delete it") from fault
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); expected cameras in it") from error
+    except ValueError as error:
+        raise InputError(f"{path} is not valid JSON ({error}); repair it or delete it") from error
     if not isinstance(content, dict) or not isinstance(content.get("frames"), list):
         raise InputError(f"{path} has no list 'frames'; expected nerfstudio's transforms.json")
     return content
@@ -264,8 +264,8 @@ def _rigid(matrix: Any) -> Float64[np.ndarray, "4 4"]:
     """A checked (3, 4) or (4, 4) camera-to-world matrix, its rotation made orthonormal to float64 precision."""
     try:
         pose = np.array(matrix, np.float64)
-    except (TypeError, ValueError) as fault:
-        raise PhotoError("has a transform_matrix that is not a matrix of numbers; expected 4x4") from fault
+    except (TypeError, ValueError) as error:
+        raise PhotoError("has a transform_matrix that is not a matrix of numbers; expected 4x4") from error
     if pose.shape == (3, 4):
         pose = np.vstack([pose, [0.0, 0.0, 0.0, 1.0]])
     if pose.shape != (4, 4):

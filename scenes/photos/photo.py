@@ -100,8 +100,8 @@ def read_mask(path: Path, photo: Photo, name: str) -> UInt8[np.ndarray, "h w"]:
     """
     try:
         picture = decode(path, max(photo.pixels.shape[:2]))
-    except PhotoError as fault:
-        raise PhotoError(f"{name} {fault}") from fault
+    except PhotoError as error:
+        raise PhotoError(f"{name} {error}") from error
     if (picture.width, picture.height) != (photo.width, photo.height):
         found, wanted = f"{picture.width}x{picture.height}", f"{photo.width}x{photo.height}"
         turned = (picture.height, picture.width) == (photo.width, photo.height)
