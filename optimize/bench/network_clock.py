@@ -66,11 +66,11 @@ class NetworkClock:
         def call(*arguments: Any, **options: Any) -> Any:
             given = arguments[0] if arguments else options["hidden_states"]
             start = self.now()
-            answer = method(*arguments, **options)
+            model_output = method(*arguments, **options)
             self.calls.append(NetworkCall(part, len(given), self.now() - start))
             if part == "encode":
-                self._watch(given, answer)
-            return answer
+                self._watch(given, model_output)
+            return model_output
 
         return call
 

@@ -86,13 +86,13 @@ class Denoiser(nn.Module):
     def forward(
         self, noisy: Float[Tensor, "B C h w"], timestep: Float[Tensor, " B"], tokens: Int[Tensor, "B L"]
     ) -> tuple[Float[Tensor, "B C h w"], Float[Tensor, "B 5 h w"]]:
-        """The network's answer, and the layout by what it knows before its last block."""
+        """The model output, and the layout by what it knows before its last block."""
         features: list[Tensor] = []
         hook = self.unet.up_blocks[-2].register_forward_hook(lambda _, __, found: features.append(found))
         context = self.text_encoder(tokens)[0]
-        answer = self.unet(noisy, timestep, encoder_hidden_states=context).sample
+        model_output = self.unet(noisy, timestep, encoder_hidden_states=context).sample
         hook.remove()
-        return answer, self.head(features[0])
+        return model_output, self.head(features[0])
 
 
 def train_denoiser(
@@ -126,12 +126,12 @@ def train_denoiser(
         places = (torch.arange(count) + torch.rand(count, generator=generator)) / count
         level = schedule.at(places.to(device))
         noise = torch.randn(clean.shape, generator=generator).to(device)
-        noisy = level.noised(clean, noise).contiguous(memory_format=torch.channels_last)
+        noisy = level.add_noise(clean, noise).contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16, enabled=brief):
-            answer, layout = network(noisy, level.timestep, tokens[told])
+            model_output, layout = network(noisy, level.timestep, tokens[told])
         astray = (layout.float() - latents.layout[index].float()).square().mean((0, 2, 3)) / spread
         return {
-            "v": (answer.float() - level.answer(clean, noise, "v")).square().mean(),
+            "v": (model_output.float() - level.training_target(clean, noise, "v")).square().mean(),
             "layout": _LAYOUT * astray.mean(),
         }
 

@@ -1,8 +1,8 @@
-"""One call of a frozen denoiser: noisy latents, a training step and conditions in, the network's own answer out.
+"""One call of a frozen denoiser: noisy latents, a training step and conditions in, the network's own output out.
 
 The architectures differ in how they are called and in nothing else. Weights may be in half precision; latents and
-answers are in float32. The U-Net of SD 1.5, 2.1 and SDXL has its answer in the latents' form, so has the transformer of
-SD3; FLUX takes them packed, two by two pixels a token.
+model outputs are in float32. The U-Net of SD 1.5, 2.1 and SDXL has its model output in the latents' form, so has the
+transformer of SD3; FLUX takes them packed, two by two pixels a token.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .conditions import Conditions
 
 @runtime_checkable
 class Denoiser(Protocol):
-    """What the answer is about (noise, v, flow) is said by the model's schedule."""
+    """What the model output is about (noise, v, flow) is said by the model's schedule."""
 
     module: Any
     """The network."""
@@ -46,8 +46,10 @@ class UNetDenoiser:
             sizes = noisy.new_tensor([height, width, 0, 0, height, width], dtype=dtype).expand(len(noisy), -1)
             more = {"text_embeds": conditions.pooled.to(dtype), "time_ids": sizes}
         context = conditions.context.to(dtype)
-        answer = self.module(noisy.to(dtype), timestep, encoder_hidden_states=context, added_cond_kwargs=more).sample
-        return answer.to(noisy.dtype)
+        model_output = self.module(
+            noisy.to(dtype), timestep, encoder_hidden_states=context, added_cond_kwargs=more
+        ).sample
+        return model_output.to(noisy.dtype)
 
 
 class SD3Denoiser:
@@ -61,17 +63,17 @@ class SD3Denoiser:
     ) -> Float[Tensor, "B C h w"]:
         assert conditions.pooled is not None
         dtype = _dtype(self.module)
-        answer = self.module(
+        model_output = self.module(
             hidden_states=noisy.to(dtype),
             timestep=timestep,
             encoder_hidden_states=conditions.context.to(dtype),
             pooled_projections=conditions.pooled.to(dtype),
         ).sample
-        return answer.to(noisy.dtype)
+        return model_output.to(noisy.dtype)
 
 
 class FluxDenoiser:
-    """diffusers' FluxTransformer2DModel; one that was distilled from guided answers is told its guidance."""
+    """diffusers' FluxTransformer2DModel; one that was distilled from guided model outputs is told its guidance."""
 
     def __init__(self, module: nn.Module, guidance: float = 3.5) -> None:
         self.module: Any = module
@@ -88,7 +90,7 @@ class FluxDenoiser:
         guidance = None
         if self.module.config.guidance_embeds:
             guidance = torch.full((len(noisy),), self._guidance, device=noisy.device)
-        answer = self.module(
+        model_output = self.module(
             hidden_states=packed(noisy).to(dtype),
             timestep=timestep / 1000,
             guidance=guidance,
@@ -97,7 +99,7 @@ class FluxDenoiser:
             txt_ids=places.new_zeros(conditions.context.shape[1], 3),
             img_ids=places.reshape(-1, 3),
         ).sample
-        return unpacked(answer, height, width).to(noisy.dtype)
+        return unpacked(model_output, height, width).to(noisy.dtype)
 
 
 def packed(latents: Float[Tensor, "B C h w"]) -> Float[Tensor, "B T F"]:

@@ -1,7 +1,7 @@
-"""How the answers with and without a prompt become one: classifier-free guidance and what came after it.
+"""How the predicts and without a prompt become one: classifier-free guidance and what came after it.
 
 All but the perpendicular negative are diffusers' own guiders. The scale s is that of Ho and Salimans as diffusers has
-it: answer = without + s (with - without); 1 is the plain answer with the prompt.
+it: model output = without + s (with - without); 1 is the plain model output with the prompt.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class GuidanceConfig:
 
     kind: GuidanceKind = "plain"
     """plain: classifier-free guidance (Ho and Salimans, 2022); apg: adaptive projected guidance (Sadat et al., ICLR
-    2025), less saturated at large scales; cfg_zero_star: the answer without a prompt scaled to fit the other (Fan et
-    al., 2025), for flow models; perpendicular: of a negative prompt only what is at right angles to the prompt counts
-    (Perp-Neg, Armandpour et al., 2023)."""
+    2025), less saturated at large scales; cfg_zero_star: the model output without a prompt scaled to fit the other (Fan
+    et al., 2025), for flow models; perpendicular: of a negative prompt only what is at right angles to the prompt
+    counts (Perp-Neg, Armandpour et al., 2023)."""
     scale: float = 7.5
     negative_scale: float = 1.0
     """Of the perpendicular negative."""
@@ -37,16 +37,16 @@ def guide(
     empty: Float[Tensor, "B C h w"],
     negative: Float[Tensor, "B C h w"] | None = None,
 ) -> Float[Tensor, "B C h w"]:
-    """One answer of three: with the prompt, without any, and with what is not wanted (None: nothing).
+    """One model output of three: with the prompt, without any, and with what is not wanted (None: nothing).
 
-    A negative prompt stands in the place of the empty one, as is usual, but for kind perpendicular. What the answers
-    are about is for the caller to choose: the latent itself for apg, as its authors have it; for the others it is all
-    one.
+    A negative prompt stands in the place of the empty one, as is usual, but for kind perpendicular. What the model
+    outputs are about is for the caller to choose: the latent itself for apg, as its authors have it; for the others it
+    is all one.
     """
     if config.kind == "perpendicular":
         return _perpendicular(config, positive, empty, negative)
     guider = _guider(config)
-    # Guiders are made for sampling; a single answer is a step in the middle of it.
+    # Guiders are made for sampling; a single model output is a step in the middle of it.
     guider.set_state(step=1, num_inference_steps=3, timestep=torch.zeros(()))
     return guider.forward(positive, empty if negative is None else negative).pred
 

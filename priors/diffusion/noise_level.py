@@ -1,6 +1,6 @@
-"""How much noise there is in a latent, and what a network's answer about it means.
+"""How much noise there is in a latent, and what a model output about it means.
 
-A latent x is noised to x_t = alpha x + sigma e with e ~ N(0, 1). Networks are trained to answer with
+A latent x is noised to x_t = alpha x + sigma e with e ~ N(0, 1). Networks are trained to predict
 
     eps:   e
     v:     alpha e - sigma x                (Salimans and Ho, ICLR 2022; alpha^2 + sigma^2 = 1)
@@ -21,7 +21,7 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor
 
-Parameterisation = Literal["eps", "v", "flow"]
+PredictionType = Literal["eps", "v", "flow"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,38 +35,38 @@ class NoiseLevel:
     timestep: Float[Tensor, " B"]
     """What the network is told, in steps of its training, 0 to their number."""
 
-    def noised(self, latents: Float[Tensor, "B C h w"], noise: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h w"]:
+    def add_noise(self, latents: Float[Tensor, "B C h w"], noise: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h w"]:
         """`alpha x + sigma e`."""
         return _wide(self.alpha) * latents + _wide(self.sigma) * noise
 
-    def split(
-        self, noisy: Float[Tensor, "B C h w"], answer: Float[Tensor, "B C h w"], kind: Parameterisation
+    def pred_original_and_noise(
+        self, noisy: Float[Tensor, "B C h w"], model_output: Float[Tensor, "B C h w"], kind: PredictionType
     ) -> tuple[Float[Tensor, "B C h w"], Float[Tensor, "B C h w"]]:
-        """What a network takes for the latent x and for the noise e in `noisy`, by its answer of that kind.
+        """What a network takes for the latent x and for the noise e in `noisy`, by its model output of that kind.
 
         >>> import torch
         >>> level = NoiseLevel(*(torch.tensor([value]) for value in (0.8, 0.6, 300.0)))
         >>> x, e = torch.full((1, 1, 1, 1), 3.0), torch.full((1, 1, 1, 1), -1.0)
-        >>> [part.item() for part in level.split(level.noised(x, e), e, "eps")]
+        >>> [part.item() for part in level.pred_original_and_noise(level.noised(x, e), e, "eps")]
         [3.0, -1.0]
         """
         alpha, sigma = _wide(self.alpha), _wide(self.sigma)
         if kind == "eps":
-            return (noisy - sigma * answer) / alpha, answer
+            return (noisy - sigma * model_output) / alpha, model_output
         if kind == "v":
             scale = alpha.square() + sigma.square()
-            return (alpha * noisy - sigma * answer) / scale, (sigma * noisy + alpha * answer) / scale
+            return (alpha * noisy - sigma * model_output) / scale, (sigma * noisy + alpha * model_output) / scale
         scale = alpha + sigma
-        return (noisy - sigma * answer) / scale, (noisy + alpha * answer) / scale
+        return (noisy - sigma * model_output) / scale, (noisy + alpha * model_output) / scale
 
     def noise_in(self, noisy: Float[Tensor, "B C h w"], latents: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h w"]:
         """What is left of noisy latents when `latents` are taken for what is behind them."""
         return (noisy - _wide(self.alpha) * latents) / _wide(self.sigma)
 
-    def answer(
-        self, latents: Float[Tensor, "B C h w"], noise: Float[Tensor, "B C h w"], kind: Parameterisation
+    def training_target(
+        self, latents: Float[Tensor, "B C h w"], noise: Float[Tensor, "B C h w"], kind: PredictionType
     ) -> Float[Tensor, "B C h w"]:
-        """What a network that knows both answers: the inverse of `split`."""
+        """What a network that knows both predicts: the inverse of `pred_original_and_noise`."""
         if kind == "eps":
             return noise
         if kind == "v":

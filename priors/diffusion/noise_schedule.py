@@ -9,16 +9,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .noise_level import NoiseLevel, Parameterisation
+from .noise_level import NoiseLevel, PredictionType
 
-_KINDS: dict[str, Parameterisation] = {"epsilon": "eps", "v_prediction": "v"}
+_KINDS: dict[str, PredictionType] = {"epsilon": "eps", "v_prediction": "v"}
 
 
 @dataclass(frozen=True, eq=False)
 class NoiseSchedule:
     """Levels by training step, from the least noise to the most."""
 
-    kind: Parameterisation
+    kind: PredictionType
     alpha: Float[Tensor, " T"]
     sigma: Float[Tensor, " T"]
     timestep: Float[Tensor, " T"]

@@ -1,6 +1,6 @@
-"""A frozen latent diffusion model as everything else sees it: pictures, latents, answers, prompts.
+"""A frozen latent diffusion model as everything else sees it: pictures, latents, model outputs, prompts.
 
-It is loaded once (`load.load_diffusion_prior`) and shared by as many fits as there are. What a network answers is
+It is loaded once (`load.load_diffusion_prior`) and shared by as many fits as there are. What a network predicts is
 explained by its schedule (`noise_level`), so rules that are written for noise work for v and flow as well.
 """
 
@@ -42,17 +42,19 @@ class DiffusionPrior:
         """Pictures, differentiable, not clamped."""
         return self.autoencoder.decode(latents)
 
-    def answer(
+    def model_output(
         self, noisy: Float[Tensor, "B C h w"], level: NoiseLevel, conditions: Conditions
     ) -> Float[Tensor, "B C h w"]:
-        """The network's own answer, without gradient; one prompt for each latent, or one for all.
+        """The network's own output, without gradient; one prompt for each latent, or one for all.
 
         Raises FloatingPointError where it is not finite.
         """
         with torch.no_grad():
-            answer = self.denoiser(noisy, level.timestep, conditions.spread(len(noisy)))
-        if not bool(torch.isfinite(answer).all()):
-            bad = int((~torch.isfinite(answer)).sum())
+            model_output = self.denoiser(noisy, level.timestep, conditions.spread(len(noisy)))
+        if not bool(torch.isfinite(model_output).all()):
+            bad = int((~torch.isfinite(model_output)).sum())
             steps = [round(step) for step in level.timestep.tolist()]
-            raise FloatingPointError(f"{self.name}: {bad} of {answer.numel()} answers are not finite at steps {steps}")
-        return answer
+            raise FloatingPointError(
+                f"{self.name}: {bad} of {model_output.numel()} model outputs are not finite at steps {steps}"
+            )
+        return model_output

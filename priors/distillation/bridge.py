@@ -29,6 +29,6 @@ def bridge(
 ) -> Target:
     """The target across the bridge; `source`: the prompt followed by `SOURCE`."""
     with torch.no_grad():
-        positive, now = critic.noises(level.noised(latents, noise), level, critic.positive, source)
+        positive, now = critic.pred_noises(level.add_noise(latents, noise), level, critic.positive, source)
         gradient = critic.guidance.scale * (positive - now)
         return by_gradient(latents, gradient, level.sigma.square())

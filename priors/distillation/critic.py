@@ -41,7 +41,7 @@ class Critic:
         negative = prior.embed(prompts.negative).mixed(weights) if negatives else None
         return Critic(prior, positive, prior.embed([""]), negative, guidance)
 
-    def see(
+    def pred_original_and_noise(
         self, noisy: Float[Tensor, "B C h w"], level: NoiseLevel, guidance: GuidanceConfig | None = None
     ) -> tuple[Float[Tensor, "B C h w"], Float[Tensor, "B C h w"]]:
         """The latent and the noise that the prior sees, guided; by `guidance` where it is given."""
@@ -49,38 +49,45 @@ class Critic:
         wanted = [self.positive, self.empty]
         if self.negative is not None:
             wanted = [*wanted, self.negative] if guidance.kind == "perpendicular" else [self.positive, self.negative]
-        answers = self._answers(noisy, level, wanted)
+        model_outputs = self._model_outputs(noisy, level, wanted)
         if guidance.kind != "apg":
-            return level.split(noisy, guide(guidance, *answers), kind)
-        latents = guide(guidance, *(level.split(noisy, answer, kind)[0] for answer in answers))
+            return level.pred_original_and_noise(noisy, guide(guidance, *model_outputs), kind)
+        latents = guide(
+            guidance, *(level.pred_original_and_noise(noisy, model_output, kind)[0] for model_output in model_outputs)
+        )
         return latents, level.noise_in(noisy, latents)
 
-    def noise(self, noisy: Float[Tensor, "B C h w"], level: NoiseLevel) -> Float[Tensor, "B C h w"]:
+    def pred_noise(self, noisy: Float[Tensor, "B C h w"], level: NoiseLevel) -> Float[Tensor, "B C h w"]:
         """The noise that the prior sees, guided."""
-        return self.see(noisy, level)[1]
+        return self.pred_original_and_noise(noisy, level)[1]
 
-    def clean(self, noisy: Float[Tensor, "B C h w"], level: NoiseLevel) -> Float[Tensor, "B C h w"]:
+    def pred_original(self, noisy: Float[Tensor, "B C h w"], level: NoiseLevel) -> Float[Tensor, "B C h w"]:
         """The latent that the prior sees behind the noise, guided."""
-        return self.see(noisy, level)[0]
+        return self.pred_original_and_noise(noisy, level)[0]
 
-    def see_unprompted(
+    def pred_unconditional(
         self, noisy: Float[Tensor, "B C h w"], level: NoiseLevel
     ) -> tuple[Float[Tensor, "B C h w"], Float[Tensor, "B C h w"]]:
         """The latent and the noise that the prior sees without any prompt."""
-        return level.split(noisy, self._answers(noisy, level, [self.empty])[0], self.prior.schedule.kind)
+        return level.pred_original_and_noise(
+            noisy, self._model_outputs(noisy, level, [self.empty])[0], self.prior.schedule.kind
+        )
 
-    def noises(
+    def pred_noises(
         self, noisy: Float[Tensor, "B C h w"], level: NoiseLevel, *wanted: Conditions
     ) -> tuple[Float[Tensor, "B C h w"], ...]:
         """The noise that the prior sees under each of the conditions, unguided, in one call of the network."""
         kind = self.prior.schedule.kind
-        return tuple(level.split(noisy, answer, kind)[1] for answer in self._answers(noisy, level, wanted))
+        return tuple(
+            level.pred_original_and_noise(noisy, model_output, kind)[1]
+            for model_output in self._model_outputs(noisy, level, wanted)
+        )
 
-    def _answers(
+    def _model_outputs(
         self, noisy: Tensor, level: NoiseLevel, wanted: list[Conditions] | tuple[Conditions, ...]
     ) -> list[Tensor]:
         count, batch = len(wanted), len(noisy)
         together = Conditions.joined([conditions.spread(batch) for conditions in wanted])
         repeated = NoiseLevel(level.alpha.repeat(count), level.sigma.repeat(count), level.timestep.repeat(count))
-        answer = self.prior.answer(noisy.repeat(count, 1, 1, 1), repeated, together)
-        return list(answer.split(batch))
+        model_output = self.prior.model_output(noisy.repeat(count, 1, 1, 1), repeated, together)
+        return list(model_output.split(batch))

@@ -25,11 +25,11 @@ def csd(
 ) -> Target:
     """The target of the classifier's score; the critic's guidance plays no part."""
     with torch.no_grad():
-        noisy = level.noised(latents, noise)
+        noisy = level.add_noise(latents, noise)
         if critic.negative is None or negative_scale == 0:
-            positive, empty = critic.noises(noisy, level, critic.positive, critic.empty)
+            positive, empty = critic.pred_noises(noisy, level, critic.positive, critic.empty)
             gradient = positive - empty
         else:
-            positive, empty, negative = critic.noises(noisy, level, critic.positive, critic.empty, critic.negative)
+            positive, empty, negative = critic.pred_noises(noisy, level, critic.positive, critic.empty, critic.negative)
             gradient = (positive - empty) - negative_scale * (negative - empty)
         return by_gradient(latents, gradient, level.sigma.square())

@@ -74,7 +74,7 @@ def walk(
     with torch.no_grad():
         for level in levels:
             noise = torch.randn(latents.shape, generator=generator, device=generator.device).to(latents)
-            found = critic.noise(level.noised(latents, noise), level)
+            found = critic.pred_noise(level.add_noise(latents, noise), level)
             gradient = level.sigma.square()[:, None, None, None] * (found - noise)
             latents = latents - step * gradient.clamp(-_BOUND, _BOUND)
         return latents

@@ -24,7 +24,7 @@ def flow_distillation(
     """The target of a flow model. Raises ValueError for another kind."""
     kind = critic.prior.schedule.kind
     if kind != "flow":
-        raise ValueError(f"{critic.prior.name} answers with {kind}; rectified-flow distillation needs a flow model")
+        raise ValueError(f"{critic.prior.name} predicts {kind}; rectified-flow distillation needs a flow model")
     with torch.no_grad():
-        clean, seen = critic.see(level.noised(latents, noise), level)
+        clean, seen = critic.pred_original_and_noise(level.add_noise(latents, noise), level)
         return Target(noise - (seen - clean), torch.ones(len(noise), device=noise.device))

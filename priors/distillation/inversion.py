@@ -30,5 +30,5 @@ def invert(see: See, latents: Float[Tensor, "B C h w"], levels: Sequence[NoiseLe
     with torch.no_grad():
         for k, level in enumerate(levels):
             clean, noise = see(found[-1], levels[k - 1]) if k else (latents, see(latents, level)[1])
-            found.append(level.noised(clean, noise))
+            found.append(level.add_noise(clean, noise))
     return found

@@ -25,7 +25,7 @@ def ism(critic: Critic, latents: Float[Tensor, "B C h w"], levels: Sequence[Nois
     if len(levels) < 2:
         raise ValueError(f"{len(levels)} level; an interval needs two")
     with torch.no_grad():
-        *_, lower, upper = invert(critic.see_unprompted, latents, levels)
-        _, unprompted = critic.see_unprompted(lower, levels[-2])
+        *_, lower, upper = invert(critic.pred_unconditional, latents, levels)
+        _, unprompted = critic.pred_unconditional(lower, levels[-2])
         level = levels[-1]
-        return by_gradient(latents, critic.noise(upper, level) - unprompted, level.sigma / level.alpha)
+        return by_gradient(latents, critic.pred_noise(upper, level) - unprompted, level.sigma / level.alpha)

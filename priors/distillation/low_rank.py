@@ -35,7 +35,7 @@ class LowRank(nn.Module):
 
     @contextmanager
     def on(self) -> Iterator[None]:
-        """Within it the network answers with the additions."""
+        """Within it the network predicts the additions."""
         self._active = True
         try:
             yield

@@ -2,8 +2,8 @@
 
     g = w (d + s (e_pos - e_empty)),    d = e_empty below a fifth of the schedule, else e_empty - e_neg,    w = sigma^2.
 
-At little noise the answer without a prompt is hardly about the noise; at much of it, a negative prompt for bad pictures
-has the same noise in it. s is the critic's guidance scale, which its authors set to 7.5.
+At little noise the model output without a prompt is hardly about the noise; at much of it, a negative prompt for bad
+pictures has the same noise in it. s is the critic's guidance scale, which its authors set to 7.5.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def nfsd(
     if critic.negative is None:
         raise ValueError("noise-free score distillation needs a negative prompt, of what bad pictures look like")
     with torch.no_grad():
-        noisy = level.noised(latents, noise)
-        positive, empty, negative = critic.noises(noisy, level, critic.positive, critic.empty, critic.negative)
+        noisy = level.add_noise(latents, noise)
+        positive, empty, negative = critic.pred_noises(noisy, level, critic.positive, critic.empty, critic.negative)
         little = (level.timestep < _LITTLE * critic.prior.schedule.timestep.amax())[:, None, None, None]
         direction = torch.where(little, empty, empty - negative) + critic.guidance.scale * (positive - empty)
         return by_gradient(latents, direction, level.sigma.square())

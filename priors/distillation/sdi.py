@@ -25,5 +25,5 @@ def sdi(critic: Critic, latents: Float[Tensor, "B C h w"], levels: Sequence[Nois
     """Where the prior would have the latents, judged at the last of the levels, which rise; ten of them are usual."""
     with torch.no_grad():
         backwards = replace(critic.guidance, kind="plain", scale=-critic.guidance.scale)
-        noisy = invert(lambda now, level: critic.see(now, level, backwards), latents, levels)[-1]
-        return Target(critic.clean(noisy, levels[-1]), torch.ones(len(noisy), device=noisy.device))
+        noisy = invert(lambda now, level: critic.pred_original_and_noise(now, level, backwards), latents, levels)[-1]
+        return Target(critic.pred_original(noisy, levels[-1]), torch.ones(len(noisy), device=noisy.device))

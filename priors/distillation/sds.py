@@ -24,4 +24,4 @@ def sds(
 ) -> Target:
     """Where the prior would have the latents, judged through that noise."""
     with torch.no_grad():
-        return Target(critic.clean(level.noised(latents, noise), level), level.alpha * level.sigma)
+        return Target(critic.pred_original(level.add_noise(latents, noise), level), level.alpha * level.sigma)

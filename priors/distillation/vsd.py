@@ -32,7 +32,7 @@ class Student:
     def noise(self, critic: Critic, noisy: Float[Tensor, "B C h w"], level: NoiseLevel) -> Float[Tensor, "B C h w"]:
         """The noise that it sees, with the critic's prompt, unguided."""
         with self._additions.on():
-            return critic.noises(noisy, level, critic.positive)[0]
+            return critic.pred_noises(noisy, level, critic.positive)[0]
 
     def learn(
         self,
@@ -42,10 +42,14 @@ class Student:
         noise: Float[Tensor, "B C h w"],
     ) -> float:
         """One step towards seeing that noise in these latents; returns the mean squared error before it."""
-        noisy = level.noised(latents.detach(), noise)
+        noisy = level.add_noise(latents.detach(), noise)
         with torch.enable_grad(), self._additions.on():
-            answer = self._prior.denoiser(noisy, level.timestep, prompts.spread(len(latents)))
-            loss = (answer - level.answer(latents.detach(), noise, self._prior.schedule.kind)).square().mean()
+            model_output = self._prior.denoiser(noisy, level.timestep, prompts.spread(len(latents)))
+            loss = (
+                (model_output - level.training_target(latents.detach(), noise, self._prior.schedule.kind))
+                .square()
+                .mean()
+            )
             self._optimizer.zero_grad(set_to_none=True)
             loss.backward()
             self._optimizer.step()
@@ -65,6 +69,6 @@ def vsd(
 ) -> Target:
     """Where the prior would have the latents, as against what it takes renderings for."""
     with torch.no_grad():
-        noisy = level.noised(latents, noise)
-        gradient = critic.noise(noisy, level) - student.noise(critic, noisy, level)
+        noisy = level.add_noise(latents, noise)
+        gradient = critic.pred_noise(noisy, level) - student.noise(critic, noisy, level)
         return by_gradient(latents, gradient, level.sigma.square())

@@ -75,11 +75,13 @@ def test_it_sees_pictures_through_noise_and_knows_its_words(pictures: Pictures, 
     for place in (0.3, 0.5, 0.7):
         level = prior.schedule.at(torch.full((len(latents),), place))
         noise = torch.randn(latents.shape, generator=generator)
-        noisy = level.noised(latents, noise)
+        noisy = level.add_noise(latents, noise)
         alpha = level.alpha[:, None, None, None]
         nothing += float((noisy * alpha - latents).square().mean())
         for kind in KINDS:
-            found = level.split(noisy, prior.answer(noisy, level, best[kind]), prior.schedule.kind)[0]
+            found = level.pred_original_and_noise(
+                noisy, prior.model_output(noisy, level, best[kind]), prior.schedule.kind
+            )[0]
             errors = (found - latents).square().mean((1, 2, 3))
             mine = torch.tensor([name == kind for name in names])
             right += float(errors[mine].sum()) / len(latents)

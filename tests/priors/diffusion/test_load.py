@@ -30,13 +30,13 @@ def test_every_architecture_answers(kind: str, parameterisation: str, small_diff
     conditions = prior.embed(["a fox", ""])
     assert (conditions.pooled is None) == (kind in ("sd", "sd_v"))
     level = prior.schedule.at(torch.tensor([0.25, 0.9]))
-    answer = prior.answer(latents, level, conditions)
-    assert answer.shape == latents.shape
-    assert answer.dtype == torch.float32
-    other = prior.answer(latents, level, prior.embed(["a cow"]))
-    assert not torch.equal(answer, other), "the prompt has a say"
+    model_output = prior.model_output(latents, level, conditions)
+    assert model_output.shape == latents.shape
+    assert model_output.dtype == torch.float32
+    other = prior.model_output(latents, level, prior.embed(["a cow"]))
+    assert not torch.equal(model_output, other), "the prompt has a say"
     # One prompt for all is that prompt for each.
-    torch.testing.assert_close(other, prior.answer(latents, level, prior.embed(["a cow", "a cow"])))
+    torch.testing.assert_close(other, prior.model_output(latents, level, prior.embed(["a cow", "a cow"])))
 
 
 def test_prompts_are_embedded_once_and_the_text_encoder_is_not_kept(
@@ -85,11 +85,11 @@ def test_weights_in_half_precision_leave_latents_in_full(
     pictures = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     latents = half.encode(pictures)
     level = half.schedule.at(torch.tensor([0.4]))
-    answer = half.answer(latents, level, half.embed(["a fox"]))
-    assert latents.dtype == answer.dtype == half.decode(latents).dtype == torch.float32
+    model_output = half.model_output(latents, level, half.embed(["a fox"]))
+    assert latents.dtype == model_output.dtype == half.decode(latents).dtype == torch.float32
     assert next(half.denoiser.module.parameters()).dtype == getattr(torch, precision)
-    expected = whole.answer(latents, level, whole.embed(["a fox"]))
-    torch.testing.assert_close(answer, expected, atol=0.05, rtol=0.05)
+    expected = whole.model_output(latents, level, whole.embed(["a fox"]))
+    torch.testing.assert_close(model_output, expected, atol=0.05, rtol=0.05)
 
 
 def test_an_encoder_that_says_it_overflows_stays_in_full_precision(small_diffusion: Callable[[str], Path]) -> None:
@@ -122,8 +122,8 @@ def test_memory_options_change_no_answer(small_diffusion: Callable[[str], Path])
         pictures = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)).requires_grad_()
         latents = prior.encode(pictures)
         level = prior.schedule.at(torch.tensor([0.2, 0.6]))
-        answer = prior.answer(latents.detach(), level, prior.embed(["a fox"]))
-        (latents * answer).sum().backward()
+        model_output = prior.model_output(latents.detach(), level, prior.embed(["a fox"]))
+        (latents * model_output).sum().backward()
         assert pictures.grad is not None
         gradients.append(pictures.grad)
     torch.testing.assert_close(gradients[0], gradients[1], atol=1e-6, rtol=1e-4)

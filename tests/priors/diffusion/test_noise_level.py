@@ -4,35 +4,35 @@ import diffusers
 import pytest
 import torch
 
-from zoetrope.priors.diffusion.noise_level import NoiseLevel, Parameterisation
+from zoetrope.priors.diffusion.noise_level import NoiseLevel, PredictionType
 from zoetrope.priors.diffusion.noise_schedule import NoiseSchedule
 
 
-def level_of(kind: Parameterisation) -> NoiseLevel:
+def level_of(kind: PredictionType) -> NoiseLevel:
     sigma = torch.tensor([0.1, 0.5, 0.95], dtype=torch.float64)
     alpha = 1 - sigma if kind == "flow" else (1 - sigma.square()).sqrt()
     return NoiseLevel(alpha, sigma, 1000 * sigma)
 
 
 @pytest.mark.parametrize("kind", ["eps", "v", "flow"])
-def test_answers_are_taken_apart_into_latent_and_noise(kind: Parameterisation) -> None:
+def test_answers_are_taken_apart_into_latent_and_noise(kind: PredictionType) -> None:
     level = level_of(kind)
     latents, noise = torch.randn(2, 3, 4, 5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    noisy = level.noised(latents, noise)
-    clean, seen = level.split(noisy, level.answer(latents, noise, kind), kind)
+    noisy = level.add_noise(latents, noise)
+    clean, seen = level.pred_original_and_noise(noisy, level.training_target(latents, noise, kind), kind)
     torch.testing.assert_close(clean, latents)
     torch.testing.assert_close(seen, noise)
     torch.testing.assert_close(level.noise_in(noisy, latents), noise)
 
 
 @pytest.mark.parametrize("kind", ["v", "flow"])
-def test_v_and_flow_agree_with_eps(kind: Parameterisation) -> None:
+def test_v_and_flow_agree_with_eps(kind: PredictionType) -> None:
     """A wrong answer, too: whatever noise a network believes in, the latent behind it is the one that eps gives."""
     level = level_of(kind)
-    noisy, answer = torch.randn(2, 3, 4, 5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    clean, noise = level.split(noisy, answer, kind)
-    torch.testing.assert_close(level.split(noisy, noise, "eps")[0], clean)
-    torch.testing.assert_close(level.answer(clean, noise, kind), answer)
+    noisy, model_output = torch.randn(2, 3, 4, 5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    clean, noise = level.pred_original_and_noise(noisy, model_output, kind)
+    torch.testing.assert_close(level.pred_original_and_noise(noisy, noise, "eps")[0], clean)
+    torch.testing.assert_close(level.training_target(clean, noise, kind), model_output)
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
@@ -42,10 +42,10 @@ def test_levels_are_the_schedulers(prediction: str) -> None:
     assert level.timestep.tolist() == [0, 250, 999]
     latents, noise = torch.randn(2, 3, 4, 2, 2, generator=torch.Generator().manual_seed(0))
     expected = scheduler.add_noise(latents, noise, torch.tensor([0, 250, 999]))
-    torch.testing.assert_close(level.noised(latents, noise), expected)
+    torch.testing.assert_close(level.add_noise(latents, noise), expected)
     if prediction == "v_prediction":
         velocity = scheduler.get_velocity(latents, noise, torch.tensor([0, 250, 999]))
-        torch.testing.assert_close(level.answer(latents, noise, "v"), velocity)
+        torch.testing.assert_close(level.training_target(latents, noise, "v"), velocity)
 
 
 def test_a_schedule_without_any_signal_at_its_end_stops_before_it() -> None:

@@ -49,9 +49,9 @@ def test_sampling_gives_the_pipelines_own_pictures(kind: str, small_diffusion: C
     trained, wanted = schedule.timestep.double().numpy(), pipeline.scheduler.timesteps.double().numpy()
     places = (np.interp(wanted, trained, np.arange(len(trained))) / (len(trained) - 1)).tolist()
     for k, place in enumerate(places):
-        clean, noise = critic.see(latents, schedule.at(torch.tensor([place])))
+        clean, noise = critic.pred_original_and_noise(latents, schedule.at(torch.tensor([place])))
         if k + 1 < steps:
-            latents = schedule.at(torch.tensor([places[k + 1]])).noised(clean, noise)
+            latents = schedule.at(torch.tensor([places[k + 1]])).add_noise(clean, noise)
     torch.testing.assert_close(prior.decode(clean).clamp(0, 1), expected, atol=2e-4, rtol=1e-3)
 
 
@@ -72,7 +72,7 @@ def test_answers_that_are_not_finite_stop_with_the_place(small_diffusion: Callab
     latents = torch.zeros(1, 4, 4, 4)
     latents[0, 0, 0, 0] = torch.inf
     with pytest.raises(FloatingPointError, match=r"answers are not finite at steps \[500\]"):
-        prior.answer(latents, prior.schedule.at(torch.tensor([0.5])), prior.embed(["a fox"]))
+        prior.model_output(latents, prior.schedule.at(torch.tensor([0.5])), prior.embed(["a fox"]))
 
 
 def test_pictures_of_odd_sizes_are_refused(small_diffusion: Callable[[str], Path]) -> None:

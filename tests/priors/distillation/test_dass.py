@@ -61,7 +61,9 @@ def test_one_step_with_a_linear_decoder_is_the_encoders_jacobian(critic: Critic)
     found = dass(critic, pictures, [level], torch.Generator().manual_seed(2), step=0.01)
     noise = torch.randn(2, 4, 4, 4, generator=torch.Generator().manual_seed(2))
     start = critic.prior.encode(pictures)
-    score = level.sigma.square()[:, None, None, None] * (critic.noise(level.noised(start, noise), level) - noise)
+    score = level.sigma.square()[:, None, None, None] * (
+        critic.pred_noise(level.add_noise(start, noise), level) - noise
+    )
     free = pictures.clone().requires_grad_()
     (jacobian,) = torch.autograd.grad(critic.prior.encode(free), free, score.clamp(-1, 1))
     assert float(jacobian.abs().max()) > 1e-3

@@ -45,8 +45,8 @@ class Reference:
                     noisy, context, self.conditions.pooled[which].expand(BATCH, -1), level.timestep, return_dict=False
                 )[0]
                 return noisy + alpha * velocity
-            answer = module(noisy, level.timestep, context, return_dict=False)[0]
-        return answer if self.prior.schedule.kind == "eps" else alpha * answer + sigma * noisy
+            model_output = module(noisy, level.timestep, context, return_dict=False)[0]
+        return model_output if self.prior.schedule.kind == "eps" else alpha * model_output + sigma * noisy
 
 
 class Case:
@@ -212,4 +212,6 @@ def test_vsd_starts_as_the_guidance_alone_and_follows_its_student(case: Case) ->
         close(after, weight * (case.guided(noisy, case.level) - learned))
     finally:
         student.remove()
-    torch.testing.assert_close(critic.noises(noisy, case.level, critic.positive)[0], positive, atol=1e-9, rtol=1e-9)
+    torch.testing.assert_close(
+        critic.pred_noises(noisy, case.level, critic.positive)[0], positive, atol=1e-9, rtol=1e-9
+    )
