@@ -19,9 +19,9 @@ from ..representations.rendering.vertex_sampling import Sample, folded, sample
 from ..representations.surfaces.part_surface import PartSurfaces
 from ..representations.surfaces.united_surface import UnitedSurface
 from ..scenes.scene import Scene
-from .hypotheses.account import believe, beside, confront, propose, restride, survivors, witness
 from .hypotheses.color_consistency import departure, gathered, others, say
 from .hypotheses.hypotheses import MISFIT, least_by_photo, times_usual, trust
+from .hypotheses.proposals import believe, beside, confront, propose, restride, survivors, witness
 from .losses.loss_term import Term
 from .objective import Losses, Objective
 from .observe.observations import Observations, View
@@ -59,7 +59,7 @@ class Progress:
 
 
 class Descent:
-    """Runs stages over a scene. The scene's placement holds every account of every photo that is still alive."""
+    """Runs stages over a scene. The scene's hypotheses holds every hypothesis of every photo that is still alive."""
 
     def __init__(
         self,
@@ -85,9 +85,9 @@ class Descent:
         self.objective = Objective(observations, terms, gaits="gaits" not in without, novel=novel)
         self.progress = Progress()
         self.scores: Tensor | None = None
-        """Loss of each entry at the last step that has looked at it."""
+        """Loss of each hypothesis at the last step that has looked at it."""
         self.credit: Tensor | None = None
-        """How far each entry is believed, from its loss and the colours; renewed every few steps."""
+        """How far each hypothesis is believed, from its loss and the colours; renewed every few steps."""
         self.trust: Tensor | None = None
         """How far each photo has a say in what all share; renewed with the credit."""
         self.paint: Tensor | None = None
@@ -141,7 +141,7 @@ class Descent:
             self._begin(stage.build, tried=before is not None and bool(before.build))
         elif self.contenders and not stage.build:
             self._choose()
-        placement = scene.placement
+        hypotheses = scene.hypotheses
         if stage.propose == "circle":
             if not isinstance(scene.surface, PartSurfaces):
                 raise ValueError(f"stage {stage.name!r} proposes views, which needs parts that are not yet united")
@@ -149,20 +149,20 @@ class Descent:
             view = self.observations.at(stage.size)
             maps = self.observations.canonical
             views = maps.view if maps is not None and self.led else None
-            scene.placement = propose(placement, scene.surface.shared(), view, stage.hypotheses, views)
+            scene.hypotheses = propose(hypotheses, scene.surface.shared(), view, stage.kept_hypotheses, views)
         else:
             if self.scores is None:
                 self.score()
             assert self.scores is not None
-            count = stage.hypotheses if stage.propose == "keep" else 1
-            scene.keep(survivors(placement, self.judge(), count))
+            count = stage.kept_hypotheses if stage.propose == "keep" else 1
+            scene.keep(survivors(hypotheses, self.judge(), count))
             if stage.propose == "rivals":
-                mirror = torch.tensor(scene.surface.skeleton().mirror, device=placement.photo.device)
-                scene.placement = confront(scene.placement, mirror)
+                mirror = torch.tensor(scene.surface.skeleton().mirror, device=hypotheses.photo.device)
+                scene.hypotheses = confront(scene.hypotheses, mirror)
             elif stage.propose == "neighbours":
-                scene.placement = beside(scene.placement)
+                scene.hypotheses = beside(scene.hypotheses)
             elif stage.propose in STRIDES:
-                scene.placement = restride(scene.placement, scene.surface.skeleton(), STRIDES[stage.propose])
+                scene.hypotheses = restride(scene.hypotheses, scene.surface.skeleton(), STRIDES[stage.propose])
         if stage.united and isinstance(scene.surface, PartSurfaces):
             scene.surface = united(scene.surface)
         self.scores = self.credit = self.trust = self.paint = None
@@ -180,7 +180,7 @@ class Descent:
 
     def _put_away(self) -> None:
         assert self.scores is not None
-        least = least_by_photo(self.scene.placement.photo, self.scores)
+        least = least_by_photo(self.scene.hypotheses.photo, self.scores)
         merit = least.mean() + self.objective.shared(self.scene, self.stage.weights, self.scene.surface.shared())[0]
         state = copy.deepcopy(self.scene.state())
         self.contenders.append({"loss": float(merit.detach()), "scores": self.scores, "scene": state})
@@ -230,33 +230,33 @@ class Descent:
         self.optimizer = torch.optim.Adam(parameter_groups(scene, stage.free, stage.rates), betas=(0.9, 0.99))
 
     def score(self) -> Float[Tensor, " B"]:
-        """Loss of every entry as things stand, kept in `scores`."""
+        """Loss of every hypothesis as things stand, kept in `scores`."""
         if not self.objective.attached:
             self.attach()
         with torch.no_grad():
-            self.scores = self._look().entries
+            self.scores = self._look().per_hypothesis
         return self.scores
 
     def judge(self) -> Float[Tensor, " B"]:
-        """Scores of all accounts with the witness of the colours, by which accounts of a photo are told apart."""
+        """Scores of all hypotheses with the witness of the colours, by which hypotheses of a photo are told apart."""
         assert self.scores is not None
-        scene, placement = self.scene, self.scene.placement
+        scene, hypotheses = self.scene, self.scene.hypotheses
         weight = self.stage.weights.color
-        if weight == 0 or len(placement) == len(self.observations):
+        if weight == 0 or len(hypotheses) == len(self.observations):
             return self.scores
         with torch.no_grad():
             samples = self._sample(scene.surface.shared(), _JUDGING_SIZE, own_shape=False)
             alone = self.observations.canonical is None or not self.led
-            return witness(placement, samples, folded(scene.surface.mirror), self.scores, weight, alone=alone)
+            return witness(hypotheses, samples, folded(scene.surface.mirror), self.scores, weight, alone=alone)
 
     def _sample(self, mesh: SkinnedMesh, size: int, *, own_shape: bool) -> Sample:
-        """Colours that every account puts onto the surface, looked up in crops of `size` pixels."""
+        """Colours that every hypothesis puts onto the surface, looked up in crops of `size` pixels."""
         scene, view = self.scene, self._view(size)
-        photo = scene.placement.photo
+        photo = scene.hypotheses.photo
         return sample(
             scene.posed(mesh, own_shape=own_shape),
             mesh.faces,
-            scene.placement.camera(),
+            scene.hypotheses.camera(),
             view.intrinsics.select(photo),
             view.opponent.index_select(0, photo),
             view.shown.index_select(0, photo),
@@ -264,7 +264,7 @@ class Descent:
 
     def repaint(self) -> None:
         """Looks anew which colours each photo expects from all others."""
-        scene, photo = self.scene, self.scene.placement.photo
+        scene, photo = self.scene, self.scene.hypotheses.photo
         assert self.credit is not None
         with torch.no_grad():
             samples = self._sample(scene.surface.shared(), self.stage.size, own_shape=self._has_own_shapes(self.stage))
@@ -293,8 +293,8 @@ class Descent:
             if self.scores is None:
                 self.score()
             assert self.scores is not None
-            self.credit = believe(self.scene.placement, self.judge())
-            self.trust = trust(self.scene.placement.photo, self.scores)
+            self.credit = believe(self.scene.hypotheses, self.judge())
+            self.trust = trust(self.scene.hypotheses.photo, self.scores)
             if not self._misfits:
                 self.trust = torch.ones_like(self.trust)
         # One photo has no other to expect colours from.
@@ -306,23 +306,23 @@ class Descent:
             done, own_shape = iteration / stage.iterations, self._has_own_shapes(stage)
             self.objective.renew(scene, view, self.credit, self._weights_of(stage), done, own_shape=own_shape)
         self.optimizer.zero_grad(set_to_none=True)
-        placement, photo_count = self.scene.placement, len(self.observations)
-        photos = turn(photo_count, self._batch, self.progress.step).to(placement.photo.device)
-        rows = photos[placement.photo]
-        entries, shared, logged = self._look(None if bool(rows.all()) else rows.nonzero()[:, 0])
-        # The shared shape listens to the accounts by how well they explain their photo. The floor leaves every account
-        # a gradient for its own camera and pose, whose scale Adam ignores.
+        hypotheses, photo_count = self.scene.hypotheses, len(self.observations)
+        photos = turn(photo_count, self._batch, self.progress.step).to(hypotheses.photo.device)
+        rows = photos[hypotheses.photo]
+        losses, shared, logged = self._look(None if bool(rows.all()) else rows.nonzero()[:, 0])
+        # The shared shape listens to the hypotheses by how well they explain their photo. The floor leaves every
+        # hypothesis a gradient for its own camera and pose, whose scale Adam ignores.
         assert self.trust is not None
-        weight = self.credit.clamp_min(1e-3) * self.trust.index_select(0, placement.photo)
-        total = (entries * weight[rows]).sum() / photos.sum() + shared
+        weight = self.credit.clamp_min(1e-3) * self.trust.index_select(0, hypotheses.photo)
+        total = (losses * weight[rows]).sum() / photos.sum() + shared
         if not bool(torch.isfinite(total)):
             bad = ", ".join(name for name, value in logged.items() if not math.isfinite(value))
             raise FloatingPointError(f"stage {stage.name!r}, step {self.progress.step}: loss is not finite ({bad})")
         total.backward()
-        own = [(getattr(placement, name), rows) for name in placement.by_entry]
+        own = [(getattr(hypotheses, name), rows) for name in hypotheses.per_hypothesis]
         step_rows(self.optimizer, [*own, (self.scene.surface.instance_coefficients, photos)])
         assert self.scores is not None
-        self.scores = self.scores.masked_scatter(rows, entries.detach())
+        self.scores = self.scores.masked_scatter(rows, losses.detach())
         # Of all photos, as they were when they had their turn.
         loss = (self.scores * weight).sum() / photo_count + shared.detach()
         self.progress.losses = {"loss": float(loss), **logged}
@@ -332,8 +332,9 @@ class Descent:
         weights = replace(weights, texture=weights.texture * self.say)
         return weights if self.led else replace(weights, canonical=0, view=0)
 
-    def _look(self, entries: Int[Tensor, " K"] | None = None, stage: Stage | None = None) -> Losses:
-        """What the scene costs as it stands; only these entries of it, if any are named, and to that stage, if any."""
+    def _look(self, rows: Int[Tensor, " K"] | None = None, stage: Stage | None = None) -> Losses:
+        """What the scene costs as it stands; only these hypotheses of it, if any are named, and to that stage, if
+        any."""
         stage = self.stage if stage is None else stage
         return self.objective.losses(
             self.scene,
@@ -341,17 +342,17 @@ class Descent:
             self._weights_of(stage),
             self.paint,
             own_shape=self._has_own_shapes(stage),
-            entries=entries,
+            rows=rows,
         )
 
     def _view(self, size: int) -> View:
         """The crops at that size, through lenses as they stand."""
-        return self.observations.at(size).through(self.scene.placement)
+        return self.observations.at(size).through(self.scene.hypotheses)
 
     def misfits(self) -> dict[int, float]:
         """Photos that are explained much worse than most, with their times the usual loss, the worst first."""
         assert self.scores is not None
-        times = times_usual(self.scene.placement.photo, self.scores)
+        times = times_usual(self.scene.hypotheses.photo, self.scores)
         return {int(k): float(times[k]) for k in times.argsort(descending=True) if times[k] >= MISFIT}
 
     def state(self) -> dict[str, Any]:

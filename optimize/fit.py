@@ -14,9 +14,9 @@ from ..eval.run_score import score_run
 from ..representations.body.template import Template
 from ..representations.camera import OrbitCamera
 from ..representations.surfaces.part_surface import PartSurfaces
-from ..scenes.known_placement import KnownPlacement
+from ..scenes.hypotheses import FreeCameras, FreeLens, Hypotheses
+from ..scenes.known_cameras import KnownCameras
 from ..scenes.photos.collection import Collection, load_collection
-from ..scenes.placement import Accounts, FreeLens, Placement
 from ..scenes.scene import Scene
 from .config import FitConfig, check_supported
 from .descent import Descent
@@ -32,7 +32,7 @@ from .run.metrics_log import MetricsLog
 from .run.open_run import RunFolder, changed_versions, check_out, open_run
 from .run.progress import FitProgress, Work
 from .schedule.stage import Stage
-from .start.known_start import first_placement
+from .start.known_start import first_known_cameras
 from .start.starting_template import starting_templates
 from .texture.diffusion_source import diffusion_source
 from .texture.unseen_sides import UnseenSides
@@ -103,7 +103,7 @@ def fit(config: FitConfig) -> RunResult:
             resumed_at = descent.progress.step if checkpoint else None
             for line in (origin, reason, *lines):
                 progress.say(line)
-            _announce(progress, collection, scene.placement, run, resumed_at)
+            _announce(progress, collection, scene.hypotheses, run, resumed_at)
             _descend(descent, run, progress, log)
         misfits = descent.misfits()
         for photo, times in misfits.items():
@@ -132,15 +132,15 @@ def first_scene(templates: Sequence[Template], observations: Observations) -> Sc
     """
     start, count = templates[0], len(observations)
     if all(photo.camera is not None for photo in observations.photos):
-        placement = first_placement(observations, len(start.skeleton))
+        hypotheses = first_known_cameras(observations, len(start.skeleton))
     else:
         zeros = torch.zeros(count)
-        # The first stage proposes cameras of its own; these only give the placement its shape.
+        # The first stage proposes cameras of its own; these only give the hypotheses its shape.
         camera = OrbitCamera(zeros, zeros, zeros, zeros + 1, torch.zeros(count, 2))
         unknown = torch.tensor([float(not known) for known in observations.focal_known])
         lens = FreeLens(unknown, torch.zeros(()))
-        placement = Placement(torch.arange(count), camera, len(start.skeleton), lens=lens)
-    return Scene(PartSurfaces(start, count), placement, templates).to(observations.device)
+        hypotheses = FreeCameras(torch.arange(count), camera, len(start.skeleton), lens=lens)
+    return Scene(PartSurfaces(start, count), hypotheses, templates).to(observations.device)
 
 
 def _descend(descent: Descent, run: RunFolder, progress: FitProgress, log: MetricsLog) -> None:
@@ -167,18 +167,18 @@ def _descend(descent: Descent, run: RunFolder, progress: FitProgress, log: Metri
 
 
 def _work(stage: Stage, photo_count: int) -> Work:
-    return Work(stage.name, stage.iterations, cost=photo_count * stage.accounts * stage.size**2)
+    return Work(stage.name, stage.iterations, cost=photo_count * stage.hypotheses_per_photo * stage.size**2)
 
 
 def _announce(
-    progress: FitProgress, collection: Collection, placement: Accounts, run: RunFolder, resumed_at: int | None
+    progress: FitProgress, collection: Collection, hypotheses: Hypotheses, run: RunFolder, resumed_at: int | None
 ) -> None:
     for rejected in collection.rejected:
         progress.say(f"left out: {rejected}")
     for note in collection.notes:
         progress.say(f"note: {note}")
-    if isinstance(placement, KnownPlacement):
-        kind = "one still subject, one pose for all" if placement.still else "a subject that moves, a pose for each"
+    if isinstance(hypotheses, KnownCameras):
+        kind = "one still subject, one pose for all" if hypotheses.still else "a subject that moves, a pose for each"
         progress.say(f"note: known cameras, which are kept; the outlines are those of {kind}")
     if resumed_at is not None:
         progress.say(f"resumed at step {resumed_at}")

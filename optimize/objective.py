@@ -2,7 +2,7 @@
 
 A weight of 0 switches a term off, and what costs something is not computed then.
 
-Of each entry (one account of one photo):
+Of each hypothesis (one hypothesis of one photo):
 
 * `pyramid`, `silhouette`: coverage against the mask, over several scales or as it is; unknown pixels do not count;
 * `outside`: what stands beyond the mask, along its distance map;
@@ -33,7 +33,7 @@ from ..representations.rendering.coverage import coverage
 from ..representations.rendering.silhouette import blur_pyramid_loss, outside_loss
 from ..representations.rendering.topology import Topology
 from ..scenes.scene import Scene
-from .hypotheses.account import survivors
+from .hypotheses.proposals import survivors
 from .losses.camera_and_pose_prior import camera_prior, pose_prior
 from .losses.collision import collision_loss
 from .losses.ground import ground_loss
@@ -50,10 +50,10 @@ from .texture.novel_views import NovelViews
 class Losses(NamedTuple):
     """What one look at a scene costs."""
 
-    entries: Float[Tensor, " B"]
+    per_hypothesis: Float[Tensor, " B"]
     shared: Float[Tensor, ""]
     logged: dict[str, float]
-    """Means of all terms, and the overlap with the masks of each photo's best entry as `iou`."""
+    """Means of all terms, and the overlap with the masks of each photo's best hypothesis as `iou`."""
 
 
 class Evidence(NamedTuple):
@@ -66,7 +66,7 @@ class Evidence(NamedTuple):
     clip: Float[Tensor, "B V 4"]
     mask: Float[Tensor, "B S S"]
     valid: Float[Tensor, "B S S"]
-    """Both are those of each entry's photo."""
+    """Both are those of each hypothesis's photo."""
 
 
 class _Body(NamedTuple):
@@ -112,14 +112,14 @@ class Objective:
     def renew(
         self, scene: Scene, view: View, credit: Float[Tensor, " B"], weights: Weights, done: float, *, own_shape: bool
     ) -> None:
-        """Looks at the scene as it stands with the eyes of the priors, believing entries by their `credit`, when `done`
-        of the stage is over; what they say then holds until the next time."""
+        """Looks at the scene as it stands with the eyes of the priors, believing hypotheses by their `credit`, when
+        `done` of the stage is over; what they say then holds until the next time."""
         self.priors.renew(scene, view, credit, weights, own_shape=own_shape)
         if self._novel is not None and weights.diffusion > 0:
             self._novel.renew(scene, view, credit, done)
 
     def leave(self, *, forget: bool = False) -> None:
-        """At the end of a stage: entries change, and with `forget` so does the body, which is to be seen anew."""
+        """At the end of a stage: hypotheses change, and with `forget` so does the body, which is to be seen anew."""
         self.priors.leave(forget=forget)
         if self._novel is not None:
             self._novel.forget()
@@ -142,24 +142,24 @@ class Objective:
         paint: Float[Tensor, "N V 3"] | None,
         *,
         own_shape: bool,
-        entries: Int[Tensor, " K"] | None = None,
+        rows: Int[Tensor, " K"] | None = None,
     ) -> Losses:
         """The scene seen in `view`; `paint`: the colours that each photo expects on the surface from all others.
 
-        `entries`: those to be looked at, by default all; losses come in their order.
+        `rows`: those to be looked at, by default all; losses come in their order.
         """
         assert self._body is not None
         whole = scene
-        if entries is not None:
-            scene = scene.part(entries)
-        placement, mesh, skeleton = scene.placement, scene.surface.shared(), scene.surface.skeleton()
-        photo = placement.photo
+        if rows is not None:
+            scene = scene.part(rows)
+        hypotheses, mesh, skeleton = scene.hypotheses, scene.surface.shared(), scene.surface.skeleton()
+        photo = hypotheses.photo
         transforms = scene.transforms(skeleton)
         vertices = scene.posed(mesh, transforms, own_shape=own_shape)
-        evidence = self.evidence(scene, mesh, vertices, transforms, view, weights, paint, entries)
+        evidence = self.evidence(scene, mesh, vertices, transforms, view, weights, paint, rows)
         terms, seen, mask, valid = evidence.terms, evidence.seen, evidence.mask, evidence.valid
-        terms["camera"] = camera_prior(placement, weights)
-        terms["pose"] = pose_prior(placement, scene.shared_pose(), skeleton, self._body.spread, weights)
+        terms["camera"] = camera_prior(hypotheses, weights)
+        terms["pose"] = pose_prior(hypotheses, scene.shared_pose(), skeleton, self._body.spread, weights)
         if weights.collision > 0:
             terms["collision"] = weights.collision * collision_loss(mesh, skeleton, transforms)
         if weights.ground > 0:
@@ -167,7 +167,7 @@ class Objective:
         if weights.instance > 0 and own_shape:
             own = scene.surface.individuality().index_select(0, photo)
             terms["instance"] = weights.instance * own * _stiffness(seen.detach(), valid)
-        sight = Sight(mesh, vertices, evidence.clip, seen, view, placement)
+        sight = Sight(mesh, vertices, evidence.clip, seen, view, hypotheses)
         for term in self.terms:
             terms[term.name] = term.weight * term(sight)
         total = torch.stack(list(terms.values())).sum(0)
@@ -178,7 +178,7 @@ class Objective:
         with torch.no_grad():
             logged = {name: float(value.mean()) for name, value in (terms | regularizers).items()}
             overlap = (seen * mask).sum((1, 2)) / torch.maximum(seen * valid, mask).sum((1, 2)).clamp_min(1e-6)
-            logged["iou"] = float(overlap[survivors(placement, total, 1)].mean())
+            logged["iou"] = float(overlap[survivors(hypotheses, total, 1)].mean())
         return Losses(total, shared, logged)
 
     def evidence(
@@ -190,16 +190,16 @@ class Objective:
         view: View,
         weights: Weights,
         paint: Float[Tensor, "N V 3"] | None,
-        entries: Int[Tensor, " B"] | None = None,
+        rows: Int[Tensor, " B"] | None = None,
     ) -> Evidence:
         """The weighted terms in which photos have a say, of posed `vertices`; `transforms`: rest-to-posed maps.
 
-        `entries`: which ones of a larger scene these are.
+        `rows`: which ones of a larger scene these are.
         """
         assert self._body is not None
-        placement, topology = scene.placement, self._body.topology
-        photo = placement.photo
-        clip = project(vertices, placement.camera(), view.intrinsics.select(photo))
+        hypotheses, topology = scene.hypotheses, self._body.topology
+        photo = hypotheses.photo
+        clip = project(vertices, hypotheses.camera(), view.intrinsics.select(photo))
         seen = coverage(clip, mesh.faces, (view.size, view.size), topology)
         mask, valid = view.mask.index_select(0, photo), view.valid.index_select(0, photo)
         terms: dict[str, Tensor] = {}
@@ -214,7 +214,7 @@ class Objective:
             expected, colors = paint.index_select(0, photo), view.opponent.index_select(0, photo)
             shown = view.shown.index_select(0, photo)
             terms["texture"] = weights.texture * texture_loss(clip, mesh.faces, topology, expected, colors, shown)
-        terms |= self.priors.losses(scene, mesh, vertices, transforms, view, weights, entries)
+        terms |= self.priors.losses(scene, mesh, vertices, transforms, view, weights, rows)
         return Evidence(terms, seen, clip, mask, valid)
 
     def shared(self, scene: Scene, weights: Weights, mesh: SkinnedMesh) -> tuple[Tensor, dict[str, Tensor]]:

@@ -29,13 +29,13 @@ from ..representations.surfaces.united_surface import UnitedSurface
 from ..scenes.atomic import atomic_write
 from ..scenes.export.gltf_export import write_glb
 from ..scenes.export.write_subject import write_turntables
-from ..scenes.known_placement import KnownPlacement
+from ..scenes.hypotheses import Hypotheses
+from ..scenes.known_cameras import KnownCameras
 from ..scenes.mesh_file import write_ply
 from ..scenes.photos.misfit_note import misfit_notes
 from ..scenes.photos.nerfstudio import CameraFrame, write_transforms
 from ..scenes.photos.photo_light_note import light_notes
 from ..scenes.photos.resample import to_bytes
-from ..scenes.placement import Accounts
 from ..scenes.preview.contact_sheet import SheetEntry, novel_camera, write_contact_sheet
 from ..scenes.preview.studio import photograph
 from ..scenes.preview.turntable_camera import fitting_distance
@@ -81,8 +81,8 @@ def write_outputs(
         skeleton = surface.skeleton().to("cpu")
         mesh = surface.shared()
         posed = scene.posed(mesh)
-        camera = scene.placement.camera()
-        close = observations.at(_PAINTING_SIZE).through(scene.placement)
+        camera = scene.hypotheses.camera()
+        close = observations.at(_PAINTING_SIZE).through(scene.hypotheses)
         light = _light(mesh, surface.mirror, posed, camera, close)
         _write_geometry(run, scene, mesh, posed, light, observations, misfits or {})
         atlas = unwrap(mesh.vertices, mesh.faces, resolution=TEXTURE_SIZE)
@@ -101,7 +101,7 @@ def write_outputs(
         if films:
             paths = [run.root / f"turntable.{ending}" for ending in ("mp4", "gif", "webp")]
             write_turntables(subject, paths, motion="walk" if _has(subject, "walk") else "interpolate")
-        _write_sheet(run, worn, posed.cpu(), scene.placement, textures, light, observations, name)
+        _write_sheet(run, worn, posed.cpu(), scene.hypotheses, textures, light, observations, name)
     return notes
 
 
@@ -116,15 +116,15 @@ def _write_geometry(
 ) -> None:
     """Cameras, with the light in them and misfits noted, and posed meshes in one world: the given one where cameras are
     known, else the subject's own frame."""
-    placement = scene.placement
-    matrices = placement.camera().world_from_camera().double().cpu().numpy()
+    hypotheses = scene.hypotheses
+    matrices = hypotheses.camera().world_from_camera().double().cpu().numpy()
     bodies, extra = posed.cpu(), {}
-    if isinstance(placement, KnownPlacement):
+    if isinstance(hypotheses, KnownCameras):
         matrices = [photo.camera.camera_to_world for photo in observations.photos if photo.camera is not None]
-        bodies = torch.from_numpy(placement.to_world(posed))
-        extra = {"world_from_rest": placement.world_from_rest().tolist()}
+        bodies = torch.from_numpy(hypotheses.to_world(posed))
+        extra = {"world_from_rest": hypotheses.world_from_rest().tolist()}
     frames = []
-    for k, (photo, zoom) in enumerate(zip(observations.photos, _zooms(placement, len(matrices)), strict=True)):
+    for k, (photo, zoom) in enumerate(zip(observations.photos, _zooms(hypotheses, len(matrices)), strict=True)):
         fx, fy, cx, cy = observations.lens(k)
         name, size = photo.path.name, (photo.width, photo.height)
         frames.append(CameraFrame(name, matrices[k], fx * zoom, fy * zoom, cx, cy, *size))
@@ -134,10 +134,10 @@ def _write_geometry(
     write_ply(run.root / "rest.ply", mesh.vertices, mesh.faces)
 
 
-def _zooms(placement: Accounts, count: int) -> list[float]:
+def _zooms(hypotheses: Hypotheses, count: int) -> list[float]:
     """Focal lengths over their first guesses."""
-    one = torch.ones(count, device=placement.photo.device)
-    return placement.lens(Intrinsics(one, one, one, one, 1, 1)).fx.tolist()
+    one = torch.ones(count, device=hypotheses.photo.device)
+    return hypotheses.lens(Intrinsics(one, one, one, one, 1, 1)).fx.tolist()
 
 
 def _light(mesh: SkinnedMesh, mirror: Tensor, posed: Float[Tensor, "N V 3"], camera: Camera, view: View) -> PhotoLight:
@@ -202,7 +202,7 @@ def _write_instances(
     run: RunFolder, scene: Scene, mesh: SkinnedMesh, skeleton: Skeleton, textures: Textures, observations: Observations
 ) -> None:
     rotations = scene.rotations().cpu()
-    offsets = scene.surface.instance(scene.placement.photo).cpu()
+    offsets = scene.surface.instance(scene.hypotheses.photo).cpu()
     for k, stem in enumerate(observations.stems):
         own = mesh.with_vertices(mesh.vertices + offsets[k])
         write_glb(
@@ -225,14 +225,14 @@ def _write_sheet(
     run: RunFolder,
     mesh: SkinnedMesh,
     posed: Float[Tensor, "N V 3"],
-    placement: Accounts,
+    hypotheses: Hypotheses,
     textures: Textures,
     light: PhotoLight,
     observations: Observations,
     name: str,
 ) -> None:
-    view, small = (observations.at(size).through(placement) for size in (_SCORING_SIZE, _SHEET_SIZE))
-    camera, size = placement.camera().orbit(), _SCORING_SIZE
+    view, small = (observations.at(size).through(hypotheses) for size in (_SCORING_SIZE, _SHEET_SIZE))
+    camera, size = hypotheses.camera().orbit(), _SCORING_SIZE
     seen = coverage(
         project(posed.to(view.mask), camera, view.intrinsics), mesh.faces.to(view.mask.device), (size, size)
     )

@@ -19,7 +19,7 @@ def schedule(
 ) -> tuple[Stage, ...]:
     """The stages that the options ask for, with builds that compete, `effort` applied; see `quick` for `contested`.
 
-    Accounts of photos with known cameras are judged as wholes, and one photo's legs decide nothing: no other strides
+    Hypotheses of photos with known cameras are judged as wholes, and one photo's legs decide nothing: no other strides
     are tried there.
     """
     check_supported(config)
@@ -64,11 +64,11 @@ def plan(config: FitConfig) -> list[str]:
         lines.append(f"each iteration looks at {config.batch} photos at most, in turns")
     width = max(len(stage.name) for stage in stages)
     for stage in stages:
-        what = "headings of the subject" if photos.known_cameras else "accounts of each photo"
-        accounts = f", {stage.accounts} {what}" if stage.accounts > 1 else ""
+        what = "headings of the subject" if photos.known_cameras else "hypotheses of each photo"
+        hypotheses = f", {stage.hypotheses_per_photo} {what}" if stage.hypotheses_per_photo > 1 else ""
         free = ", ".join(sorted(name.replace("_", " ") for name in stage.free))
         crops = f"{stage.iterations:4} iterations at {stage.size}x{stage.size}"
-        lines.append(f"  {stage.name:<{width}} {crops}{accounts}; free: {free}")
+        lines.append(f"  {stage.name:<{width}} {crops}{hypotheses}; free: {free}")
     lines.append(f"{sum(stage.iterations for stage in stages)} iterations in all, then union, texture and export")
     return lines
 

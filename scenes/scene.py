@@ -16,19 +16,19 @@ from ..representations.body.template import Template
 from ..representations.geometry.mesh import SkinnedMesh
 from ..representations.surfaces.part_surface import PartSurfaces
 from ..representations.surfaces.united_surface import UnitedSurface
-from .placement import Accounts
+from .hypotheses import Hypotheses
 
 
 class Scene(nn.Module):
-    """What a fit fits. `placement` may hold several accounts of one photo while a fit is still in doubt."""
+    """What a fit fits. `hypotheses` may hold several hypotheses of one photo while a fit is still in doubt."""
 
     def __init__(
-        self, surface: PartSurfaces | UnitedSurface, placement: Accounts, templates: Sequence[Template] = ()
+        self, surface: PartSurfaces | UnitedSurface, hypotheses: Hypotheses, templates: Sequence[Template] = ()
     ) -> None:
         """`templates`: others that the subject may be tried in, see `begin`."""
         super().__init__()
         self.surface = surface
-        self.placement = placement
+        self.hypotheses = hypotheses
         self._templates = {one.build: one for one in templates}
         self._build: str | None = None
         if isinstance(surface, PartSurfaces):
@@ -44,23 +44,25 @@ class Scene(nn.Module):
         return 0.5 * (self.rest_pose + mirrored_pose(self.rest_pose, mirror))
 
     def rotations(self) -> Float[Tensor, "B J 4"]:
-        """Joint rotations of every entry, unit quaternions; the root's is the identity."""
-        return self.placement.rotations(self.shared_pose())
+        """Joint rotations of every hypothesis, unit quaternions; the root's is the identity."""
+        return self.hypotheses.rotations(self.shared_pose())
 
     def posed(
         self, mesh: SkinnedMesh, transforms: Float[Tensor, "B J 3 4"] | None = None, *, own_shape: bool = True
     ) -> Float[Tensor, "B V 3"]:
-        """Vertices of every entry in its pose, `mesh` being `surface.shared()`; with its own shape unless told not.
+        """Vertices of every hypothesis in its pose, `mesh` being `surface.shared()`; with its own shape unless told
+        not.
 
         `transforms`: those of this very moment, worked out here if None.
         """
         vertices = mesh.vertices
         if own_shape:
-            vertices = vertices + self.surface.instance(self.placement.photo)
+            vertices = vertices + self.surface.instance(self.hypotheses.photo)
         return skin(vertices, mesh.weights, self.transforms() if transforms is None else transforms)
 
     def transforms(self, skeleton: Skeleton | None = None) -> Float[Tensor, "B J 3 4"]:
-        """Rest-to-posed maps of the joints of every entry; `skeleton`: that of this very moment, if it is at hand."""
+        """Rest-to-posed maps of the joints of every hypothesis; `skeleton`: that of this very moment, if it is at
+        hand."""
         return forward_kinematics(self.surface.skeleton() if skeleton is None else skeleton, self.rotations())
 
     def landmarks(self, names: tuple[str, ...] | None = None) -> tuple[tuple[str, ...], Float[Tensor, "B K 3"]]:
@@ -80,7 +82,7 @@ class Scene(nn.Module):
         if not isinstance(self.surface, UnitedSurface):
             raise ValueError("only a united subject is normalised: the parts' joints are tied to their template")
         scale, centre = self.surface.normalise()
-        self.placement.follow(scale, centre)
+        self.hypotheses.follow(scale, centre)
 
     def state(self) -> dict[str, Any]:
         """All tensors of the scene, and whether its parts are united."""
@@ -88,7 +90,7 @@ class Scene(nn.Module):
             "united": isinstance(self.surface, UnitedSurface),
             "build": self._build,
             "surface": self.surface.state_dict(),
-            "placement": self.placement.state_dict(),
+            "hypotheses": self.hypotheses.state_dict(),
             "rest_pose": self.rest_pose.detach(),
         }
 
@@ -100,12 +102,12 @@ class Scene(nn.Module):
             self.surface = UnitedSurface(self.surface.skeleton(), state["surface"])
         else:
             self.surface.load_state_dict(state["surface"])
-        self.placement = self.placement.restored(state["placement"])
+        self.hypotheses = self.hypotheses.restored(state["hypotheses"])
         with torch.no_grad():
             self.rest_pose.copy_(state["rest_pose"])
 
     def begin(self, build: str) -> None:
-        """Puts untouched parts of another build in the place of the present ones and unbends all entries.
+        """Puts untouched parts of another build in the place of the present ones and unbends all hypotheses.
 
         Raises ValueError if the parts have been united, or if no template of the scene has that build.
         """
@@ -118,22 +120,22 @@ class Scene(nn.Module):
         fresh = PartSurfaces(start, parts.instance_coefficients.shape[0], level=parts.level, degree=parts.degree)
         fresh.cutoff = parts.cutoff
         self._build = build
-        self.surface = fresh.to(self.placement.photo.device)
-        self.placement = self.placement.unposed(len(start.skeleton))
+        self.surface = fresh.to(self.hypotheses.photo.device)
+        self.hypotheses = self.hypotheses.unposed(len(start.skeleton))
         self._stand(start.skeleton)
 
     def _stand(self, skeleton: Skeleton) -> None:
         """Straightens up, as that skeleton rests."""
-        device = self.placement.photo.device
+        device = self.hypotheses.photo.device
         self.rest_pose = nn.Parameter(torch.zeros(len(skeleton), 3, device=device))
         self.register_buffer("_mirror", torch.tensor(skeleton.mirror, device=device))
 
     def part(self, index: Int[Tensor, " K"]) -> Scene:
-        """The entries at `index` of this very scene, for one look at them: gradients flow back to it."""
+        """The hypotheses at `index` of this very scene, for one look at them: gradients flow back to it."""
         part = copy.copy(self)
-        part._modules = {**self._modules, "placement": self.placement.part(index)}
+        part._modules = {**self._modules, "hypotheses": self.hypotheses.part(index)}
         return part
 
     def keep(self, index: Int[Tensor, " K"]) -> None:
-        """Drops all entries of the placement but those at `index`."""
-        self.placement = self.placement.select(index)
+        """Drops all hypotheses of the hypotheses but those at `index`."""
+        self.hypotheses = self.hypotheses.select(index)

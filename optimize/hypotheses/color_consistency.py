@@ -1,9 +1,9 @@
 """Do all photos agree on the subject's colours? The witness that tells front from rear where outlines cannot.
 
-Every account of a photo puts the photo's pixels onto the surface. Put on rightly, the photos agree; an account that
-takes the rear for the front puts the rump's pixels onto the face, and disagrees with the rest. The shared colours and
-the accounts' credit are found together by a few rounds of expectation maximisation, in which a photo is never judged by
-colours of its own.
+Every hypothesis of a photo puts the photo's pixels onto the surface. Put on rightly, the photos agree; a hypothesis
+that takes the rear for the front puts the rump's pixels onto the face, and disagrees with the rest. The shared colours
+and the hypotheses' credit are found together by a few rounds of expectation maximisation, in which a photo is never
+judged by colours of its own.
 
 Works on any per-pixel feature; colours here, semantic features alike.
 """
@@ -26,7 +26,7 @@ _EXPLAINED = 0.5
 
 
 class Gathered(NamedTuple):
-    """What every account has put onto each place, left and right being one; whoever is believed in the end."""
+    """What every hypothesis has put onto each place, left and right being one; whoever is believed in the end."""
 
     weight: Float[Tensor, "B V"]
     feature: Float[Tensor, "B V C"]
@@ -48,8 +48,8 @@ def others(
 ) -> Float[Tensor, "N V C"]:
     """For each photo, the mean feature that all OTHER photos put onto each vertex.
 
-    `credit` says how far each account is believed (sums to one over a photo). Places that the other photos hardly show
-    get the mean feature over the whole body, which `prior_strength` photos' worth of evidence stands for.
+    `credit` says how far each hypothesis is believed (sums to one over a photo). Places that the other photos hardly
+    show get the mean feature over the whole body, which `prior_strength` photos' worth of evidence stands for.
     """
     none = found.feature.new_zeros(int(photo.max()) + 1, *found.feature.shape[1:])
     believed = none[..., 0].index_add(0, photo, found.weight * credit[:, None])
@@ -71,12 +71,12 @@ def disagreement(
     credit: Float[Tensor, " B"],
     prior_strength: float = 0.5,
 ) -> Float[Tensor, " B"]:
-    """Mean squared feature distance of each account to what the other photos put in the same place; see `others`."""
+    """Mean squared feature distance of each hypothesis to what the other photos put in the same place; see `others`."""
     return departure(samples, photo, others(gathered(samples, fold), photo, credit, prior_strength))
 
 
 def departure(samples: Sample, photo: Int[Tensor, " B"], expected: Float[Tensor, "N V C"]) -> Float[Tensor, " B"]:
-    """Mean squared feature distance of each account to what is `expected` of its photo, such as `others`."""
+    """Mean squared feature distance of each hypothesis to what is `expected` of its photo, such as `others`."""
     distance = (samples.feature - expected.index_select(0, photo)).square().sum(-1)
     return (distance * samples.weight).sum(1) / samples.weight.sum(1).clamp_min(1e-6)
 
@@ -91,15 +91,15 @@ def settle(
     *,
     alone: bool = True,
 ) -> Float[Tensor, " B"]:
-    """Loss and disagreement together after expectation maximisation over the accounts' credit.
+    """Loss and disagreement together after expectation maximisation over the hypotheses' credit.
 
-    Each is measured in units of its typical value for a good account (the median over photos of the least), since how
-    much colours vary differs from subject to subject, or of the photo's own least disagreement where that is more:
+    Each is measured in units of its typical value for a good hypothesis (the median over photos of the least), since
+    how much colours vary differs from subject to subject, or of the photo's own least disagreement where that is more:
     combined = loss / typical + weight * disagreement / max(typical, own least).
     Credit starts from `loss` alone and hardens over the rounds. Beside canonical maps `weight` is halved, and is less
     where other photos explain little of a photo's colours, since every photo shows another individual's coat (see
-    `say`). Not so where colours are `alone` in telling front from rear: while most accounts are wrong, nothing explains
-    anything.
+    `say`). Not so where colours are `alone` in telling front from rear: while most hypotheses are wrong, nothing
+    explains anything.
     """
     loss = loss / _typical(photo, loss)
     combined, found = loss, gathered(samples, fold)
@@ -119,14 +119,14 @@ def say(
     """How far colours are to be listened to: by the share of their variance that other photos explain.
 
     It rises from a floor, since faces and backs differ on all coats, to 1 at `_EXPLAINED`. `differing` is the
-    `disagreement` of each account.
+    `disagreement` of each hypothesis.
     """
     explained = (1 - _typical(photo, differing) / _variance(samples, credit)) / _EXPLAINED
     return _LEAST_SAY + (1 - _LEAST_SAY) * explained.clamp(0, 1)
 
 
 def _variance(samples: Sample, credit: Float[Tensor, " B"]) -> Float[Tensor, ""]:
-    """Of all features on the body, by how well they are seen and how far their accounts are believed."""
+    """Of all features on the body, by how well they are seen and how far their hypotheses are believed."""
     weight = samples.weight * credit[:, None]
     total = weight.sum().clamp_min(1e-6)
     mean = (samples.feature * weight[..., None]).sum((0, 1)) / total

@@ -19,7 +19,7 @@ _APART_DEG = 40.0
 
 
 _FLOOR = 0.5
-"""Share of the accounts that stand all round, whatever the network says."""
+"""Share of the hypotheses that stand all round, whatever the network says."""
 
 
 _DOUBT = 1e-3

@@ -1,8 +1,8 @@
-"""Accounts of a photo: from where it may have been taken, all round the circle, and which of them survive.
+"""Hypotheses of a photo: from where it may have been taken, all round the circle, and which of them survive.
 
 A silhouette alone can't tell some views apart: from the front left and from the rear left, with the head pointing the
 same way in the picture, outlines are alike, and so are a view and its mirror image. So every photo starts with azimuths
-all round, the rear included, and even the best account is confronted with its mirror images before it is believed.
+all round, the rear included, and even the best hypothesis is confronted with its mirror images before it is believed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 from ...representations.body.skeleton import Skeleton, mirrored_pose
 from ...representations.camera import Intrinsics, OrbitCamera, project, to_pixels
 from ...representations.geometry.mesh import SkinnedMesh
-from ...scenes.placement import Placement
+from ...scenes.hypotheses import FreeCameras
 from ..schedule.stage import USUAL_ELEVATION_DEG
 
 _STRIDE_DEG = 30.0
@@ -33,7 +33,7 @@ def circle(
     boxes: Float[Tensor, "N 4"],
     count: int,
     azimuth_deg: Float[Tensor, "N {count}"] | None = None,
-) -> Placement:
+) -> FreeCameras:
     """`count` azimuths for each of N photos, evenly spaced unless given, at the usual elevation, unposed.
 
     Distance and offset are such that the projected mesh fills the mask's box (left, top, right, bottom in crop pixels)
@@ -66,51 +66,51 @@ def circle(
         shift = ((low + high) / 2 - centre) * (distance / lens.fx)[:, None]
         offset = camera.offset * ratio[:, None] + shift * shift.new_tensor([1.0, -1.0])
         camera = OrbitCamera(camera.azimuth_deg, camera.elevation_deg, camera.roll_deg, distance, offset)
-    return Placement(photo, camera, joint_count)
+    return FreeCameras(photo, camera, joint_count)
 
 
-def rivals(placement: Placement, mirror: Int[Tensor, " J"]) -> Placement:
-    """Each entry followed by the three that its outline is most easily mistaken for.
+def rivals(hypotheses: FreeCameras, mirror: Int[Tensor, " J"]) -> FreeCameras:
+    """Each hypothesis followed by the three that its outline is most easily mistaken for.
 
     They are: from the opposite side of the picture plane with the same side of the body in view (azimuth 180 - a), from
     straight behind the subject (a + 180), and the mirror image (-a, left and right swapped in the pose).
     """
-    camera = placement.camera()
+    camera = hypotheses.camera()
     azimuth = camera.azimuth_deg
-    swapped = mirrored_pose(placement.pose, mirror)
+    swapped = mirrored_pose(hypotheses.pose, mirror)
     azimuths = torch.stack([azimuth, 180 - azimuth, azimuth + 180, -azimuth], dim=1).reshape(-1)
-    poses = torch.stack([placement.pose, placement.pose, swapped, swapped], dim=1).flatten(0, 1)
-    again = torch.arange(len(placement), device=azimuth.device).repeat_interleave(4)
+    poses = torch.stack([hypotheses.pose, hypotheses.pose, swapped, swapped], dim=1).flatten(0, 1)
+    again = torch.arange(len(hypotheses), device=azimuth.device).repeat_interleave(4)
     camera = camera.select(again)
     camera = OrbitCamera(azimuths, camera.elevation_deg, camera.roll_deg, camera.distance, camera.offset)
-    return placement.others(placement.photo[again], camera, poses)
+    return hypotheses.others(hypotheses.photo[again], camera, poses)
 
 
-def neighbours(placement: Placement, offsets_deg: tuple[float, ...] = (-40, -20, 20, 40, 180)) -> Placement:
-    """Each entry followed by copies turned by `offsets_deg` of azimuth that start from the shared pose again.
+def neighbours(hypotheses: FreeCameras, offsets_deg: tuple[float, ...] = (-40, -20, 20, 40, 180)) -> FreeCameras:
+    """Each hypothesis followed by copies turned by `offsets_deg` of azimuth that start from the shared pose again.
 
     A view that is a little off has bent its pose until the outline fits, and sits in a minimum of its own; from the
     shared pose the right view is reached. The opposite view is asked for once more, now that colours are sharp.
     """
     count = 1 + len(offsets_deg)
-    again = torch.arange(len(placement), device=placement.photo.device).repeat_interleave(count)
-    camera = placement.camera().select(again)
-    turn = camera.azimuth_deg.new_tensor([0.0, *offsets_deg]).repeat(len(placement))
+    again = torch.arange(len(hypotheses), device=hypotheses.photo.device).repeat_interleave(count)
+    camera = hypotheses.camera().select(again)
+    turn = camera.azimuth_deg.new_tensor([0.0, *offsets_deg]).repeat(len(hypotheses))
     camera = OrbitCamera(
         camera.azimuth_deg + turn, camera.elevation_deg, camera.roll_deg, camera.distance, camera.offset
     )
-    pose = placement.pose[again] * (turn == 0)[:, None, None]
-    return placement.others(placement.photo[again], camera, pose)
+    pose = hypotheses.pose[again] * (turn == 0)[:, None, None]
+    return hypotheses.others(hypotheses.photo[again], camera, pose)
 
 
-def strides(placement: Placement, skeleton: Skeleton, pair: Literal["front", "hind"]) -> Placement:
-    """Each entry followed by three with other poses of its fore or hind limbs.
+def strides(hypotheses: FreeCameras, skeleton: Skeleton, pair: Literal["front", "hind"]) -> FreeCameras:
+    """Each hypothesis followed by three with other poses of its fore or hind limbs.
 
     They are: left and right exchanged, and one limb forward and the other back, either way round, otherwise as all
     photos have them on average. A limb that has taken the other one's place in the outline, or hides behind it, stays
     there: nothing leads it to its own.
     """
-    own = placement.pose.detach()
+    own = hypotheses.pose.detach()
     limb = torch.tensor([f"_{pair}_" in part for part in skeleton.parts], device=own.device)[:, None]
     mirror = torch.tensor(skeleton.mirror, device=own.device)
     swing = torch.zeros_like(own)
@@ -118,9 +118,9 @@ def strides(placement: Placement, skeleton: Skeleton, pair: Literal["front", "hi
         upper = [joint for joint, part in enumerate(skeleton.parts) if part == f"{side}_{pair}_upper"]
         swing[:, upper, 0] = sign * math.radians(_STRIDE_DEG)
     poses = [own, *(own.where(~limb, other) for other in (mirrored_pose(own, mirror), swing, -swing))]
-    again = torch.arange(len(placement), device=own.device).repeat_interleave(len(poses))
-    return placement.others(
-        placement.photo[again], placement.camera().select(again), torch.stack(poses, dim=1).flatten(0, 1)
+    again = torch.arange(len(hypotheses), device=own.device).repeat_interleave(len(poses))
+    return hypotheses.others(
+        hypotheses.photo[again], hypotheses.camera().select(again), torch.stack(poses, dim=1).flatten(0, 1)
     )
 
 
@@ -131,7 +131,7 @@ def best(
     count: int,
     apart_deg: float = 20.0,
 ) -> Int[Tensor, " K"]:
-    """Entries to keep: of each photo the `count` with the least loss, no two within `apart_deg` of each other.
+    """Hypotheses to keep: of each photo the `count` with the least loss, no two within `apart_deg` of each other.
 
     Grouped by photo in rising order, best first. Fewer where a photo has not enough that differ. Azimuths in radians.
     """
@@ -149,13 +149,13 @@ def best(
 
 
 def least_by_photo(photo: Int[Tensor, " B"], values: Float[Tensor, " B"]) -> Float[Tensor, " N"]:
-    """The least value among each photo's entries."""
+    """The least value among each photo's hypotheses."""
     none = torch.full((int(photo.max()) + 1,), torch.inf, device=values.device)
     return none.scatter_reduce(0, photo, values, "amin")
 
 
 def times_usual(photo: Int[Tensor, " B"], loss: Float[Tensor, " B"]) -> Float[Tensor, " N"]:
-    """The loss of each photo's best entry over the median of all photos'."""
+    """The loss of each photo's best hypothesis over the median of all photos'."""
     least = least_by_photo(photo, loss)
     return least / least.median().clamp_min(1e-12)
 
@@ -173,9 +173,10 @@ def trust(photo: Int[Tensor, " B"], loss: Float[Tensor, " B"]) -> Float[Tensor, 
 def responsibilities(
     photo: Int[Tensor, " B"], loss: Float[Tensor, " B"], softness: float = 0.15
 ) -> Float[Tensor, " B"]:
-    """How much each entry counts for the shared shape: a softmax over the accounts of one photo, summing to one each.
+    """How much each hypothesis counts for the shared shape: a softmax over the hypotheses of one photo, summing to one
+    each.
 
-    An entry whose loss is `softness` times the photo's least loss above it counts 1/e of the best.
+    A hypothesis whose loss is `softness` times the photo's least loss above it counts 1/e of the best.
     """
     least = least_by_photo(photo, loss)[photo]
     weight = torch.exp(-(loss - least) / (softness * least).clamp_min(1e-6))

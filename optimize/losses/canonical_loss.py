@@ -25,7 +25,7 @@ from torch import Tensor
 
 from ...representations.camera import Intrinsics, project, to_pixels
 from ...representations.geometry.mesh import SkinnedMesh
-from ...scenes.placement import Accounts
+from ...scenes.hypotheses import Hypotheses
 from .canonical_matches import GROUPS, Clues, Matches
 
 _NONSENSE = 0.05
@@ -42,18 +42,18 @@ def canonical_loss(
     matches: Matches,
     mesh: SkinnedMesh,
     transforms: Float[Tensor, "B J 3 4"],
-    placement: Accounts,
+    hypotheses: Hypotheses,
     intrinsics: Intrinsics,
     reach: float,
 ) -> Float[Tensor, " B"]:
-    """Loss of each entry of `placement`, differentiable in cameras, pose and shared shape.
+    """Loss of each hypothesis of `hypotheses`, differentiable in cameras, pose and shared shape.
 
-    `transforms` are the rest-to-posed maps of the entries' joints, `intrinsics` those of all N photos' crops; `reach`
-    is the error in parts of the crop's side at which a pixel counts half. Individuals' own shapes are left out.
+    `transforms` are the rest-to-posed maps of the hypotheses' joints, `intrinsics` those of all N photos' crops;
+    `reach` is the error in parts of the crop's side at which a pixel counts half. Individuals' own shapes are left out.
     """
-    photo = placement.photo
+    photo = hypotheses.photo
     place, normal = _rest_points(matches, mesh)
-    seen, facing = _look(place, normal, matches, transforms, placement, intrinsics)
+    seen, facing = _look(place, normal, matches, transforms, hypotheses, intrinsics)
     count = clues.place.shape[1]
     pixel, spread = clues.pixel.index_select(0, photo), clues.spread.index_select(0, photo)
     scale = reach**2 + (_SCALE * spread).square()
@@ -86,14 +86,14 @@ def _look(
     normal: Float[Tensor, "N Q 3"],
     matches: Matches,
     transforms: Float[Tensor, "B J 3 4"],
-    placement: Accounts,
+    hypotheses: Hypotheses,
     intrinsics: Intrinsics,
 ) -> tuple[Float[Tensor, "B Q 2"], Float[Tensor, "B Q"]]:
     """Where the posed points are seen, in parts of the crop's side, and the cosine by which they face the camera.
 
     The cosine carries no gradient: a body that turns a place out of sight should not do so to be rid of its pixel.
     """
-    photo, camera = placement.photo, placement.camera()
+    photo, camera = hypotheses.photo, hypotheses.camera()
     batch, joints = transforms.shape[:2]
     blended = matches.skin.index_select(0, photo) @ transforms.reshape(batch, joints, 12)
     blended = blended.reshape(batch, -1, 3, 4)

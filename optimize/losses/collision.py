@@ -24,9 +24,9 @@ _PLACES = (1 / 6, 1 / 2, 5 / 6)
 
 
 def collision_loss(mesh: SkinnedMesh, skeleton: Skeleton, transforms: Float[Tensor, "B J 3 4"]) -> Float[Tensor, " B"]:
-    """Squared depths of all collisions of each entry, summed.
+    """Squared depths of all collisions of each hypothesis, summed.
 
-    `mesh` and `skeleton` are the shared ones at rest, `transforms` the entries' rest-to-posed maps.
+    `mesh` and `skeleton` are the shared ones at rest, `transforms` the hypotheses' rest-to-posed maps.
     """
     joints, tips = skeleton.joints.detach(), skeleton.tips.detach()
     with torch.no_grad():

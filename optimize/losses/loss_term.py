@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...representations.geometry.mesh import SkinnedMesh
-from ...scenes.placement import Accounts
+from ...scenes.hypotheses import Hypotheses
 from ..observe.observations import View
 
 
@@ -23,12 +23,12 @@ class Sight:
     clip: Float[Tensor, "B V 4"]
     coverage: Float[Tensor, "B S S"]
     view: View
-    placement: Accounts
+    hypotheses: Hypotheses
 
 
 @runtime_checkable
 class Term(Protocol):
-    """An additional loss that keeps nothing from step to step: a name, and a value for every entry."""
+    """An additional loss that keeps nothing from step to step: a name, and a value for every hypothesis."""
 
     name: str
     weight: float

@@ -1,7 +1,7 @@
 """What semantic priors add to a fit's loss, and what has to be kept for that from step to step.
 
 Canonical maps: their clues, chosen once, and the points of the present mesh that they speak of. Feature maps: their
-pixels, chosen once, what the surface has been seen to look like, and which of its points each entry sees.
+pixels, chosen once, what the surface has been seen to look like, and which of its points each hypothesis sees.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class PriorTerms:
     def renew(
         self, scene: Scene, view: View, credit: Float[Tensor, " B"], weights: Weights, *, own_shape: bool
     ) -> None:
-        """Looks at what photos show on the surface as it stands, believing entries by their `credit`."""
+        """Looks at what photos show on the surface as it stands, believing hypotheses by their `credit`."""
         if self._pixels is None or weights.semantic <= 0:
             return
         with torch.no_grad():
@@ -53,7 +53,7 @@ class PriorTerms:
             if self._surface is None:
                 self._surface = SurfaceFeatures.begin(mesh, self._pixels.maps.shape[-1])
             posed = scene.posed(mesh, own_shape=own_shape)
-            self._visible = self._surface.renew(self._pixels, mesh, posed, scene.placement, view, credit)
+            self._visible = self._surface.renew(self._pixels, mesh, posed, scene.hypotheses, view, credit)
 
     def losses(
         self,
@@ -63,11 +63,11 @@ class PriorTerms:
         transforms: Float[Tensor, "B J 3 4"],
         view: View,
         weights: Weights,
-        entries: Int[Tensor, " B"] | None = None,
+        rows: Int[Tensor, " B"] | None = None,
     ) -> dict[str, Float[Tensor, " B"]]:
-        """Weighted losses of every entry by name; what is not known yet is left out.
+        """Weighted losses of every hypothesis by name; what is not known yet is left out.
 
-        `posed`: the vertices of `mesh` under `transforms`, the rest-to-posed maps; `entries`: which of the entries that
+        `posed`: the vertices of `mesh` under `transforms`, the rest-to-posed maps; `rows`: which of the hypotheses that
         `renew` has seen these are, by default all.
         """
         terms: dict[str, Tensor] = {}
@@ -77,23 +77,23 @@ class PriorTerms:
                 self._matches,
                 mesh,
                 transforms,
-                scene.placement,
+                scene.hypotheses,
                 view.intrinsics,
                 weights.canonical_reach,
             )
         if self._views is not None and weights.view > 0:
-            azimuth_deg = scene.placement.camera().orbit().azimuth_deg
-            terms["view"] = weights.view * view_loss(self._views, scene.placement.photo, azimuth_deg)
+            azimuth_deg = scene.hypotheses.camera().orbit().azimuth_deg
+            terms["view"] = weights.view * view_loss(self._views, scene.hypotheses.photo, azimuth_deg)
         if self._visible is not None and weights.semantic > 0:
             assert self._pixels is not None
             assert self._surface is not None
-            visible = self._visible if entries is None else self._visible.index_select(0, entries)
-            semantic = semantic_loss(self._pixels, self._surface, visible, mesh, posed, scene.placement, view)
+            visible = self._visible if rows is None else self._visible.index_select(0, rows)
+            semantic = semantic_loss(self._pixels, self._surface, visible, mesh, posed, scene.hypotheses, view)
             terms["semantic"] = weights.semantic * semantic
         return terms
 
     def leave(self, *, forget: bool = False) -> None:
-        """At the end of a stage: entries change, and with `forget` so does the body, which is to be seen anew."""
+        """At the end of a stage: hypotheses change, and with `forget` so does the body, which is to be seen anew."""
         self._visible = None
         if forget:
             self._surface = None

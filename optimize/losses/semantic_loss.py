@@ -25,7 +25,7 @@ from ...representations.camera import project, to_pixels
 from ...representations.geometry.farthest_point import farthest_points
 from ...representations.geometry.mesh import SkinnedMesh
 from ...representations.rendering.vertex_sampling import sample
-from ...scenes.placement import Accounts
+from ...scenes.hypotheses import Hypotheses
 from ..observe.observations import View
 
 _COMPONENTS = 16
@@ -106,17 +106,17 @@ class SurfaceFeatures:
         pixels: FeaturePixels,
         mesh: SkinnedMesh,
         posed: Float[Tensor, "B V 3"],
-        placement: Accounts,
+        hypotheses: Hypotheses,
         view: View,
         credit: Float[Tensor, " B"],
     ) -> Bool[Tensor, "B Q"]:
-        """Takes in what photos show on the posed surface, by `credit`; returns which points each entry can see."""
-        photo, points = placement.photo, self.on(mesh)
+        """Takes in what photos show on the posed surface, by `credit`; returns which points each hypothesis can see."""
+        photo, points = hypotheses.photo, self.on(mesh)
         size = pixels.maps.shape[1]
         lens = view.intrinsics.select(photo).resized(size, size)
         mask = torch.nn.functional.interpolate(view.mask[:, None], size=(size, size), mode="area")[:, 0]
         maps, mask = pixels.maps.index_select(0, photo), mask.index_select(0, photo)
-        samples = sample(posed.detach(), mesh.faces, placement.camera(), lens, maps, mask)
+        samples = sample(posed.detach(), mesh.faces, hypotheses.camera(), lens, maps, mask)
         weight = (samples.weight * credit[:, None])[:, points]
         total = weight.sum(0).reshape(2, -1).sum(0)
         summed = torch.einsum("bq,bqd->qd", weight, samples.feature[:, points]).reshape(2, len(total), -1).sum(0)
@@ -137,17 +137,17 @@ def semantic_loss(
     visible: Bool[Tensor, "B Q"],
     mesh: SkinnedMesh,
     posed: Float[Tensor, "B V 3"],
-    placement: Accounts,
+    hypotheses: Hypotheses,
     view: View,
 ) -> Float[Tensor, " B"]:
-    """Loss of each entry, differentiable in the posed vertices and cameras; features are held.
+    """Loss of each hypothesis, differentiable in the posed vertices and cameras; features are held.
 
-    `visible` comes from `SurfaceFeatures.renew`. An entry none of whose points is visible has loss 0.
+    `visible` comes from `SurfaceFeatures.renew`. A hypothesis none of whose points is visible has loss 0.
     """
-    photo = placement.photo
+    photo = hypotheses.photo
     spots = posed.index_select(1, surface.on(mesh))
     lens = view.intrinsics.select(photo)
-    seen = to_pixels(project(spots, placement.camera(), lens), lens.width, lens.height) / lens.width
+    seen = to_pixels(project(spots, hypotheses.camera(), lens), lens.width, lens.height) / lens.width
     position, weight = pixels.position.index_select(0, photo), pixels.weight.index_select(0, photo)
     unlike = torch.cdist(pixels.feature, surface.feature.expand(len(pixels.feature), -1, -1)).square()
     unlike = unlike.repeat(1, 1, 2).index_select(0, photo)

@@ -1,7 +1,7 @@
 """Where the network believes a photo was taken from: first views, and what others cost.
 
 A distribution over views has several modes, above all front and rear of the same flank; and the network may be wrong.
-So half of the first accounts stand at its modes, chosen one after the other,
+So half of the first hypotheses stand at its modes, chosen one after the other,
 
     p(a) <- p(a) (1 - exp(-(|a - a*| / 40 deg)^2))    after each mode a*
 
@@ -23,7 +23,8 @@ _WRONG = 0.1
 def view_loss(
     view: Float[Tensor, "N A E"], photo: Int[Tensor, " B"], azimuth_deg: Float[Tensor, " B"]
 ) -> Float[Tensor, " B"]:
-    """Cost of each entry's azimuth, 0 for its photo's best bin, 1 for what the network rules out; linear in between.
+    """Cost of each hypothesis's azimuth, 0 for its photo's best bin, 1 for what the network rules out; linear in
+    between.
 
     A network that knows nothing makes all azimuths cost the same, nothing.
     """

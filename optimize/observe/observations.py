@@ -17,10 +17,10 @@ from ...representations.camera import Intrinsics
 from ...representations.rendering.shading import opponent_colors
 from ...representations.rendering.silhouette import distance_maps
 from ...scenes.error import InputError, some_of
+from ...scenes.hypotheses import Hypotheses
 from ...scenes.photos.collection import Collection
 from ...scenes.photos.crop import Crop, crop_for_photo, crop_intrinsics, cut, known_share
 from ...scenes.photos.photo import Photo
-from ...scenes.placement import Accounts
 from .first_focal import first_focals
 from .occlusion import hidden_share
 
@@ -68,9 +68,9 @@ class View:
         """Side of the crops in pixels."""
         return self.mask.shape[1]
 
-    def through(self, accounts: Accounts) -> View:
-        """The same crops with intrinsics as accounts of the photos have them."""
-        return replace(self, intrinsics=accounts.lens(self.intrinsics))
+    def through(self, hypotheses: Hypotheses) -> View:
+        """The same crops with intrinsics as hypotheses of the photos have them."""
+        return replace(self, intrinsics=hypotheses.lens(self.intrinsics))
 
     def to(self, device: torch.device | str) -> View:
         """The same view on another device."""

@@ -27,8 +27,8 @@ from ...priors.embedded import CANONICAL
 from ...priors.prompts import VIEWS, ViewPrompts
 from ...representations.body.chart import VERSION
 from ...scenes.atomic import atomic_write
+from ...scenes.hypotheses import wrapped_deg
 from ...scenes.photography.photograph import PhotographyConfig
-from ...scenes.placement import wrapped_deg
 from ...scenes.zoo.sitting import sit
 from ...scenes.zoo.species import SPECIES
 from ...scenes.zoo.split import BESIDE, TEST, seed_of

@@ -8,7 +8,7 @@ pose, Laplacian, normals and texture. What is not: cameras start from the best o
 the canonical network believes them to be, instead of a ranking of six in front; features are matched with regard to
 what is visible; poses are freed at once, not in three steps; the renderer's edges are exact. DASS, where there is a
 diffusion prior, looks in the last stage at all photos' shapes and at the one that they share, and its answers serve ten
-steps each. Each photo has one account of its view from the second stage on, no colours tell views apart, and the
+steps each. Each photo has one hypothesis of its view from the second stage on, no colours tell views apart, and the
 canonical network's maps are not used: where there are no other features its descriptors serve.
 """
 
@@ -69,7 +69,15 @@ def artic3d(builds: tuple[str, ...] = ("standard",), contested: bool = False) ->
     own: frozenset[Free] = frozenset({"instance"})
     return (
         Stage(
-            "global", 100, 96, camera, hypotheses=16, propose="circle", build=build, weights=_GLOBAL, rates=_rates(0.05)
+            "global",
+            100,
+            96,
+            camera,
+            kept_hypotheses=16,
+            propose="circle",
+            build=build,
+            weights=_GLOBAL,
+            rates=_rates(0.05),
         ),
         Stage("pose", 300, 96, pose, weights=_OFF, rates=_rates(0.05)),
         Stage("base", 300, 96, base, weights=_BASE, rates=_rates(0.01)),

@@ -7,42 +7,42 @@ from typing import Any
 import torch
 
 from ...representations.surfaces.part_surface import PartSurfaces
-from ...scenes.known_placement import KnownPlacement
-from ...scenes.placement import Placement
+from ...scenes.hypotheses import FreeCameras
+from ...scenes.known_cameras import KnownCameras
 from ...scenes.scene import Scene
 from .stage import Free, Rates
 
 
 def parameter_groups(scene: Scene, free: frozenset[Free], rates: Rates) -> list[dict[str, Any]]:
     """Adam's parameter groups of what is free; everything else gets no gradient."""
-    placement, surface = scene.placement, scene.surface
+    hypotheses, surface = scene.hypotheses, scene.surface
     owned: dict[Free, list[tuple[torch.nn.Parameter, float]]] = {
-        "pose": [(placement.pose, rates.pose)],
+        "pose": [(hypotheses.pose, rates.pose)],
         "rest_pose": [(scene.rest_pose, rates.rest_pose)],
         "deformation": [(surface.coefficients, rates.deformation)],
         "instance": [(surface.instance_coefficients, rates.instance)],
     }
-    if isinstance(placement, Placement):
+    if isinstance(hypotheses, FreeCameras):
         owned["camera"] = [
-            (placement.azimuth, rates.angle),
-            (placement.elevation, rates.angle),
-            (placement.roll, rates.angle),
-            (placement.log_distance, rates.distance),
-            (placement.offset, rates.offset),
+            (hypotheses.azimuth, rates.angle),
+            (hypotheses.elevation, rates.angle),
+            (hypotheses.roll, rates.angle),
+            (hypotheses.log_distance, rates.distance),
+            (hypotheses.offset, rates.offset),
         ]
-        if bool(placement.unknown.any()):
-            owned["lens"] = [(placement.log_focal, rates.lens)]
-    if isinstance(placement, KnownPlacement):
+        if bool(hypotheses.unknown.any()):
+            owned["lens"] = [(hypotheses.log_focal, rates.lens)]
+    if isinstance(hypotheses, KnownCameras):
         # Known cameras stay; what is free is where the subject stands, and each body's own motion with its pose.
         owned["camera"] = [
-            (placement.yaw, rates.angle),
-            (placement.tilt, rates.angle),
-            (placement.log_scale, rates.distance),
-            (placement.shift, rates.offset),
+            (hypotheses.yaw, rates.angle),
+            (hypotheses.tilt, rates.angle),
+            (hypotheses.log_scale, rates.distance),
+            (hypotheses.shift, rates.offset),
         ]
-        owned["pose"] += [(placement.turn, rates.angle), (placement.step, rates.offset)]
-        if placement.still:
-            owned["pose"], owned["instance"] = [(placement.common_pose, rates.pose)], []
+        owned["pose"] += [(hypotheses.turn, rates.angle), (hypotheses.step, rates.offset)]
+        if hypotheses.still:
+            owned["pose"], owned["instance"] = [(hypotheses.common_pose, rates.pose)], []
     if isinstance(surface, PartSurfaces):
         owned["length"] = [(surface.log_length, rates.length)]
         owned["girth"] = [(surface.log_girth, rates.girth)]

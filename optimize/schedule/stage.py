@@ -29,8 +29,8 @@ class Weights:
     outside: float = 0.2
     """Distance of projected vertices beyond the mask, in parts of the picture's side."""
     color: float = 2.0
-    """Mean squared distance of an account's colours to what the other photos put in the same place. It has no gradient;
-    it decides between the accounts of a photo."""
+    """Mean squared distance of a hypothesis's colours to what the other photos put in the same place. It has no
+    gradient; it decides between the hypotheses of a photo."""
     texture: float = 0.0
     """Squared difference of rendered colours, put there by the other photos, and the photo's own."""
     canonical: float = 0.1
@@ -106,11 +106,11 @@ class Stage:
     size: int
     """Side of the square crops in pixels."""
     free: frozenset[Free]
-    hypotheses: int = 1
-    """Accounts of each photo that enter this stage, the best ones of the stage before."""
+    kept_hypotheses: int = 1
+    """Hypotheses of each photo that enter this stage, the best ones of the stage before."""
     propose: Proposal = "keep"
-    """New accounts added before the stage: azimuths round the whole circle, the kept account's mirror images, or views
-    to either side of it and from the opposite, or other strides of a pair of limbs."""
+    """New hypotheses added before the stage: azimuths round the whole circle, the kept hypothesis's mirror images, or
+    views to either side of it and from the opposite, or other strides of a pair of limbs."""
     build: str = ""
     """Build of the template that the stage belongs to. Where stages name several, each build goes through its own from
     the very beginning, and the one with the least loss goes on alone."""
@@ -127,9 +127,9 @@ class Stage:
     rates: Rates = field(default_factory=Rates)
 
     @property
-    def accounts(self) -> int:
-        """Accounts of each photo in this stage, new ones included; fewer where those kept are too alike."""
-        return {"rivals": 4, "neighbours": 6, **dict.fromkeys(STRIDES, 4)}.get(self.propose, self.hypotheses)
+    def hypotheses_per_photo(self) -> int:
+        """Hypotheses of each photo in this stage, new ones included; fewer where those kept are too alike."""
+        return {"rivals": 4, "neighbours": 6, **dict.fromkeys(STRIDES, 4)}.get(self.propose, self.kept_hypotheses)
 
 
 def _free(*names: Free) -> frozenset[Free]:
@@ -156,9 +156,9 @@ def quick(builds: tuple[str, ...] = ("standard",), contested: bool = False) -> t
     settled = replace(known, collision=_COLLISION)
     start = (
         *(stage for build in builds for stage in _first(build)),
-        Stage("body", 60, 64, _BODY, hypotheses=6, level=1),
+        Stage("body", 60, 64, _BODY, kept_hypotheses=6, level=1),
         Stage("rivals", 80, 64, _BODY, propose="rivals", level=1),
-        Stage("shape", 120, 64, _SHAPE_LENS, hypotheses=3, level=2, cutoff=(1.0, 4.0)),
+        Stage("shape", 120, 64, _SHAPE_LENS, kept_hypotheses=3, level=2, cutoff=(1.0, 4.0)),
         Stage("rivals again", 80, 64, _SHAPE, propose="rivals", level=2, cutoff=(4.0, 4.0)),
         Stage("detail", 80, 128, _SHAPE_LENS, level=2, cutoff=(4.0, 6.0), weights=known),
     )
@@ -187,9 +187,9 @@ def _first(build: str) -> tuple[Stage, ...]:
     """Views and proportions, which tell whether a build will do."""
     name = "" if build == "standard" else f" {build}"
     return (
-        Stage(f"camera{name}", 30, 64, _CAMERA, hypotheses=16, propose="circle", build=build, level=1),
-        Stage(f"proportions{name}", 60, 64, _PROPORTIONS, hypotheses=8, build=build, level=1),
-        Stage(f"pose{name}", 60, 64, _BODY, hypotheses=8, build=build, level=1),
+        Stage(f"camera{name}", 30, 64, _CAMERA, kept_hypotheses=16, propose="circle", build=build, level=1),
+        Stage(f"proportions{name}", 60, 64, _PROPORTIONS, kept_hypotheses=8, build=build, level=1),
+        Stage(f"pose{name}", 60, 64, _BODY, kept_hypotheses=8, build=build, level=1),
     )
 
 

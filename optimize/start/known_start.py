@@ -15,7 +15,7 @@ from jaxtyping import Float64
 from scipy.spatial.transform import Rotation
 
 from ...scenes.error import InputError
-from ...scenes.known_placement import GivenCameras, KnownPlacement, Worlds
+from ...scenes.known_cameras import GivenCameras, KnownCameras, Worlds
 from ..observe.observations import Observations
 from .visual_hull import STILL_SHARE, filled_share
 
@@ -27,7 +27,7 @@ _PARALLEL = 1e-3
 """Rays nearer to parallel than this (mean squared sine between each and their middle) say nothing about depth."""
 
 
-def first_placement(observations: Observations, joint_count: int) -> KnownPlacement:
+def first_known_cameras(observations: Observations, joint_count: int) -> KnownCameras:
     """One upright world hypothesis for all photos, facing +Z of the guess. Every photo must have its camera.
 
     Raises InputError where cameras and masks can't belong together: the subject would lie behind a camera.
@@ -59,7 +59,7 @@ def first_placement(observations: Observations, joint_count: int) -> KnownPlacem
     given = GivenCameras.of(poses, world_from_guess)
     filled = filled_share(observations.at(_HULL_SIZE).to("cpu"), given)
     given = replace(given, still=float(filled.mean()) >= STILL_SHARE)
-    return KnownPlacement(given, photo, torch.zeros_like(photo), Worlds.facing(torch.zeros(1), joint_count))
+    return KnownCameras(given, photo, torch.zeros_like(photo), Worlds.facing(torch.zeros(1), joint_count))
 
 
 def nearest_point(

@@ -61,8 +61,8 @@ class _Look:
 
     drawn: Draw
     """Light and background of both kinds; all else of views from anywhere."""
-    entries: Int[Tensor, " B"] | None
-    """Those of the placement through whose cameras it was; None for views from anywhere."""
+    rows: Int[Tensor, " B"] | None
+    """Those of the hypotheses through whose cameras it was; None for views from anywhere."""
     wanted: Pull
     colors: Float[Tensor, "V 3"]
 
@@ -83,16 +83,16 @@ class NovelViews:
 
     def renew(self, scene: Scene, view: View, credit: Float[Tensor, " B"], done: float) -> None:
         """Looks at the scene as it stands, when that share of the stage is over, and asks the rule."""
-        config, placement = self._config, scene.placement
+        config, hypotheses = self._config, scene.hypotheses
         with torch.no_grad():
             mesh = scene.surface.shared()
             colors, held = _colors(scene, mesh, view, credit)
-            drawn = draw(len(placement), config.batch, config.exploration, self._generator)
+            drawn = draw(len(hypotheses), config.batch, config.exploration, self._generator)
             through = config.through_photos and self._looks % 2 == 1
-            entries = drawn.first.to(placement.photo.device) if through else None
-            views = self._views(scene, mesh, view, drawn, entries)
+            rows = drawn.first.to(hypotheses.photo.device) if through else None
+            views = self._views(scene, mesh, view, drawn, rows)
             wanted = self._rule(views.pictures(Paint(colors=colors)), views, done)
-        self._look = _Look(drawn, entries, wanted, _followed(views, wanted, colors, held))
+        self._look = _Look(drawn, rows, wanted, _followed(views, wanted, colors, held))
         self._looks += 1
 
     def loss(self, scene: Scene, mesh: SkinnedMesh, view: View) -> Float[Tensor, ""]:
@@ -100,23 +100,23 @@ class NovelViews:
         the shared one."""
         if self._look is None:
             return torch.zeros((), device=mesh.vertices.device)
-        views = self._views(scene, mesh, view, self._look.drawn, self._look.entries)
+        views = self._views(scene, mesh, view, self._look.drawn, self._look.rows)
         return self._look.wanted.loss(views.pictures(Paint(colors=self._look.colors))).mean()
 
     def _views(
-        self, scene: Scene, mesh: SkinnedMesh, view: View, drawn: Draw, entries: Int[Tensor, " B"] | None
+        self, scene: Scene, mesh: SkinnedMesh, view: View, drawn: Draw, rows: Int[Tensor, " B"] | None
     ) -> Exploration:
         skeleton, config = scene.surface.skeleton(), self._config.exploration
         views = explore(drawn, mesh, skeleton, scene.rotations(), config, self._topology)
-        if entries is None:
+        if rows is None:
             return views
-        part = scene.part(entries)
-        lens = view.intrinsics.select(part.placement.photo).resized(config.size, config.size)
-        camera, posed = part.placement.camera().orbit(), part.posed(mesh)
+        part = scene.part(rows)
+        lens = view.intrinsics.select(part.hypotheses.photo).resized(config.size, config.size)
+        camera, posed = part.hypotheses.camera().orbit(), part.posed(mesh)
         return replace(views, vertices=posed, camera=camera, intrinsics=lens)
 
     def forget(self) -> None:
-        """At the end of a stage: entries and faces change."""
+        """At the end of a stage: hypotheses and faces change."""
         self._look = None
 
     def state(self) -> dict[str, Any]:
@@ -125,7 +125,7 @@ class NovelViews:
         if look is not None:
             held = {
                 "drawn": vars(look.drawn),
-                "entries": look.entries,
+                "entries": look.rows,
                 "value": look.wanted.target.value,
                 "weight": look.wanted.target.weight,
                 "colors": look.colors,
@@ -152,8 +152,8 @@ def _colors(
     scene: Scene, mesh: SkinnedMesh, view: View, credit: Float[Tensor, " B"]
 ) -> tuple[Float[Tensor, "V 3"], Float[Tensor, "V 1"]]:
     """What the photos have put onto the vertices, left and right being one, and how far that holds, 0 to 1."""
-    placement = scene.placement
-    photo, camera = placement.photo, placement.camera()
+    hypotheses = scene.hypotheses
+    photo, camera = hypotheses.photo, hypotheses.camera()
     lens = view.intrinsics.select(photo)
     found = gathered(
         sample(scene.posed(mesh), mesh.faces, camera, lens, view.pixels[photo], view.shown[photo]),

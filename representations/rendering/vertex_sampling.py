@@ -16,7 +16,7 @@ from .fragments import Fragments
 
 @dataclass(frozen=True)
 class Sample:
-    """Features that each of B accounts puts onto the V vertices."""
+    """Features that each of B hypotheses puts onto the V vertices."""
 
     feature: Float[Tensor, "B V C"]
     weight: Float[Tensor, "B V"]

@@ -1,4 +1,4 @@
-"""Descent: it goes down, moves only what is free, drops the right accounts, and goes on from any step to the bit."""
+"""Descent: it goes down, moves only what is free, drops the right hypotheses, and goes on from any step to the bit."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,23 +18,25 @@ from zoetrope.representations.body.template import template
 from zoetrope.representations.camera import OrbitCamera
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
 from zoetrope.representations.surfaces.united_surface import UnitedSurface
+from zoetrope.scenes.hypotheses import FreeCameras
 from zoetrope.scenes.photos.collection import load_collection
-from zoetrope.scenes.placement import Placement
 from zoetrope.scenes.scene import Scene
 from zoetrope.scenes.zoo.species_template import species_template
 
 BODY = frozenset({"camera", "pose", "rest_pose", "length", "girth", "attachment"})
 STAGES = (
-    Stage("camera", 2, 32, frozenset({"camera"}), hypotheses=5, propose="circle", level=1),
+    Stage("camera", 2, 32, frozenset({"camera"}), kept_hypotheses=5, propose="circle", level=1),
     Stage("rivals", 2, 32, BODY, propose="rivals", level=1),
     Stage("neighbours", 2, 32, BODY, propose="neighbours", level=1, weights=Weights(texture=0.5)),
     Stage("shape", 3, 32, BODY | {"deformation"}, 2, level=1, cutoff=(1.0, 4.0), weights=Weights(texture=0.5)),
 )
 CONTEST = (
-    Stage("camera", 2, 32, frozenset({"camera"}), hypotheses=3, propose="circle", build="standard", level=1),
-    Stage("pose", 2, 32, BODY, hypotheses=2, build="standard", level=1),
-    Stage("camera elephant", 2, 32, frozenset({"camera"}), hypotheses=3, propose="circle", build="elephant", level=1),
-    Stage("pose elephant", 2, 32, BODY, hypotheses=2, build="elephant", level=1),
+    Stage("camera", 2, 32, frozenset({"camera"}), kept_hypotheses=3, propose="circle", build="standard", level=1),
+    Stage("pose", 2, 32, BODY, kept_hypotheses=2, build="standard", level=1),
+    Stage(
+        "camera elephant", 2, 32, frozenset({"camera"}), kept_hypotheses=3, propose="circle", build="elephant", level=1
+    ),
+    Stage("pose elephant", 2, 32, BODY, kept_hypotheses=2, build="elephant", level=1),
     Stage("body", 2, 32, BODY, level=1),
 )
 LAST = (Stage("instance", 3, 40, frozenset({"camera", "pose", "deformation", "instance"}), united=True),)
@@ -49,9 +51,9 @@ def first_scene(count: int) -> Scene:
     start = template("quadruped")
     zero = torch.zeros(count)
     camera = OrbitCamera(90 * torch.arange(count).float(), zero + 10, zero, zero + 3, torch.zeros(count, 2))
-    placement = Placement(torch.arange(count), camera, len(start.skeleton))
+    hypotheses = FreeCameras(torch.arange(count), camera, len(start.skeleton))
     # A build with joints that the others lack.
-    return Scene(PartSurfaces(start, count, level=1), placement, [species_template("elephant")])
+    return Scene(PartSurfaces(start, count, level=1), hypotheses, [species_template("elephant")])
 
 
 def in_one(count: int) -> Scene:
@@ -80,7 +82,7 @@ def test_any_step_goes_on_to_the_bit(observations: Observations, stages: tuple[S
         here = Place(whole.stages[place.stage].name, place.iteration, place.step)
         save_checkpoint(tmp_path, whole.state(), here, name=str(place.step))
     assert len(losses) == sum(stage.iterations for stage in stages)
-    # A stage's last step, one inside a stage of several accounts, and one whose bands are opening.
+    # A stage's last step, one inside a stage of several hypotheses, and one whose bands are opening.
     for step in {STAGES: (2, 3, 5, 7), CONTEST: (3, 4, 7, 8), LAST: (1, 2)}[stages]:
         checkpoint = load_checkpoint(tmp_path, name=str(step))
         assert checkpoint is not None
@@ -127,8 +129,8 @@ def test_the_build_with_the_least_loss_goes_on(observations: Observations, monke
 
 def test_the_loss_goes_down_and_the_overlap_up(observations: Observations) -> None:
     stages = (
-        Stage("camera", 2, 32, frozenset({"camera"}), hypotheses=5, propose="circle", level=1),
-        Stage("body", 30, 32, BODY, hypotheses=1, level=1),
+        Stage("camera", 2, 32, frozenset({"camera"}), kept_hypotheses=5, propose="circle", level=1),
+        Stage("body", 30, 32, BODY, kept_hypotheses=1, level=1),
     )
     losses = told(begun(observations, stages))[2:]
     assert losses[-1]["loss"] < 0.7 * losses[0]["loss"]
@@ -138,17 +140,17 @@ def test_the_loss_goes_down_and_the_overlap_up(observations: Observations) -> No
 
 def test_stages_keep_as_many_accounts_as_they_say(observations: Observations) -> None:
     descent = begun(observations, STAGES)
-    entries = {}
+    rows = {}
     for place in descent.steps():
-        entries[descent.stages[place.stage].name] = descent.scene.placement.photo.tolist()
+        rows[descent.stages[place.stage].name] = descent.scene.hypotheses.photo.tolist()
         assert descent.credit is not None
-        total = torch.zeros(4).index_add(0, descent.scene.placement.photo, descent.credit)
+        total = torch.zeros(4).index_add(0, descent.scene.hypotheses.photo, descent.credit)
         torch.testing.assert_close(total, torch.ones(4))
-    assert entries["camera"] == [k for k in range(4) for _ in range(5)]
-    assert entries["rivals"] == [k for k in range(4) for _ in range(4)]
-    assert entries["neighbours"] == [k for k in range(4) for _ in range(6)]
-    assert sorted(set(entries["shape"])) == [0, 1, 2, 3]
-    assert len(entries["shape"]) <= 8
+    assert rows["camera"] == [k for k in range(4) for _ in range(5)]
+    assert rows["rivals"] == [k for k in range(4) for _ in range(4)]
+    assert rows["neighbours"] == [k for k in range(4) for _ in range(6)]
+    assert sorted(set(rows["shape"])) == [0, 1, 2, 3]
+    assert len(rows["shape"]) <= 8
     assert descent.done
 
 
@@ -195,7 +197,7 @@ class Extra:
         self.value = value
 
     def __call__(self, sight: Sight) -> Float[Tensor, " B"]:
-        assert sight.vertices.shape == (len(sight.placement), len(sight.mesh.vertices), 3)
+        assert sight.vertices.shape == (len(sight.hypotheses), len(sight.mesh.vertices), 3)
         return sight.vertices.mean((1, 2)) * 0 + self.value
 
 

@@ -8,19 +8,19 @@ from zoetrope.optimize.texture.backproject import Textures
 from zoetrope.representations.body.template import template
 from zoetrope.representations.camera import OrbitCamera
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
-from zoetrope.scenes.placement import Placement
+from zoetrope.scenes.hypotheses import FreeCameras
 from zoetrope.scenes.scene import Scene
 
 
 def _clips(notes: list[str]) -> set[str]:
     start = template("quadruped")
     zero = torch.zeros(3)
-    placement = Placement(
+    hypotheses = FreeCameras(
         torch.arange(3), OrbitCamera(zero, zero, zero, zero + 3, torch.zeros(3, 2)), len(start.skeleton)
     )
-    scene = Scene(PartSurfaces(start, 3, level=1), placement)
+    scene = Scene(PartSurfaces(start, 3, level=1), hypotheses)
     with torch.no_grad():
-        placement.pose.copy_(0.1 * torch.randn(placement.pose.shape, generator=torch.Generator().manual_seed(0)))
+        hypotheses.pose.copy_(0.1 * torch.randn(hypotheses.pose.shape, generator=torch.Generator().manual_seed(0)))
         grey, trust = torch.full((3, 4, 4, 3), 0.5), torch.ones(3, 4, 4)
         textures = Textures(shared=grey[0], own=grey, trust=trust, seen=trust[0])
         subject = output._subject(scene.surface.shared(), scene.surface.skeleton(), scene, textures, notes)

@@ -9,13 +9,13 @@ from zoetrope.representations.body.template import template
 from zoetrope.representations.camera import Intrinsics, OrbitCamera, project, to_pixels
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
 from zoetrope.representations.surfaces.united_surface import UnitedSurface
-from zoetrope.scenes.placement import Placement
+from zoetrope.scenes.hypotheses import FreeCameras
 from zoetrope.scenes.scene import Scene
 
 PHOTOS = 3
 
 
-def _placement(joint_count: int) -> Placement:
+def _placement(joint_count: int) -> FreeCameras:
     generator = torch.Generator().manual_seed(0)
     azimuth, elevation, roll, distance = torch.rand(4, PHOTOS, generator=generator)
     camera = OrbitCamera(
@@ -26,7 +26,7 @@ def _placement(joint_count: int) -> Placement:
         0.2 * torch.rand(PHOTOS, 2, generator=generator),
     )
     pose = 0.3 * torch.randn(PHOTOS, joint_count, 3, generator=generator)
-    return Placement(torch.tensor([0, 1, 2]), camera, joint_count, pose)
+    return FreeCameras(torch.tensor([0, 1, 2]), camera, joint_count, pose)
 
 
 def _shake(scene: Scene, size: float) -> Scene:
@@ -65,7 +65,7 @@ def scene(request: pytest.FixtureRequest) -> Scene:
 
 def test_bodies_are_posed_by_skinning_their_own_shape(scene: Scene) -> None:
     mesh = scene.surface.shared()
-    own = mesh.vertices + scene.surface.instance(scene.placement.photo)
+    own = mesh.vertices + scene.surface.instance(scene.hypotheses.photo)
     expected = skin_torch(own, mesh.weights, forward_kinematics(scene.surface.skeleton(), scene.rotations()))
     torch.testing.assert_close(scene.posed(mesh), expected, atol=1e-5, rtol=0)
     common = skin_torch(mesh.vertices, mesh.weights, scene.transforms())
@@ -80,7 +80,7 @@ def test_the_shared_pose_is_mirror_symmetric(scene: Scene) -> None:
     assert bool(shared.any())
     # With no pose of their own, bodies stay mirror images of themselves.
     with torch.no_grad():
-        scene.placement.pose.zero_()
+        scene.hypotheses.pose.zero_()
     body = scene.posed(scene.surface.shared())
     mirror = scene.surface.mirror
     torch.testing.assert_close(body[:, mirror] * torch.tensor([-1.0, 1.0, 1.0]), body, atol=1e-5, rtol=0)
@@ -106,20 +106,20 @@ def test_normalising_changes_no_picture() -> None:
     def pixels() -> torch.Tensor:
         _, landmarks = scene.landmarks()
         points = torch.cat([scene.posed(scene.surface.shared()), landmarks], dim=1)
-        return to_pixels(project(points, scene.placement.camera(), lens), 100, 100).detach()
+        return to_pixels(project(points, scene.hypotheses.camera(), lens), 100, 100).detach()
 
-    before, distance = pixels(), scene.placement.log_distance.exp().detach().clone()
-    pose = scene.placement.pose.detach().clone()
+    before, distance = pixels(), scene.hypotheses.log_distance.exp().detach().clone()
+    pose = scene.hypotheses.pose.detach().clone()
     scene.normalise()
     torch.testing.assert_close(pixels(), before, atol=5e-3, rtol=0)
     vertices = scene.surface.shared().vertices.detach()
     low, high = vertices.amin(0), vertices.amax(0)
     assert float((high - low).max()) == pytest.approx(1, abs=1e-5)
     assert float((low + high).abs().max()) < 1e-5
-    assert float((scene.placement.log_distance.exp() - distance).detach().abs().min()) > 0.1, (
+    assert float((scene.hypotheses.log_distance.exp() - distance).detach().abs().min()) > 0.1, (
         "the subject was too large"
     )
-    assert torch.equal(scene.placement.pose, pose)
+    assert torch.equal(scene.hypotheses.pose, pose)
 
 
 def test_parts_are_not_normalised() -> None:
@@ -137,7 +137,7 @@ def test_a_scene_comes_back_from_its_state(scene: Scene) -> None:
     mesh, again = scene.surface.shared(), other.surface.shared()
     assert torch.equal(mesh.faces, again.faces)
     assert torch.equal(scene.posed(mesh), other.posed(again))
-    assert torch.equal(scene.placement.camera().camera_from_world(), other.placement.camera().camera_from_world())
+    assert torch.equal(scene.hypotheses.camera().camera_from_world(), other.hypotheses.camera().camera_from_world())
     assert {n for n, _ in other.named_parameters()} == {n for n, _ in scene.named_parameters()}
     assert all(p.requires_grad for p in other.parameters())
 

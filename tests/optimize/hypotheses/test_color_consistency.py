@@ -1,4 +1,4 @@
-"""Colours as a witness: what accounts put onto the surface, and whether the right account is believed for it."""
+"""Colours as a witness: what hypotheses put onto the surface, and whether the right hypothesis is believed for it."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ def _fold() -> Tensor:
 
 
 def _accounts(photo_count: int = 6, noise: float = 0.02) -> tuple[Sample, Tensor, Tensor]:
-    """A body with a red front and a blue rear; of each photo a right account and one that takes front for rear.
+    """A body with a red front and a blue rear; of each photo a right hypothesis and one that takes front for rear.
 
     Photos show the front and half of the sides, or the rear and half of them, by turns.
     """
@@ -40,7 +40,7 @@ def _accounts(photo_count: int = 6, noise: float = 0.02) -> tuple[Sample, Tensor
 
 def test_colours_settle_front_or_rear_where_outlines_do_not() -> None:
     samples, photo, _ = _accounts()
-    # Outlines prefer the wrong account in two of six photos, by a little.
+    # Outlines prefer the wrong hypothesis in two of six photos, by a little.
     loss = torch.tensor([[1.0, 1.3], [1.0, 1.2], [1.1, 1.0], [1.0, 1.25], [1.05, 1.0], [1.0, 1.3]]).reshape(-1)
     assert (loss.reshape(-1, 2).argmin(1) == 0).tolist() == [True, True, False, True, False, True]
     combined = settle(samples, _fold(), photo, loss, weight=1.0).reshape(-1, 2)
@@ -81,7 +81,7 @@ def test_each_photo_expects_what_the_others_show() -> None:
     torch.testing.assert_close(found[0, 10:], coat[10:] - 0.1, atol=1e-4, rtol=0)
     torch.testing.assert_close(found[0, :10], coat[:10] - 0.4, atol=1e-4, rtol=0)
     torch.testing.assert_close(found[2, :10], coat[:10], atol=1e-4, rtol=0)
-    # An account that is not believed paints nothing.
+    # A hypothesis that is not believed paints nothing.
     found = others(
         gathered(Sample(feature, weight), _fold()), photo, torch.tensor([1.0, 1.0, 0.0]), prior_strength=1e-6
     )
@@ -175,7 +175,7 @@ def test_colours_of_one_individual_have_their_say_and_those_of_many_little() -> 
 
 
 def test_a_photo_in_odd_light_is_not_turned_round_by_its_colours() -> None:
-    """In a light of its own neither account agrees with the rest; the wrong one must not win by agreeing less badly.
+    """In a light of its own neither hypothesis agrees with the rest; the wrong one must not win by agreeing less badly.
 
     The outline says twice as clearly which is right.
     """

@@ -1,4 +1,4 @@
-"""Accounts of a photo: where they start, what they are mistaken for, which survive and how far each is believed."""
+"""Hypotheses of a photo: where they start, what they are mistaken for, which survive and how far each is believed."""
 
 import math
 from typing import Literal
@@ -26,7 +26,7 @@ from zoetrope.representations.camera import Intrinsics, OrbitCamera, project, to
 from zoetrope.representations.rendering.coverage import coverage
 from zoetrope.representations.rotation import quaternion_from_vector
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
-from zoetrope.scenes.placement import Placement
+from zoetrope.scenes.hypotheses import FreeCameras
 
 SIZE = 64
 
@@ -46,33 +46,33 @@ def lens(count: int) -> Intrinsics:
 def test_every_account_starts_on_the_masks_box(body: PartSurfaces) -> None:
     boxes = torch.tensor([[10.0, 12, 54, 50], [5, 20, 30, 40], [20, 8, 60, 60]])
     glass, count, mesh = lens(3), 8, body.shared()
-    placement = circle(mesh, len(body.skeleton()), glass, boxes, count)
-    assert placement.photo.tolist() == [0] * count + [1] * count + [2] * count
-    camera = placement.camera()
+    hypotheses = circle(mesh, len(body.skeleton()), glass, boxes, count)
+    assert hypotheses.photo.tolist() == [0] * count + [1] * count + [2] * count
+    camera = hypotheses.camera()
     torch.testing.assert_close(camera.azimuth_deg.reshape(3, count), torch.arange(8.0).mul(45).expand(3, count))
-    assert not bool(placement.pose.any())
+    assert not bool(hypotheses.pose.any())
     vertices = mesh.vertices.detach().expand(3 * count, -1, 3)
-    points = to_pixels(project(vertices, camera, glass.select(placement.photo)), SIZE, SIZE).detach()
-    low, high, box = points.amin(1), points.amax(1), boxes[placement.photo]
+    points = to_pixels(project(vertices, camera, glass.select(hypotheses.photo)), SIZE, SIZE).detach()
+    low, high, box = points.amin(1), points.amax(1), boxes[hypotheses.photo]
     torch.testing.assert_close((low + high) / 2, (box[:, :2] + box[:, 2:]) / 2, atol=0.2, rtol=0)
     torch.testing.assert_close((high - low).prod(1).sqrt(), (box[:, 2:] - box[:, :2]).prod(1).sqrt(), atol=0, rtol=0.01)
 
 
-def one(azimuth_deg: float, pose: Tensor) -> Placement:
+def one(azimuth_deg: float, pose: Tensor) -> FreeCameras:
     def number(value: float) -> Tensor:
         return torch.tensor([float(value)])
 
     camera = OrbitCamera(number(azimuth_deg), number(0), number(0), number(3), torch.zeros(1, 2))
-    return Placement(torch.zeros(1, dtype=torch.int64), camera, pose.shape[1], pose)
+    return FreeCameras(torch.zeros(1, dtype=torch.int64), camera, pose.shape[1], pose)
 
 
-def silhouettes(body: PartSurfaces, placement: Placement, size: int = SIZE) -> Tensor:
+def silhouettes(body: PartSurfaces, hypotheses: FreeCameras, size: int = SIZE) -> Tensor:
     mesh = body.shared()
     still = torch.zeros(len(body.skeleton()), 3)
-    posed = skin(mesh.vertices, mesh.weights, forward_kinematics(body.skeleton(), placement.rotations(still)))
+    posed = skin(mesh.vertices, mesh.weights, forward_kinematics(body.skeleton(), hypotheses.rotations(still)))
     glass = Intrinsics.from_field_of_view(30, size, size)
     with torch.no_grad():
-        return coverage(project(posed, placement.camera(), glass), mesh.faces, (size, size))
+        return coverage(project(posed, hypotheses.camera(), glass), mesh.faces, (size, size))
 
 
 def test_rivals_stand_where_outlines_are_alike(body: PartSurfaces) -> None:
@@ -96,7 +96,7 @@ def test_rivals_stand_where_outlines_are_alike(body: PartSurfaces) -> None:
 
 def test_neighbours_turn_and_start_from_the_shared_pose(body: PartSurfaces) -> None:
     pose = 0.4 * torch.randn(2, len(body.skeleton()), 3, generator=torch.Generator().manual_seed(0))
-    two = Placement(
+    two = FreeCameras(
         torch.tensor([3, 5]),
         OrbitCamera(torch.tensor([10.0, 350.0]), *torch.tensor([[7.0, 8.0], [1.0, 2.0], [3.0, 4.0]]), torch.ones(2, 2)),
         pose.shape[1],
@@ -173,10 +173,10 @@ def test_ties_go_to_the_first() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.floats(1e-4, 10)), min_size=1, max_size=20))
-def test_responsibilities_sum_to_one_and_follow_the_loss(entries: list[tuple[int, float]]) -> None:
-    names = sorted({photo for photo, _ in entries})
-    photo = torch.tensor([names.index(photo) for photo, _ in entries])
-    loss = torch.tensor([value for _, value in entries])
+def test_responsibilities_sum_to_one_and_follow_the_loss(rows: list[tuple[int, float]]) -> None:
+    names = sorted({photo for photo, _ in rows})
+    photo = torch.tensor([names.index(photo) for photo, _ in rows])
+    loss = torch.tensor([value for _, value in rows])
     share = responsibilities(photo, loss)
     assert bool((share >= 0).all())
     for k in range(len(names)):

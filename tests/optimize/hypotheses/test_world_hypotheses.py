@@ -23,19 +23,19 @@ from zoetrope.optimize.observe.observations import Observations
 from zoetrope.optimize.run.checkpoint import Place, load_checkpoint, save_checkpoint
 from zoetrope.optimize.schedule.parameter_groups import parameter_groups
 from zoetrope.optimize.schedule.stage import Free, Rates, Stage
-from zoetrope.optimize.start.known_start import first_placement
+from zoetrope.optimize.start.known_start import first_known_cameras
 from zoetrope.representations.body.template import template
 from zoetrope.representations.camera import project, to_pixels
 from zoetrope.representations.rendering.vertex_sampling import Sample
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
-from zoetrope.scenes.known_placement import GivenCameras, KnownPlacement, Worlds
+from zoetrope.scenes.known_cameras import GivenCameras, KnownCameras, Worlds
 from zoetrope.scenes.photos.collection import load_collection
 from zoetrope.scenes.scene import Scene
 
 JOINTS = len(template("quadruped").skeleton)
 
 
-def worlds_of(azimuths_deg: list[float], headings_deg: list[float]) -> KnownPlacement:
+def worlds_of(azimuths_deg: list[float], headings_deg: list[float]) -> KnownCameras:
     """Level cameras three units from the middle, every photo in every heading."""
     count, matrices = len(azimuths_deg), np.tile(np.eye(4), (len(azimuths_deg), 1, 1))
     for k, azimuth in enumerate(np.radians(azimuths_deg)):
@@ -44,32 +44,32 @@ def worlds_of(azimuths_deg: list[float], headings_deg: list[float]) -> KnownPlac
     yaw = torch.deg2rad(torch.tensor(headings_deg))
     photo = torch.arange(count).repeat(len(yaw))
     world = torch.arange(len(yaw)).repeat_interleave(count)
-    return KnownPlacement(GivenCameras.of(matrices, np.eye(4)), photo, world, Worlds.facing(yaw, JOINTS))
+    return KnownCameras(GivenCameras.of(matrices, np.eye(4)), photo, world, Worlds.facing(yaw, JOINTS))
 
 
-def azimuths_deg(placement: KnownPlacement) -> list[float]:
-    return [round(float(a), 2) % 360 for a in placement.camera().orbit().azimuth_deg.detach()]
+def azimuths_deg(hypotheses: KnownCameras) -> list[float]:
+    return [round(float(a), 2) % 360 for a in hypotheses.camera().orbit().azimuth_deg.detach()]
 
 
 def test_worlds_stand_or_fall_by_the_mean_of_their_photos() -> None:
-    placement = worlds_of([0, 90], [0, 10, 120])
+    hypotheses = worlds_of([0, 90], [0, 10, 120])
     loss = torch.tensor([0.1, 0.9, 0.3, 0.3, 0.5, 0.4])
     # The first world has the best photo but the second the least mean; the two are 10 degrees apart.
-    assert best_worlds(placement, loss, 1).tolist() == [2, 3]
-    assert best_worlds(placement, loss, 3).tolist() == [2, 3, 4, 5]
-    share = world_responsibilities(placement, loss)
+    assert best_worlds(hypotheses, loss, 1).tolist() == [2, 3]
+    assert best_worlds(hypotheses, loss, 3).tolist() == [2, 3, 4, 5]
+    share = world_responsibilities(hypotheses, loss)
     torch.testing.assert_close(share.reshape(3, 2).sum(0), torch.ones(2))
     assert torch.equal(share[::2], share[1::2])
     assert share[2] > share[4] > share[0]
 
 
 def test_rivals_of_one_photo_are_those_of_single_photos() -> None:
-    placement = worlds_of([65.0], [30.0])
+    hypotheses = worlds_of([65.0], [30.0])
     with torch.no_grad():
-        placement.pose.add_(torch.arange(3.0 * JOINTS).reshape(1, JOINTS, 3))
-        placement.common_pose.add_(1)
-        placement.step.add_(0.1)
-    four = world_rivals(placement, torch.tensor(template("quadruped").skeleton.mirror))
+        hypotheses.pose.add_(torch.arange(3.0 * JOINTS).reshape(1, JOINTS, 3))
+        hypotheses.common_pose.add_(1)
+        hypotheses.step.add_(0.1)
+    four = world_rivals(hypotheses, torch.tensor(template("quadruped").skeleton.mirror))
     assert sorted(four.world.tolist()) == [0, 1, 2, 3]
     seen = dict(zip(four.world.tolist(), azimuths_deg(four), strict=True))
     assert [seen[k] for k in range(4)] == pytest.approx([35, 145, 215, 325], abs=0.1)
@@ -82,10 +82,10 @@ def test_rivals_of_one_photo_are_those_of_single_photos() -> None:
 
 
 def test_cameras_all_round_are_confronted_with_right_angles() -> None:
-    placement = worlds_of([0, 90, 180, 270], [20.0])
-    assert bool(mean_azimuth(placement)[1])
-    four = world_rivals(placement, torch.tensor(template("quadruped").skeleton.mirror))
-    turns = torch.rad2deg(four.yaw.detach() - placement.yaw.detach()).round() % 360
+    hypotheses = worlds_of([0, 90, 180, 270], [20.0])
+    assert bool(mean_azimuth(hypotheses)[1])
+    four = world_rivals(hypotheses, torch.tensor(template("quadruped").skeleton.mirror))
+    turns = torch.rad2deg(four.yaw.detach() - hypotheses.yaw.detach()).round() % 360
     assert sorted(turns.tolist()) == [0, 90, 180, 270]
     assert four.photo.tolist() == [0, 1, 2, 3] * 4
     narrow = worlds_of([40, 80], [20.0])
@@ -96,21 +96,21 @@ def test_cameras_all_round_are_confronted_with_right_angles() -> None:
 
 def test_colours_are_compared_within_a_world_only() -> None:
     """In the second world the two photos put different colours onto the same place."""
-    placement = worlds_of([0, 90], [0, 180])
+    hypotheses = worlds_of([0, 90], [0, 180])
     feature = torch.zeros(4, 6, 3)
     feature[3] = 1.0
     samples = Sample(feature + 0.01 * torch.rand(4, 6, 3), torch.ones(4, 6))
-    judged = settle_worlds(placement, samples, torch.arange(6), torch.full((4,), 0.2), 1.0)
+    judged = settle_worlds(hypotheses, samples, torch.arange(6), torch.full((4,), 0.2), 1.0)
     assert torch.equal(judged[:2], judged[:1].expand(2))
     assert float(judged[2]) > 2 * float(judged[0])
-    lossy = settle_worlds(placement, samples, torch.arange(6), torch.tensor([0.9, 0.9, 0.1, 0.1]), 0.0)
+    lossy = settle_worlds(hypotheses, samples, torch.arange(6), torch.tensor([0.9, 0.9, 0.1, 0.1]), 0.0)
     assert float(lossy[0]) > float(lossy[2])
 
 
 def started(folder: Path) -> tuple[Observations, Scene]:
     observations = Observations(load_collection(folder))
     surface = PartSurfaces(template("quadruped"), len(observations), level=1)
-    return observations, Scene(surface, first_placement(observations, JOINTS))
+    return observations, Scene(surface, first_known_cameras(observations, JOINTS))
 
 
 @pytest.mark.parametrize("azimuths", [[15, 75, 140, 200, 250, 330], [40, 120], [60]], ids=["six", "two", "one"])
@@ -118,13 +118,13 @@ def test_every_heading_starts_on_the_masks(turnaround: Callable[..., Any], azimu
     made = turnaround(azimuths, scale=5.0, yaw_deg=70, shift=(10, -2, 4))
     observations, scene = started(made.folder)
     view, mesh = observations.at(64), scene.surface.shared()
-    start = scene.placement
-    assert isinstance(start, KnownPlacement)
-    placement = circle_of_worlds(mesh, start, view.intrinsics, view.boxes, 8)
-    assert len(placement) == 8 * len(azimuths)
-    vertices = mesh.vertices.detach().expand(len(placement), -1, 3)
-    lens, box = view.intrinsics.select(placement.photo), view.boxes[placement.photo]
-    points = to_pixels(project(vertices, placement.camera(), lens), 64, 64).detach()
+    start = scene.hypotheses
+    assert isinstance(start, KnownCameras)
+    hypotheses = circle_of_worlds(mesh, start, view.intrinsics, view.boxes, 8)
+    assert len(hypotheses) == 8 * len(azimuths)
+    vertices = mesh.vertices.detach().expand(len(hypotheses), -1, 3)
+    lens, box = view.intrinsics.select(hypotheses.photo), view.boxes[hypotheses.photo]
+    points = to_pixels(project(vertices, hypotheses.camera(), lens), 64, 64).detach()
     off = ((points.amin(1) + points.amax(1)) / 2 - (box[:, :2] + box[:, 2:]) / 2).norm(dim=1)
     assert float(off.median()) < 4
     ratio = ((points.amax(1) - points.amin(1)).prod(1) / (box[:, 2:] - box[:, :2]).prod(1)).sqrt()
@@ -140,16 +140,16 @@ def test_the_subjects_place_in_the_given_world_is_found(turnaround: Callable[...
         scene,
         observations,
         (
-            Stage("camera", 8, 40, frozenset({"camera"}), hypotheses=8, propose="circle", level=1),
-            Stage("proportions", 15, 40, body - {"pose"}, hypotheses=4, level=1),
+            Stage("camera", 8, 40, frozenset({"camera"}), kept_hypotheses=8, propose="circle", level=1),
+            Stage("proportions", 15, 40, body - {"pose"}, kept_hypotheses=4, level=1),
             Stage("body", 40, 40, body, level=1),
         ),
     )
     for _ in descent.steps():
         pass
-    placement = scene.placement
-    assert isinstance(placement, KnownPlacement)
-    found = placement.world_from_rest()
+    hypotheses = scene.hypotheses
+    assert isinstance(hypotheses, KnownCameras)
+    found = hypotheses.world_from_rest()
     scale = np.cbrt(np.linalg.det(found[:3, :3]))
     assert scale == pytest.approx(40, rel=0.1)
     turn = (found[:3, :3] / scale).T @ (world[:3, :3] / 40)
@@ -157,17 +157,17 @@ def test_the_subjects_place_in_the_given_world_is_found(turnaround: Callable[...
     assert np.linalg.norm(found[:3, 3] - world[:3, 3]) < 0.1 * 40
     assert descent.progress.losses["iou"] > 0.7
     # All photos show one moment: one pose, no motion of their own.
-    assert bool(placement.common_pose.any())
-    assert not bool(placement.pose.any())
-    assert not bool(placement.step.any())
-    assert torch.equal(placement.given_rotations, first_placement(observations, JOINTS).given_rotations)
+    assert bool(hypotheses.common_pose.any())
+    assert not bool(hypotheses.pose.any())
+    assert not bool(hypotheses.step.any())
+    assert torch.equal(hypotheses.given_rotations, first_known_cameras(observations, JOINTS).given_rotations)
 
 
 def test_any_step_goes_on_to_the_bit(turnaround: Callable[..., Any], tmp_path: Path) -> None:
     made = turnaround([20, 140], scale=3.0)
     body: frozenset[Free] = frozenset({"camera", "pose", "rest_pose"})
     stages = (
-        Stage("camera", 2, 32, frozenset({"camera"}), hypotheses=4, propose="circle", level=1),
+        Stage("camera", 2, 32, frozenset({"camera"}), kept_hypotheses=4, propose="circle", level=1),
         Stage("rivals", 3, 32, body, propose="rivals", level=1),
         Stage("body", 2, 32, body, level=1),
     )
@@ -190,9 +190,9 @@ def test_any_step_goes_on_to_the_bit(turnaround: Callable[..., Any], tmp_path: P
 
 @pytest.mark.parametrize("still", [True, False])
 def test_poses_are_free_together_or_each_with_a_motion_of_its_own(still: bool) -> None:
-    placement = worlds_of([0, 90], [0])
-    placement.still = still
-    scene = Scene(PartSurfaces(template("quadruped"), 2, level=1), placement)
+    hypotheses = worlds_of([0, 90], [0])
+    hypotheses.still = still
+    scene = Scene(PartSurfaces(template("quadruped"), 2, level=1), hypotheses)
     groups = parameter_groups(scene, frozenset({"pose", "instance"}), Rates())
     held = {id(parameter) for group in groups for parameter in group["params"]}
     names = {name for name, parameter in scene.named_parameters() if id(parameter) in held}
@@ -202,17 +202,17 @@ def test_poses_are_free_together_or_each_with_a_motion_of_its_own(still: bool) -
 
 
 def test_neighbours_are_turned_to_either_side_and_start_unposed() -> None:
-    placement = worlds_of([0, 90], [30, 200])
+    hypotheses = worlds_of([0, 90], [30, 200])
     with torch.no_grad():
-        placement.pose.add_(0.3)
-        placement.turn.add_(0.1)
-        placement.common_pose.add_(0.2)
-    beside = world_neighbours(placement)
+        hypotheses.pose.add_(0.3)
+        hypotheses.turn.add_(0.1)
+        hypotheses.common_pose.add_(0.2)
+    beside = world_neighbours(hypotheses)
     assert len(beside) == 20
     turned = torch.rad2deg(beside.yaw.detach()).reshape(2, 5) - torch.tensor([[30.0], [200.0]])
     torch.testing.assert_close(turned, torch.tensor([0.0, -40, -20, 20, 40]).expand(2, 5), atol=1e-3, rtol=0)
     kept = beside.world % 5 == 0
-    assert torch.equal(beside.photo[kept], placement.photo)
+    assert torch.equal(beside.photo[kept], hypotheses.photo)
     for values in (beside.pose, beside.turn):
         assert bool((values[kept] != 0).all())
         assert not bool(values[~kept].any())

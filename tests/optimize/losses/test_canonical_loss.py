@@ -16,7 +16,7 @@ from zoetrope.representations.camera import Intrinsics, OrbitCamera, project, to
 from zoetrope.representations.rendering import rasterize
 from zoetrope.representations.rendering.interpolate import surface
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
-from zoetrope.scenes.placement import Placement
+from zoetrope.scenes.hypotheses import FreeCameras
 
 SIZE = 64
 REACH = 0.06
@@ -30,12 +30,12 @@ def lens(count: int = 1) -> Intrinsics:
     return Intrinsics.from_field_of_view(25, SIZE, SIZE, count)
 
 
-def placed(azimuth_deg: Tensor, photo: Tensor | None = None, offset: Tensor | None = None) -> Placement:
+def placed(azimuth_deg: Tensor, photo: Tensor | None = None, offset: Tensor | None = None) -> FreeCameras:
     zero = torch.zeros_like(azimuth_deg)
     offset = torch.zeros(len(azimuth_deg), 2) if offset is None else offset
     camera = OrbitCamera(azimuth_deg, zero + 12, zero, zero + 3, offset)
     photo = torch.zeros(len(azimuth_deg), dtype=torch.int64) if photo is None else photo
-    return Placement(photo, camera, JOINTS)
+    return FreeCameras(photo, camera, JOINTS)
 
 
 def true_maps(azimuth_deg: float) -> CanonicalMaps:
@@ -71,9 +71,9 @@ def matched(clues: Clues) -> Matches:
     return match(clues, MESH)
 
 
-def losses(clues: Clues, placement: Placement) -> Tensor:
-    transforms = forward_kinematics(PARTS.skeleton(), placement.rotations(torch.zeros(JOINTS, 3)))
-    return canonical_loss(clues, matched(clues), MESH, transforms, placement, lens(), REACH)
+def losses(clues: Clues, hypotheses: FreeCameras) -> Tensor:
+    transforms = forward_kinematics(PARTS.skeleton(), hypotheses.rotations(torch.zeros(JOINTS, 3)))
+    return canonical_loss(clues, matched(clues), MESH, transforms, hypotheses, lens(), REACH)
 
 
 def test_pixels_find_the_points_that_they_show() -> None:
@@ -116,11 +116,11 @@ def test_a_photo_without_foreground_says_nothing() -> None:
     maps = true_maps(60.0)
     clues = choose_clues(maps, 0 * maps.foreground)
     assert float(clues.weight.sum()) == 0
-    placement = placed(torch.tensor([60.0, 240.0]))
-    loss = losses(clues, placement)
+    hypotheses = placed(torch.tensor([60.0, 240.0]))
+    loss = losses(clues, hypotheses)
     loss.sum().backward()
     assert loss.tolist() == [0, 0]
-    assert torch.equal(placement.azimuth.grad, torch.zeros(2))
+    assert torch.equal(hypotheses.azimuth.grad, torch.zeros(2))
 
 
 @pytest.mark.parametrize("azimuth", [20.0, 60.0, 90.0, 150.0, 250.0])
@@ -134,42 +134,42 @@ def test_the_right_view_beats_those_it_is_mistaken_for(azimuth: float) -> None:
 
 def test_it_draws_camera_and_joints_home() -> None:
     clues = clues_of(60.0)
-    placement = placed(torch.tensor([45.0, 75.0, 60.0, 60.0]), offset=torch.tensor([[0, 0], [0, 0], [0.1, 0], [0, 0]]))
+    hypotheses = placed(torch.tensor([45.0, 75.0, 60.0, 60.0]), offset=torch.tensor([[0, 0], [0, 0], [0.1, 0], [0, 0]]))
     with torch.no_grad():
         elbow = PARTS.skeleton().names.index("left_elbow")
-        placement.pose[3, elbow, 0] = 0.5
-    before = losses(clues, placement)
+        hypotheses.pose[3, elbow, 0] = 0.5
+    before = losses(clues, hypotheses)
     before.sum().backward()
-    assert float(placement.azimuth.grad[0]) < 0 < float(placement.azimuth.grad[1])
-    assert float(placement.offset.grad[2, 0]) > 0
-    assert float(placement.pose.grad[3, elbow, 0]) > 0
-    camera = [placement.azimuth, placement.offset]
-    optimizer = torch.optim.Adam([*camera, placement.pose], lr=0.01)
+    assert float(hypotheses.azimuth.grad[0]) < 0 < float(hypotheses.azimuth.grad[1])
+    assert float(hypotheses.offset.grad[2, 0]) > 0
+    assert float(hypotheses.pose.grad[3, elbow, 0]) > 0
+    camera = [hypotheses.azimuth, hypotheses.offset]
+    optimizer = torch.optim.Adam([*camera, hypotheses.pose], lr=0.01)
     for step in range(70):
         optimizer.zero_grad()
-        losses(clues, placement).sum().backward()
+        losses(clues, hypotheses).sum().backward()
         if step < 40:
             # Bodies do not bend before cameras have come near.
-            placement.pose.grad.zero_()
+            hypotheses.pose.grad.zero_()
         optimizer.step()
-    after = losses(clues, placement).detach()
+    after = losses(clues, hypotheses).detach()
     assert bool((after < 0.7 * before.detach()).all()), (before, after)
-    assert float((torch.rad2deg(placement.azimuth.detach()) - 60).abs().max()) < 3
-    assert abs(float(placement.pose[3, elbow, 0].detach())) < 0.4
+    assert float((torch.rad2deg(hypotheses.azimuth.detach()) - 60).abs().max()) < 3
+    assert abs(float(hypotheses.pose[3, elbow, 0].detach())) < 0.4
 
 
 def test_sides_that_are_exchanged_together_cost_a_fixed_price() -> None:
     clues = clues_of(60.0)
-    placement = placed(torch.tensor([60.0, 300.0]))
-    said = losses(clues, placement).detach()
-    wrong = losses(replace(clues, left=1 - clues.left), placement).detach()
+    hypotheses = placed(torch.tensor([60.0, 300.0]))
+    said = losses(clues, hypotheses).detach()
+    wrong = losses(replace(clues, left=1 - clues.left), hypotheses).detach()
     # At the truth sides are exchanged back; the mirror image of the view is not better than the truth by much.
     assert float(wrong[0]) < float(said[0]) + 0.16
     assert float(wrong[0]) > float(said[0])
     # Hindlimbs alone: their share of the price alone.
     hind = clues.group == GROUPS.index("hindlimbs")
     assert 0.05 < float(hind.float().mean()) < 0.5
-    mixed = losses(replace(clues, left=torch.where(hind, 1 - clues.left, clues.left)), placement).detach()
+    mixed = losses(replace(clues, left=torch.where(hind, 1 - clues.left, clues.left)), hypotheses).detach()
     assert float(said[0]) < float(mixed[0]) < float(wrong[0])
 
 

@@ -24,9 +24,11 @@ from zoetrope.scenes.photos.collection import load_collection
 
 BODY = frozenset({"camera", "pose", "rest_pose", "length", "girth", "attachment"})
 STAGES = (
-    Stage("camera", 3, 32, frozenset({"camera"}), hypotheses=6, propose="circle", build="standard", level=1),
-    Stage("pose", 2, 32, BODY, hypotheses=2, build="standard", level=1),
-    Stage("camera compact", 2, 32, frozenset({"camera"}), hypotheses=3, propose="circle", build="compact", level=1),
+    Stage("camera", 3, 32, frozenset({"camera"}), kept_hypotheses=6, propose="circle", build="standard", level=1),
+    Stage("pose", 2, 32, BODY, kept_hypotheses=2, build="standard", level=1),
+    Stage(
+        "camera compact", 2, 32, frozenset({"camera"}), kept_hypotheses=3, propose="circle", build="compact", level=1
+    ),
     Stage("body", 2, 32, BODY, level=1),
     Stage("shape", 2, 32, BODY | {"deformation"}, level=2, cutoff=(1.0, 4.0)),
 )
@@ -145,7 +147,7 @@ def test_priors_of_no_weight_change_no_bit(observations: Observations, good_phot
 def test_views_start_where_the_maps_say(observations: Observations, good_photos: Path) -> None:
     descent = _begun(observations)
     descent.prepare()
-    azimuth = descent.scene.placement.camera().orbit().azimuth_deg.detach().reshape(4, 6)
+    azimuth = descent.scene.hypotheses.camera().orbit().azimuth_deg.detach().reshape(4, 6)
     true = oracle.true_azimuths(good_photos, observations.stems)
     assert float(((azimuth[:, 0] - true + 180) % 360 - 180).abs().max()) < 6
 

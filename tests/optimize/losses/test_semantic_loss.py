@@ -12,7 +12,7 @@ from zoetrope.representations.camera import Intrinsics, OrbitCamera, project
 from zoetrope.representations.rendering import rasterize
 from zoetrope.representations.rendering.interpolate import surface
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
-from zoetrope.scenes.placement import Placement
+from zoetrope.scenes.hypotheses import FreeCameras
 
 SIZE = 48
 PARTS = PartSurfaces(template("quadruped"), 1, level=1)
@@ -23,21 +23,21 @@ TRUE = torch.tensor([40.0, 100.0, 200.0, 300.0])
 ONE_LENS = Intrinsics.from_field_of_view(25, SIZE, SIZE, len(TRUE))
 
 
-def _placed(azimuth_deg: Tensor, photo: Tensor) -> Placement:
+def _placed(azimuth_deg: Tensor, photo: Tensor) -> FreeCameras:
     zero = torch.zeros_like(azimuth_deg)
     camera = OrbitCamera(azimuth_deg, zero + 12, zero, zero + 3, torch.zeros(len(azimuth_deg), 2))
-    return Placement(photo, camera, JOINTS)
+    return FreeCameras(photo, camera, JOINTS)
 
 
-def _posed(placement: Placement) -> Tensor:
-    transforms = forward_kinematics(PARTS.skeleton(), placement.rotations(torch.zeros(JOINTS, 3)))
+def _posed(hypotheses: FreeCameras) -> Tensor:
+    transforms = forward_kinematics(PARTS.skeleton(), hypotheses.rotations(torch.zeros(JOINTS, 3)))
     return skin(MESH.vertices, MESH.weights, transforms)
 
 
 def _photos() -> tuple[FeaturePixels, View]:
     """Four views of the template whose features are smooth functions of the body, left and right alike, and noise."""
-    placement = _placed(TRUE, torch.arange(len(TRUE)))
-    clip = project(_posed(placement).detach(), placement.camera(), ONE_LENS)
+    hypotheses = _placed(TRUE, torch.arange(len(TRUE)))
+    clip = project(_posed(hypotheses).detach(), hypotheses.camera(), ONE_LENS)
     fragments = rasterize(clip, MESH.faces, (SIZE, SIZE))
     mask = (fragments.face >= 0).float()
     x, y, z = MESH.reference.unbind(1)
@@ -61,18 +61,18 @@ def _photos() -> tuple[FeaturePixels, View]:
 def _learnt() -> tuple[SurfaceFeatures, FeaturePixels, View]:
     pixels, view = _photos()
     features = SurfaceFeatures.begin(MESH, pixels.maps.shape[-1])
-    placement = _placed(TRUE, torch.arange(len(TRUE)))
+    hypotheses = _placed(TRUE, torch.arange(len(TRUE)))
     with torch.no_grad():
-        features.renew(pixels, MESH, _posed(placement), placement, view, torch.ones(len(TRUE)))
+        features.renew(pixels, MESH, _posed(hypotheses), hypotheses, view, torch.ones(len(TRUE)))
     return features, pixels, view
 
 
-def _losses(features: SurfaceFeatures, pixels: FeaturePixels, view: View, placement: Placement) -> Tensor:
+def _losses(features: SurfaceFeatures, pixels: FeaturePixels, view: View, hypotheses: FreeCameras) -> Tensor:
     # Nothing is learnt from this look but which points are visible.
-    none = torch.zeros(len(placement))
+    none = torch.zeros(len(hypotheses))
     with torch.no_grad():
-        visible = features.renew(pixels, MESH, _posed(placement), placement, view, none)
-    return semantic_loss(pixels, features, visible, MESH, _posed(placement), placement, view)
+        visible = features.renew(pixels, MESH, _posed(hypotheses), hypotheses, view, none)
+    return semantic_loss(pixels, features, visible, MESH, _posed(hypotheses), hypotheses, view)
 
 
 def test_features_are_scaled_by_what_photos_show() -> None:
@@ -100,9 +100,9 @@ def test_what_was_seen_fades_slowly_and_what_was_not_stays() -> None:
     features, pixels, view = _learnt()
     before, seen = features.feature.clone(), features.seen.clone()
     other = FeaturePixels(pixels.position, pixels.feature, pixels.weight, pixels.maps + 1.0)
-    placement = _placed(TRUE[:1], torch.tensor([0]))
+    hypotheses = _placed(TRUE[:1], torch.tensor([0]))
     with torch.no_grad():
-        features.renew(other, MESH, _posed(placement), placement, view, torch.ones(1))
+        features.renew(other, MESH, _posed(hypotheses), hypotheses, view, torch.ones(1))
     moved = (features.feature - before).abs().mean(1)
     assert float(moved.max()) < 0.35
     assert float(moved[seen].min()) == 0, "points on the far side keep what they had"
@@ -115,18 +115,18 @@ def test_the_right_view_has_the_least_loss_and_draws_others_to_it() -> None:
     azimuth = torch.stack([TRUE, 180 - TRUE, TRUE + 180], dim=1)
     loss = _losses(features, pixels, view, _placed(azimuth.reshape(-1), photo)).detach().reshape(4, 3)
     assert loss.argmin(1).tolist() == [0] * 4
-    placement = _placed(torch.cat([TRUE - 15, TRUE + 15]), torch.arange(4).repeat(2))
-    _losses(features, pixels, view, placement).sum().backward()
-    assert placement.azimuth.grad is not None
-    assert float(placement.azimuth.grad[:4].sum()) < 0 < float(placement.azimuth.grad[4:].sum())
+    hypotheses = _placed(torch.cat([TRUE - 15, TRUE + 15]), torch.arange(4).repeat(2))
+    _losses(features, pixels, view, hypotheses).sum().backward()
+    assert hypotheses.azimuth.grad is not None
+    assert float(hypotheses.azimuth.grad[:4].sum()) < 0 < float(hypotheses.azimuth.grad[4:].sum())
 
 
 def test_an_entry_that_shows_nothing_known_costs_nothing() -> None:
     pixels, view = _photos()
     features = SurfaceFeatures.begin(MESH, pixels.maps.shape[-1])
-    placement = _placed(TRUE, torch.arange(4))
-    loss = _losses(features, pixels, view, placement)
+    hypotheses = _placed(TRUE, torch.arange(4))
+    loss = _losses(features, pixels, view, hypotheses)
     loss.sum().backward()
     assert loss.tolist() == [0, 0, 0, 0]
-    assert placement.azimuth.grad is not None
-    assert not bool(placement.azimuth.grad.isnan().any())
+    assert hypotheses.azimuth.grad is not None
+    assert not bool(hypotheses.azimuth.grad.isnan().any())

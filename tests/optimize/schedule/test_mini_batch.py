@@ -18,7 +18,7 @@ from zoetrope.scenes.photos.collection import load_collection
 
 BODY: frozenset[Free] = frozenset({"camera", "pose", "rest_pose", "length"})
 STAGES = (
-    Stage("camera", 2, 32, frozenset({"camera"}), hypotheses=4, propose="circle", level=1),
+    Stage("camera", 2, 32, frozenset({"camera"}), kept_hypotheses=4, propose="circle", level=1),
     Stage("rivals", 3, 32, BODY, propose="rivals", level=1, weights=Weights(texture=0.5)),
     Stage("instance", 3, 32, BODY | {"instance"}, level=1, cutoff=(3.0, 3.0)),
 )
@@ -71,10 +71,10 @@ def test_rows_without_a_turn_neither_move_nor_forget() -> None:
     torch.testing.assert_close(shared.detach(), torch.full((2,), 0.8))
 
 
-def gradients(descent: Descent, entries: torch.Tensor | None, rows: torch.Tensor) -> dict[str, torch.Tensor]:
+def gradients(descent: Descent, index: torch.Tensor | None, rows: torch.Tensor) -> dict[str, torch.Tensor]:
     descent.scene.zero_grad(set_to_none=True)
-    losses = descent._look(entries).entries
-    (losses if entries is not None else losses[rows]).sum().backward()
+    losses = descent._look(index).per_hypothesis
+    (losses if index is not None else losses[rows]).sum().backward()
     return {n: p.grad.clone() for n, p in descent.scene.named_parameters() if p.grad is not None}
 
 
@@ -83,25 +83,25 @@ def test_a_part_is_seen_as_in_the_whole(good_photos: Path, turnaround: Callable[
     folder = turnaround([20, 140, 260], scale=3.0).folder if known else good_photos
     observations = Observations(load_collection(folder))
     if not known:
-        # Features of no meaning: any will do to see whether entries are mixed up.
+        # Features of no meaning: any will do to see whether hypotheses are mixed up.
         observations.features = torch.rand(4, 8, 16, 16, generator=torch.Generator().manual_seed(1))
     descent = begun(observations, None)
     for place in descent.steps():
         if place.step == 4:
             break
-    # Photos out of their order, and not all accounts of one.
-    entries = torch.tensor([6, 1, 9, 2])
-    whole, part = descent._look(), descent._look(entries)
-    torch.testing.assert_close(part.entries, whole.entries[entries])
+    # Photos out of their order, and not all hypotheses of one.
+    index = torch.tensor([6, 1, 9, 2])
+    whole, part = descent._look(), descent._look(index)
+    torch.testing.assert_close(part.per_hypothesis, whole.per_hypothesis[index])
     assert part.logged.keys() == whole.logged.keys()
     assert ("semantic" in part.logged) == (not known)
-    expected, found = gradients(descent, None, entries), gradients(descent, entries, entries)
+    expected, found = gradients(descent, None, index), gradients(descent, index, index)
     assert expected.keys() == found.keys()
     for name in expected:
         torch.testing.assert_close(found[name], expected[name], atol=1e-7, rtol=1e-4, msg=name)
-    still = torch.ones(len(descent.scene.placement), dtype=torch.bool)
-    still[entries] = False
-    own = [name for name in found if name.removeprefix("placement.") in descent.scene.placement.by_entry]
+    still = torch.ones(len(descent.scene.hypotheses), dtype=torch.bool)
+    still[index] = False
+    own = [name for name in found if name.removeprefix("placement.") in descent.scene.hypotheses.per_hypothesis]
     assert own or known, "photos of one still subject with known cameras have nothing of their own"
     assert not any(bool(found[name][still].any()) for name in own)
 
@@ -110,16 +110,16 @@ def test_photos_without_a_turn_stay_where_they_are(observations: Observations) -
     descent, moved = begun(observations, 3), torch.zeros(4, dtype=torch.int64)
     stage, before = -1, {}
     for place in descent.steps():
-        placement = descent.scene.placement
-        own = {name: getattr(placement, name).detach().clone() for name in placement.by_entry}
+        hypotheses = descent.scene.hypotheses
+        own = {name: getattr(hypotheses, name).detach().clone() for name in hypotheses.per_hypothesis}
         own["instance"] = descent.scene.surface.instance_coefficients.detach().clone()
         if place.stage == stage and place.iteration > 1:
             mine = turn(4, 3, place.step - 1)
             for name, value in own.items():
-                rows = mine if name == "instance" else mine[placement.photo]
+                rows = mine if name == "instance" else mine[hypotheses.photo]
                 assert torch.equal(value[~rows], before[name][~rows]), name
             changed = own["azimuth"] != before["azimuth"]
-            assert torch.equal(changed, mine[placement.photo])
+            assert torch.equal(changed, mine[hypotheses.photo])
             moved += mine
         stage, before = place.stage, own
     assert int(moved.min()) > 0

@@ -9,7 +9,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from zoetrope.optimize.observe.observations import Observations
-from zoetrope.optimize.start.known_start import first_placement, nearest_point, vertical
+from zoetrope.optimize.start.known_start import first_known_cameras, nearest_point, vertical
 from zoetrope.optimize.start.visual_hull import STILL_SHARE, filled_share, hull
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.photos.collection import load_collection
@@ -50,14 +50,14 @@ def test_up_is_the_files_unless_cameras_contradict_it() -> None:
 def test_the_guess_has_the_subjects_place_size_and_up(turnaround: Callable[..., Any], up_z: bool) -> None:
     made = turnaround([10, 100, 190, 280], scale=7.0, yaw_deg=200, shift=(-40, 3, 25), up_z=up_z)
     world = made.world_from_rest
-    placement = first_placement(Observations(load_collection(made.folder)), 5)
-    guess = placement.world_from_guess
+    hypotheses = first_known_cameras(Observations(load_collection(made.folder)), 5)
+    guess = hypotheses.world_from_guess
     middle = (made.vertices.amin(0) + made.vertices.amax(0)).double().numpy() / 2
     true = world[:3, :3] @ middle + world[:3, 3]
     assert np.linalg.norm(guess[:3, 3] - true) < 0.15 * 7
     assert np.cbrt(np.linalg.det(guess[:3, :3])) == pytest.approx(7, rel=0.3)
     np.testing.assert_allclose(guess[:3, 1] / np.linalg.norm(guess[:3, 1]), [0, 0, 1] if up_z else [0, 1, 0], atol=1e-9)
-    assert placement.still
+    assert hypotheses.still
 
 
 def test_cameras_that_look_away_are_refused_and_named(turnaround: Callable[..., Any]) -> None:
@@ -68,7 +68,7 @@ def test_cameras_that_look_away_are_refused_and_named(turnaround: Callable[..., 
     # Turned round on the spot.
     camera.camera_to_world[:3, :3] = camera.camera_to_world[:3, :3] @ np.diag([-1.0, 1, -1])
     with pytest.raises(InputError, match=r"behind the camera of 1\.png.*--cameras estimate"):
-        first_placement(observations, 5)
+        first_known_cameras(observations, 5)
 
 
 def test_a_subject_that_moves_does_not_fill_its_outlines(turnaround: Callable[..., Any]) -> None:
@@ -76,7 +76,7 @@ def test_a_subject_that_moves_does_not_fill_its_outlines(turnaround: Callable[..
     made = turnaround([0, 50, 130, 200, 290])
     observations = Observations(load_collection(made.folder))
     view = observations.at(96)
-    given = first_placement(observations, 5).given
+    given = first_known_cameras(observations, 5).given
     still = filled_share(view, given)
     assert float(still.min()) > 0.99
     given.translations[2, 0] += 0.2
@@ -86,9 +86,9 @@ def test_a_subject_that_moves_does_not_fill_its_outlines(turnaround: Callable[..
 def test_the_hull_holds_the_subject_and_little_else(turnaround: Callable[..., Any]) -> None:
     made = turnaround(list(range(0, 360, 45)))
     observations = Observations(load_collection(made.folder))
-    placement = first_placement(observations, 5)
-    points = hull(observations.at(96), placement.given)
-    guess = torch.from_numpy(placement.world_from_guess).float()
+    hypotheses = first_known_cameras(observations, 5)
+    points = hull(observations.at(96), hypotheses.given)
+    guess = torch.from_numpy(hypotheses.world_from_guess).float()
     in_world = points @ guess[:3, :3].T + guess[:3, 3]
     apart = torch.cdist(made.vertices[::20], in_world).amin(1)
     assert float(apart.max()) < 0.05, "no part of the subject is carved away"

@@ -21,8 +21,8 @@ from zoetrope.representations.camera import OrbitCamera
 from zoetrope.representations.rendering.render import Paint
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
 from zoetrope.representations.surfaces.united_surface import UnitedSurface
+from zoetrope.scenes.hypotheses import FreeCameras
 from zoetrope.scenes.photos.collection import load_collection
-from zoetrope.scenes.placement import Placement
 from zoetrope.scenes.scene import Scene
 
 SIZE = 48
@@ -71,10 +71,10 @@ def scene_of(count: int) -> Scene:
     start = template("quadruped")
     zero = torch.zeros(count)
     camera = OrbitCamera(90 * torch.arange(count).float(), zero + 10, zero, zero + 3, torch.zeros(count, 2))
-    placement = Placement(torch.arange(count), camera, len(start.skeleton))
+    hypotheses = FreeCameras(torch.arange(count), camera, len(start.skeleton))
     parts = PartSurfaces(start, count, level=1)
     united = UnitedSurface.begin(parts.shared(), parts.skeleton(), parts.mirror, count, mode_count=20)
-    return Scene(united, placement)
+    return Scene(united, hypotheses)
 
 
 def novel(wish: Wish, *, through_photos: bool = True) -> tuple[NovelViews, Wishes]:
@@ -89,7 +89,7 @@ def stage(iterations: int, *free: Free, diffusion: float = 1.0) -> Stage:
 
 
 def seen_through(observations: Observations, scene: Scene) -> View:
-    return observations.at(SIZE).through(scene.placement)
+    return observations.at(SIZE).through(scene.hypotheses)
 
 
 def test_the_shape_follows_what_is_wanted_from_all_round(observations: Observations) -> None:
@@ -120,7 +120,7 @@ def test_cameras_are_pulled_where_it_is_looked_through_them(observations: Observ
     scene = scene_of(len(observations))
     view, credit = seen_through(observations, scene), torch.ones(len(observations))
     views, rule = novel(wider)
-    cameras = [scene.placement.offset, scene.placement.pose, next(scene.surface.parameters())]
+    cameras = [scene.hypotheses.offset, scene.hypotheses.pose, next(scene.surface.parameters())]
     moved = []
     for _ in range(2):
         views.renew(scene, view, credit, 0.0)
@@ -132,7 +132,7 @@ def test_cameras_are_pulled_where_it_is_looked_through_them(observations: Observ
     assert moved[0][1:] == [True, True]
     assert moved[1][1:] == [True, True]
     azimuths = rule.asked[1][1].camera.azimuth_deg
-    assert set(azimuths.round().tolist()) <= set(scene.placement.camera().azimuth_deg.round().tolist())
+    assert set(azimuths.round().tolist()) <= set(scene.hypotheses.camera().azimuth_deg.round().tolist())
 
 
 def test_colours_explain_what_they_can(observations: Observations) -> None:

@@ -1,4 +1,4 @@
-"""Accounts of photos whose cameras are known: what is free is where the subject stands in the given world.
+"""Hypotheses of photos whose cameras are known: what is free is where the subject stands in the given world.
 
 A world hypothesis is one similarity for all photos. It takes points p of the body to the given world,
 
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from ..representations.camera import RigidCamera
 from ..representations.rotation import matrix_from_quaternion, quaternion_from_vector
-from .placement import Accounts
+from .hypotheses import Hypotheses
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,10 @@ class Worlds:
         return Worlds(**{name: value.detach()[index] for name, value in vars(self).items()})
 
 
-class KnownPlacement(Accounts):
-    """B accounts of photos, each within one of H world hypotheses; their cameras are never changed."""
+class KnownCameras(Hypotheses):
+    """B hypotheses of photos, each within one of H world hypotheses; their cameras are never changed."""
 
-    by_entry = Accounts.by_entry | {"world", "turn", "step"}
+    per_hypothesis = Hypotheses.per_hypothesis | {"world", "turn", "step"}
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class KnownPlacement(Accounts):
         pose: Float[Tensor, "B J 3"] | None = None,
         motion: tuple[Float[Tensor, "B 3"], Float[Tensor, "B 3"]] | None = None,
     ) -> None:
-        """`motion` is each account's own (turn, step), none by default."""
+        """`motion` is each hypothesis's own (turn, step), none by default."""
         super().__init__(photo, worlds.pose.shape[1], pose)
         self.world: Tensor
         self.register_buffer("world", world)
@@ -131,7 +131,7 @@ class KnownPlacement(Accounts):
         return self.pose + self.common_pose.index_select(0, self.world)
 
     def camera(self) -> RigidCamera:
-        """The known cameras as each account's body sees them (differentiable)."""
+        """The known cameras as each hypothesis's body sees them (differentiable)."""
         rotation, scale = self.worlds().rotations()[self.world], self.log_scale.exp()[self.world, None]
         seen = self.given_rotations[self.photo]
         centre = (seen @ self.shift[self.world, :, None])[..., 0] + self.given_translations[self.photo]
@@ -139,17 +139,17 @@ class KnownPlacement(Accounts):
         translation = (turned @ self.step[..., None])[..., 0] + centre / scale
         return RigidCamera(turned @ matrix_from_quaternion(quaternion_from_vector(self.turn)), translation)
 
-    def select(self, index: Int[Tensor, " K"]) -> KnownPlacement:
-        """New accounts that start from the entries at `index`; worlds without any account are dropped."""
+    def select(self, index: Int[Tensor, " K"]) -> KnownCameras:
+        """New hypotheses that start from the hypotheses at `index`; worlds without any hypothesis are dropped."""
         left, world = torch.unique(self.world[index], return_inverse=True)
         motion = self.turn.detach()[index], self.step.detach()[index]
         worlds, pose = self.worlds().select(left), self.pose.detach()[index]
-        return KnownPlacement(self.given, self.photo[index], world, worlds, pose, motion)
+        return KnownCameras(self.given, self.photo[index], world, worlds, pose, motion)
 
-    def unposed(self, joint_count: int) -> KnownPlacement:
-        """The same accounts of an unbent body of so many joints, without motions of their own."""
+    def unposed(self, joint_count: int) -> KnownCameras:
+        """The same hypotheses of an unbent body of so many joints, without motions of their own."""
         none = self.yaw.new_zeros(len(self.yaw), joint_count, 3)
-        return KnownPlacement(self.given, self.photo, self.world, replace(self.worlds(), pose=none))
+        return KnownCameras(self.given, self.photo, self.world, replace(self.worlds(), pose=none))
 
     def follow(self, scale: float, centre: Float[Tensor, " 3"]) -> None:
         """Keeps every picture what it was when body points p become `scale * (p - centre)`."""
@@ -159,12 +159,12 @@ class KnownPlacement(Accounts):
             self.shift.add_(self.log_scale.exp()[:, None] * (self.worlds().rotations() @ centre))
             self.log_scale.sub_(float(np.log(scale)))
 
-    def restored(self, state: dict[str, Any]) -> KnownPlacement:
-        """The placement whose `state_dict` this is; the guess is this placement's."""
+    def restored(self, state: dict[str, Any]) -> KnownCameras:
+        """The hypotheses whose `state_dict` this is; the guess is this hypotheses's."""
         worlds = Worlds(state["yaw"], state["tilt"], state["log_scale"], state["shift"], state["common_pose"])
         motion = state["turn"], state["step"]
         given = GivenCameras(state["given_rotations"], state["given_translations"], self.world_from_guess, self.still)
-        return KnownPlacement(given, state["photo"], state["world"], worlds, state["pose"], motion)
+        return KnownCameras(given, state["photo"], state["world"], worlds, state["pose"], motion)
 
     def world_from_rest(self) -> Float64[np.ndarray, "4 4"]:
         """The similarity from the body's frame to the given world. Raises ValueError while several are in question."""
@@ -178,7 +178,7 @@ class KnownPlacement(Accounts):
         return self.world_from_guess @ matrix
 
     def to_world(self, points: Float[Tensor, "B V 3"]) -> Float64[np.ndarray, "B V 3"]:
-        """Body points of every account in the given world, their own motion applied."""
+        """Body points of every hypothesis in the given world, their own motion applied."""
         turn = matrix_from_quaternion(quaternion_from_vector(self.turn))
         moved = (points @ turn.transpose(1, 2) + self.step[:, None]).detach().cpu().double().numpy()
         matrix = self.world_from_rest()

@@ -8,7 +8,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from zoetrope.representations.camera import Intrinsics, RigidCamera, project, to_pixels
-from zoetrope.scenes.known_placement import GivenCameras, KnownPlacement, Worlds
+from zoetrope.scenes.known_cameras import GivenCameras, KnownCameras, Worlds
 from zoetrope.scenes.photos.nerfstudio import CameraFrame
 
 PHOTOS, JOINTS = 3, 4
@@ -32,7 +32,7 @@ def guess() -> np.ndarray:
     return matrix
 
 
-def placed(seed: int = 0) -> KnownPlacement:
+def placed(seed: int = 0) -> KnownCameras:
     """Two worlds of all photos, everything about them at random."""
     generator = torch.Generator().manual_seed(seed)
 
@@ -42,19 +42,17 @@ def placed(seed: int = 0) -> KnownPlacement:
     worlds = Worlds(noise(2) + 2, noise(2, 2), noise(2), noise(2, 3), noise(2, JOINTS, 3))
     photo, world = torch.arange(PHOTOS).repeat(2), torch.arange(2).repeat_interleave(PHOTOS)
     motion = noise(2 * PHOTOS, 3), noise(2 * PHOTOS, 3)
-    return KnownPlacement(
-        GivenCameras.of(cameras(), guess()), photo, world, worlds, noise(2 * PHOTOS, JOINTS, 3), motion
-    )
+    return KnownCameras(GivenCameras.of(cameras(), guess()), photo, world, worlds, noise(2 * PHOTOS, JOINTS, 3), motion)
 
 
-def one_world() -> KnownPlacement:
+def one_world() -> KnownCameras:
     return placed().select(torch.arange(PHOTOS, 2 * PHOTOS))
 
 
-def pixels(placement: KnownPlacement, points: torch.Tensor) -> torch.Tensor:
-    fx, fy, cx, cy = (torch.full((len(placement),), value) for value in LENS)
+def pixels(hypotheses: KnownCameras, points: torch.Tensor) -> torch.Tensor:
+    fx, fy, cx, cy = (torch.full((len(hypotheses),), value) for value in LENS)
     lens = Intrinsics(fx, fy, cx, cy, 400, 400)
-    return to_pixels(project(points, placement.camera(), lens), 400, 400).detach()
+    return to_pixels(project(points, hypotheses.camera(), lens), 400, 400).detach()
 
 
 def body(count: int) -> torch.Tensor:
@@ -62,9 +60,9 @@ def body(count: int) -> torch.Tensor:
 
 
 def test_the_given_cameras_see_the_body_where_it_stands_in_the_given_world() -> None:
-    placement = one_world()
+    hypotheses = one_world()
     points = body(PHOTOS)
-    in_world, seen = placement.to_world(points), pixels(placement, points)
+    in_world, seen = hypotheses.to_world(points), pixels(hypotheses, points)
     for k, matrix in enumerate(cameras()):
         expected, depth = CameraFrame("", matrix, *LENS, 400, 400).project(in_world[k])
         assert depth.min() > 0
@@ -72,17 +70,17 @@ def test_the_given_cameras_see_the_body_where_it_stands_in_the_given_world() -> 
 
 
 def test_without_its_own_motion_a_body_stands_where_the_world_says() -> None:
-    placement = one_world()
+    hypotheses = one_world()
     with torch.no_grad():
-        placement.turn.zero_()
-        placement.step.zero_()
-    points, matrix = body(PHOTOS), placement.world_from_rest()
+        hypotheses.turn.zero_()
+        hypotheses.step.zero_()
+    points, matrix = body(PHOTOS), hypotheses.world_from_rest()
     expected = points.double().numpy() @ matrix[:3, :3].T + matrix[:3, 3]
-    np.testing.assert_allclose(placement.to_world(points), expected, atol=1e-4)
+    np.testing.assert_allclose(hypotheses.to_world(points), expected, atol=1e-4)
     # A similarity: the guess's size times the fitted one.
     gram = matrix[:3, :3].T @ matrix[:3, :3]
     np.testing.assert_allclose(
-        gram, (4 * float(placement.log_scale.detach().exp())) ** 2 * np.eye(3), rtol=1e-5, atol=1e-4
+        gram, (4 * float(hypotheses.log_scale.detach().exp())) ** 2 * np.eye(3), rtol=1e-5, atol=1e-4
     )
 
 
@@ -93,47 +91,47 @@ def test_headings_turn_the_front_towards_the_left() -> None:
 
 
 def test_following_a_new_gauge_changes_neither_pictures_nor_the_world() -> None:
-    placement, points = one_world(), body(PHOTOS)
+    hypotheses, points = one_world(), body(PHOTOS)
     scale, centre = 0.7, torch.tensor([0.0, 0.3, -0.2])
-    before, world = pixels(placement, points), placement.to_world(points)
-    placement.follow(scale, centre)
+    before, world = pixels(hypotheses, points), hypotheses.to_world(points)
+    hypotheses.follow(scale, centre)
     moved = scale * (points - centre)
-    torch.testing.assert_close(pixels(placement, moved), before, atol=2e-2, rtol=0)
-    np.testing.assert_allclose(placement.to_world(moved), world, atol=1e-3)
+    torch.testing.assert_close(pixels(hypotheses, moved), before, atol=2e-2, rtol=0)
+    np.testing.assert_allclose(hypotheses.to_world(moved), world, atol=1e-3)
 
 
 def test_selecting_keeps_what_is_chosen_and_drops_empty_worlds() -> None:
-    placement = placed()
-    chosen = placement.select(torch.tensor([5, 3]))
+    hypotheses = placed()
+    chosen = hypotheses.select(torch.tensor([5, 3]))
     assert chosen.photo.tolist() == [2, 0]
     assert chosen.world.tolist() == [0, 0]
     assert len(chosen.yaw) == 1
-    for old, new in zip(vars(placement.camera()).values(), vars(chosen.camera()).values(), strict=True):
+    for old, new in zip(vars(hypotheses.camera()).values(), vars(chosen.camera()).values(), strict=True):
         torch.testing.assert_close(new, old[[5, 3]])
     shared = torch.zeros(JOINTS, 3)
-    torch.testing.assert_close(chosen.rotations(shared), placement.rotations(shared)[[5, 3]])
+    torch.testing.assert_close(chosen.rotations(shared), hypotheses.rotations(shared)[[5, 3]])
     with torch.no_grad():
         chosen.yaw.add_(1)
         chosen.turn.add_(1)
-    assert torch.equal(placement.camera().rotation(), placed().camera().rotation())
+    assert torch.equal(hypotheses.camera().rotation(), placed().camera().rotation())
 
 
 def test_it_comes_back_from_its_state() -> None:
-    placement, other = placed(), placed(seed=1).select(torch.tensor([0]))
-    again = other.restored(placement.state_dict())
-    assert torch.equal(again.camera().camera_from_world(), placement.camera().camera_from_world())
-    assert torch.equal(again.own_pose(), placement.own_pose())
-    assert list(again.state_dict()) == list(placement.state_dict())
+    hypotheses, other = placed(), placed(seed=1).select(torch.tensor([0]))
+    again = other.restored(hypotheses.state_dict())
+    assert torch.equal(again.camera().camera_from_world(), hypotheses.camera().camera_from_world())
+    assert torch.equal(again.own_pose(), hypotheses.own_pose())
+    assert list(again.state_dict()) == list(hypotheses.state_dict())
 
 
 def test_gradients_reach_the_world_and_never_the_cameras() -> None:
-    placement = placed()
-    (placement.camera().camera_from_world()[:, :3].square() * torch.arange(1.0, 13).reshape(3, 4)).sum().backward()
+    hypotheses = placed()
+    (hypotheses.camera().camera_from_world()[:, :3].square() * torch.arange(1.0, 13).reshape(3, 4)).sum().backward()
     for name in ("yaw", "tilt", "log_scale", "shift", "turn", "step"):
-        gradient = placement.get_parameter(name).grad
+        gradient = hypotheses.get_parameter(name).grad
         assert gradient is not None, name
         assert bool((gradient != 0).all()), name
-    names = {name for name, _ in placement.named_parameters()}
+    names = {name for name, _ in hypotheses.named_parameters()}
     assert not {name for name in names if "given" in name}
 
 

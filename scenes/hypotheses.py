@@ -15,11 +15,11 @@ from ..representations.camera import Camera, Intrinsics, OrbitCamera
 from ..representations.rotation import quaternion_from_vector
 
 
-class Accounts(nn.Module, ABC):
-    """B accounts, each of one photo: a pose of its own, and a camera that subclasses say where to find."""
+class Hypotheses(nn.Module, ABC):
+    """B hypotheses, each of one photo: a pose of its own, and a camera that subclasses say where to find."""
 
-    by_entry: ClassVar[frozenset[str]] = frozenset({"photo", "pose"})
-    """Names of the tensors that have a row for each account; all others are shared."""
+    per_hypothesis: ClassVar[frozenset[str]] = frozenset({"photo", "pose"})
+    """Names of the tensors that have a row for each hypothesis; all others are shared."""
 
     def __init__(self, photo: Int[Tensor, " B"], joint_count: int, pose: Float[Tensor, "B J 3"] | None = None) -> None:
         super().__init__()
@@ -49,29 +49,29 @@ class Accounts(nn.Module, ABC):
         """Intrinsics of all N photos as they stand, where they were `intrinsics` at first (differentiable)."""
         return intrinsics
 
-    def part(self, index: Int[Tensor, " K"]) -> Accounts:
-        """The entries at `index` as they stand, for one look at them: gradients flow back to these accounts."""
+    def part(self, index: Int[Tensor, " K"]) -> Hypotheses:
+        """The hypotheses at `index` as they stand, for one look at them: gradients flow back to these hypotheses."""
         part = copy.copy(self)
         part._parameters, part._buffers = {}, {}
         for name, tensor in (*self.named_parameters(), *self.named_buffers()):
-            setattr(part, name, tensor.index_select(0, index) if name in self.by_entry else tensor)
+            setattr(part, name, tensor.index_select(0, index) if name in self.per_hypothesis else tensor)
         return part
 
     @abstractmethod
-    def select(self, index: Int[Tensor, " K"]) -> Accounts:
-        """New accounts that start from the entries at `index`."""
+    def select(self, index: Int[Tensor, " K"]) -> Hypotheses:
+        """New hypotheses that start from the hypotheses at `index`."""
 
     @abstractmethod
-    def unposed(self, joint_count: int) -> Accounts:
-        """The same accounts of an unbent body of so many joints."""
+    def unposed(self, joint_count: int) -> Hypotheses:
+        """The same hypotheses of an unbent body of so many joints."""
 
     @abstractmethod
     def follow(self, scale: float, centre: Float[Tensor, " 3"]) -> None:
         """Keeps every picture what it was when body points p become `scale * (p - centre)`."""
 
     @abstractmethod
-    def restored(self, state: dict[str, Any]) -> Accounts:
-        """The accounts, of this kind and about these photos, whose `state_dict` this is."""
+    def restored(self, state: dict[str, Any]) -> Hypotheses:
+        """The hypotheses, of this kind and about these photos, whose `state_dict` this is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,14 +84,14 @@ class FreeLens:
     """Logarithm of the factor."""
 
 
-class Placement(Accounts):
-    """Accounts with a free camera each. Angles are held in radians, distances as logarithms.
+class FreeCameras(Hypotheses):
+    """Hypotheses with a free camera each. Angles are held in radians, distances as logarithms.
 
     Distances are those at the first guess of the lens: with a longer lens the camera steps back, and the subject stays
     as large in the picture.
     """
 
-    by_entry = Accounts.by_entry | {"azimuth", "elevation", "roll", "log_distance", "offset"}
+    per_hypothesis = Hypotheses.per_hypothesis | {"azimuth", "elevation", "roll", "log_distance", "offset"}
 
     def __init__(
         self,
@@ -130,18 +130,18 @@ class Placement(Accounts):
         zoom = (self.log_focal * self.unknown).exp()
         return replace(intrinsics, fx=intrinsics.fx * zoom, fy=intrinsics.fy * zoom)
 
-    def others(self, photo: Int[Tensor, " B"], camera: OrbitCamera, pose: Float[Tensor, "B J 3"]) -> Placement:
-        """Other accounts of the same photos."""
-        return Placement(photo, camera, pose.shape[1], pose, self.free_lens())
+    def others(self, photo: Int[Tensor, " B"], camera: OrbitCamera, pose: Float[Tensor, "B J 3"]) -> FreeCameras:
+        """Other hypotheses of the same photos."""
+        return FreeCameras(photo, camera, pose.shape[1], pose, self.free_lens())
 
-    def select(self, index: Int[Tensor, " K"]) -> Placement:
-        """A new placement that starts from the entries at `index`."""
+    def select(self, index: Int[Tensor, " K"]) -> FreeCameras:
+        """A new hypotheses that starts from the hypotheses at `index`."""
         return self.others(self.photo[index], self.camera().select(index), self.pose.detach()[index])
 
-    def unposed(self, joint_count: int) -> Placement:
-        """The same accounts of an unbent body of so many joints, through the first guess of a lens."""
+    def unposed(self, joint_count: int) -> FreeCameras:
+        """The same hypotheses of an unbent body of so many joints, through the first guess of a lens."""
         lens = FreeLens(self.unknown, torch.zeros_like(self.log_focal))
-        return Placement(self.photo, self.camera(), joint_count, lens=lens)
+        return FreeCameras(self.photo, self.camera(), joint_count, lens=lens)
 
     def follow(self, scale: float, centre: Float[Tensor, " 3"]) -> None:
         """Keeps every picture what it was when body points p become `scale * (p - centre)`."""
@@ -151,14 +151,14 @@ class Placement(Accounts):
             self.offset.copy_(scale * (self.offset - moved[:, :2]))
             self.log_distance.copy_(distance.log() - self._log_zoom())
 
-    def restored(self, state: dict[str, Any]) -> Placement:
-        """The placement whose `state_dict` this is."""
+    def restored(self, state: dict[str, Any]) -> FreeCameras:
+        """The hypotheses whose `state_dict` this is."""
         nothing = torch.zeros(len(state["photo"]), device=state["photo"].device)
         camera = OrbitCamera(nothing, nothing, nothing, nothing + 1, torch.stack([nothing, nothing], dim=1))
         lens = FreeLens(state["unknown"], state["log_focal"])
-        placement = Placement(state["photo"], camera, state["pose"].shape[1], lens=lens)
-        placement.load_state_dict(state)
-        return placement
+        hypotheses = FreeCameras(state["photo"], camera, state["pose"].shape[1], lens=lens)
+        hypotheses.load_state_dict(state)
+        return hypotheses
 
 
 def wrapped_deg(angle_deg: Tensor) -> Tensor:

@@ -1,0 +1,96 @@
+"""What stages do with hypotheses: propose, confront with rivals, believe, keep; by photo or by world of known
+cameras."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ...representations.body.skeleton import Skeleton
+from ...representations.geometry.mesh import SkinnedMesh
+from ...representations.rendering.vertex_sampling import Sample
+from ...scenes.hypotheses import FreeCameras, Hypotheses
+from ...scenes.known_cameras import KnownCameras
+from ..observe.observations import View
+from .color_consistency import settle
+from .first_azimuths import first_azimuths
+from .hypotheses import best, circle, neighbours, responsibilities, rivals, strides
+from .world_hypotheses import (
+    best_worlds,
+    circle_of_worlds,
+    settle_worlds,
+    world_neighbours,
+    world_responsibilities,
+    world_rivals,
+)
+
+
+def propose(
+    hypotheses: Hypotheses,
+    mesh: SkinnedMesh,
+    view: View,
+    count: int,
+    views: Float[Tensor, "N A E"] | None = None,
+) -> Hypotheses:
+    """`count` hypotheses of each photo from all round the circle, whatever `hypotheses` believed.
+
+    `views`: what a prior says of each photo's azimuth x elevation; a world of known cameras takes no notice of it.
+    """
+    if isinstance(hypotheses, KnownCameras):
+        return circle_of_worlds(mesh, hypotheses, view.intrinsics, view.boxes, count)
+    azimuth_deg = None if views is None else first_azimuths(views, count)
+    around = circle(mesh, hypotheses.pose.shape[1], view.intrinsics, view.boxes, count, azimuth_deg)
+    return _free(hypotheses).others(around.photo, around.camera(), around.pose)
+
+
+def confront(hypotheses: Hypotheses, mirror: Int[Tensor, " J"]) -> Hypotheses:
+    """Each hypothesis followed by the three that it is most easily mistaken for."""
+    return (
+        world_rivals(hypotheses, mirror) if isinstance(hypotheses, KnownCameras) else rivals(_free(hypotheses), mirror)
+    )
+
+
+def beside(hypotheses: Hypotheses) -> Hypotheses:
+    """Each hypothesis followed by views to either side of it, which start from the shared pose again."""
+    return world_neighbours(hypotheses) if isinstance(hypotheses, KnownCameras) else neighbours(_free(hypotheses))
+
+
+def restride(hypotheses: Hypotheses, skeleton: Skeleton, pair: Literal["front", "hind"]) -> Hypotheses:
+    """Each hypothesis, of a photo whose camera is free, followed by other poses of a pair of limbs."""
+    return strides(_free(hypotheses), skeleton, pair)
+
+
+def survivors(hypotheses: Hypotheses, loss: Float[Tensor, " B"], count: int) -> Int[Tensor, " K"]:
+    """The `count` best hypotheses of each photo, of headings that differ; the best ones first."""
+    if isinstance(hypotheses, KnownCameras):
+        return best_worlds(hypotheses, loss, count)
+    return best(hypotheses.photo, loss, _free(hypotheses).azimuth.detach(), count)
+
+
+def believe(hypotheses: Hypotheses, loss: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
+    """How much each hypothesis counts for what is shared; sums to one over a photo."""
+    if isinstance(hypotheses, KnownCameras):
+        return world_responsibilities(hypotheses, loss)
+    return responsibilities(hypotheses.photo, loss)
+
+
+def witness(
+    hypotheses: Hypotheses,
+    samples: Sample,
+    fold: Int[Tensor, " V"],
+    loss: Float[Tensor, " B"],
+    weight: float,
+    *,
+    alone: bool,
+) -> Float[Tensor, " B"]:
+    """Losses joined with how far photos agree on the colours in `samples`; see `appearance.settle`."""
+    if isinstance(hypotheses, KnownCameras):
+        return settle_worlds(hypotheses, samples, fold, loss, weight)
+    return settle(samples, fold, hypotheses.photo, loss, weight, alone=alone)
+
+
+def _free(hypotheses: Hypotheses) -> FreeCameras:
+    assert isinstance(hypotheses, FreeCameras)
+    return hypotheses
