@@ -81,7 +81,7 @@ class Bench:
     """The prior that paints: embedded, a local folder, or a model id that the hub's cache holds."""
 
     def run(self) -> None:
-        def say(line: str) -> None:
+        def log(line: str) -> None:
             print(line, file=sys.stderr)
 
         chosen = {} if self.zoo is None else {"zoo": self.zoo}
@@ -89,14 +89,14 @@ class Bench:
             from ..optimize.bench.painting_bench import PaintingBenchConfig, run_painting_bench
 
             how = {"rules": self.rules, "seeds": self.seeds, "diffusion": self.diffusion, "effort": self.effort}
-            table = run_painting_bench(PaintingBenchConfig(self.out, self.collections, **chosen, **how), say)
+            table = run_painting_bench(PaintingBenchConfig(self.out, self.collections, **chosen, **how), log)
             print(table.read_text(encoding="utf-8"), end="")
             return
         from ..optimize.bench.bench import BenchConfig, run_bench
 
         options = () if self.effort == 1 else ("--effort", f"{self.effort:g}")
         config = BenchConfig(self.out, self.collections, presets=self.presets, fit_options=options, **chosen)
-        print(run_bench(config, say).read_text(encoding="utf-8"), end="")
+        print(run_bench(config, log).read_text(encoding="utf-8"), end="")
 
 
 @dataclass(frozen=True)

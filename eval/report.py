@@ -38,7 +38,7 @@ def report(scores: Mapping[str, Any]) -> list[str]:
         lines += ["", *_columns(_by_keypoint(scores["pck_by_keypoint"]))]
     lines += _worst(scores["by_photo"])
     lines += [
-        f"explained badly by the fit: {stem}, {x:.1f} times the usual loss" for stem, x in scores["misfits"].items()
+        f"explained badly by the fit: {stem}, {x:.1f} times the usual loss" for stem, x in scores["outliers"].items()
     ]
     lines += [f"failed: {stem} {reason}" for stem, reason in failed.items()]
     lines += [f"not scored for want of: {'; '.join(scores['missing'])}"] if scores["missing"] else []

@@ -4,7 +4,7 @@ Without a truth: how well the posed meshes, seen through the fitted cameras, cov
 photos they look in their textures; whether the rest mesh is closed; how thick it is. With one, every metric of this
 folder that what is known allows for; the rest is named in `missing`. A photo that has no usable mesh or camera scores 0
 in every overlap, fails all its keypoint transfers and is drawn as an empty picture; it has no errors in degrees and,
-without a mesh, no shape scores. `failed_photos` names each with its reason; `misfits` are photos that the fit itself
+without a mesh, no shape scores. `failed_photos` names each with its reason; `outliers` are photos that the fit itself
 explains badly, with their times the usual loss.
 """
 
@@ -22,7 +22,7 @@ import trimesh
 from ..scenes.atomic import atomic_write
 from ..scenes.error import InputError
 from ..scenes.photos.collection import Collection
-from ..scenes.photos.misfit_note import read_misfits
+from ..scenes.photos.outlier_note import read_outliers
 from .keypoint_picture import write_keypoint_picture
 from .measure import MEASURES
 from .metrics.alignment import Mesh
@@ -86,7 +86,7 @@ def score_run(
         "collection": photos.name,
         "photos": len(known.sizes),
         "failed_photos": found.faults,
-        "misfits": read_misfits(run / "transforms.json"),
+        "outliers": read_outliers(run / "transforms.json"),
         "missing": [*known.missing, *not_drawn],
         **_rest_scores(rest),
         **score_sets(pairs, judges),

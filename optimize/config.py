@@ -31,10 +31,10 @@ TemplateChoice = Literal["auto", "discover", "quadruped", "biped", "bird"]
 Switch = Literal[
     "pyramid", "silhouette", "outside", "color", "texture", "canonical", "view", "semantic", "pose", "pose_limit",
     "gaits", "collision", "rest_pose", "elevation", "roll", "deformation", "laplacian", "instance", "lens", "species",
-    "occlusion", "misfits", "strides",
+    "occlusion", "outliers", "strides",
 ]  # fmt: skip
 """What `without` may name: terms of the loss by their weight (see `stage.Weights`), and gaits (motions of the body plan
-say which poses are usual), lens (focal lengths that nobody recorded are fitted), misfits (photos that nothing explains
+say which poses are usual), lens (focal lengths that nobody recorded are fitted), outliers (photos that nothing explains
 have little say), occlusion (what may be hidden is unknown), species (bodies of likely species compete), strides (other
 poses of legs are tried)."""
 Representation = Literal["parts", "triplane", "spherical"]

@@ -19,9 +19,9 @@ from ..representations.rendering.vertex_sampling import Sample, folded, sample
 from ..representations.surfaces.part_surface import PartSurfaces
 from ..representations.surfaces.united_surface import UnitedSurface
 from ..scenes.scene import Scene
-from .hypotheses.color_consistency import departure, gathered, others, say
-from .hypotheses.hypotheses import MISFIT, least_by_photo, times_usual, trust
-from .hypotheses.proposals import believe, beside, confront, propose, restride, survivors, witness
+from .hypotheses.color_consistency import color_confidence, departure, gathered, others
+from .hypotheses.hypotheses import OUTLIER, least_by_photo, robust_weight, times_usual
+from .hypotheses.proposals import beside, confront, hypothesis_responsibilities, propose, restride, survivors, witness
 from .losses.loss_term import Term
 from .objective import Losses, Objective
 from .observe.observations import Observations, View
@@ -74,25 +74,25 @@ class Descent:
     ) -> None:
         """`batch`: most photos that one step looks at; all by default. `novel`: what a diffusion prior says.
 
-        `without`: "misfits" where photos that nothing explains are to have as much say as any in what all share,
+        `without`: "outliers" where photos that nothing explains are to have as much say as any in what all share,
         "gaits" where joint limits alone are to say which poses are usual; other names are passed over.
         """
         self.scene = scene
         self.observations = observations
         self.stages = tuple(stages)
-        self._misfits = "misfits" not in without
+        self._outliers = "outliers" not in without
         self._batch = len(observations) if batch is None else batch
         self.objective = Objective(observations, terms, gaits="gaits" not in without, novel=novel)
         self.progress = Progress()
         self.scores: Tensor | None = None
         """Loss of each hypothesis at the last step that has looked at it."""
-        self.credit: Tensor | None = None
+        self.responsibility: Tensor | None = None
         """How far each hypothesis is believed, from its loss and the colours; renewed every few steps."""
-        self.trust: Tensor | None = None
-        """How far each photo has a say in what all share; renewed with the credit."""
+        self.robust_weight: Tensor | None = None
+        """How far each photo counts for what all photos share; renewed with the responsibility."""
         self.paint: Tensor | None = None
         """Colours that each photo expects on the surface from all others, (N, V, 3); renewed every few steps."""
-        self.say = 1.0
+        self.color_confidence = 1.0
         """How far these colours are to be listened to."""
         self.contenders: list[dict[str, Any]] = []
         """Builds of the template that have been tried: loss, scores, and the scene as it stood."""
@@ -165,7 +165,7 @@ class Descent:
                 scene.hypotheses = restride(scene.hypotheses, scene.surface.skeleton(), STRIDES[stage.propose])
         if stage.united and isinstance(scene.surface, PartSurfaces):
             scene.surface = united(scene.surface)
-        self.scores = self.credit = self.trust = self.paint = None
+        self.scores = self.responsibility = self.robust_weight = self.paint = None
         self.objective.leave()
         self.attach()
 
@@ -265,11 +265,13 @@ class Descent:
     def repaint(self) -> None:
         """Looks anew which colours each photo expects from all others."""
         scene, photo = self.scene, self.scene.hypotheses.photo
-        assert self.credit is not None
+        assert self.responsibility is not None
         with torch.no_grad():
             samples = self._sample(scene.surface.shared(), self.stage.size, own_shape=self._has_own_shapes(self.stage))
-            self.paint = others(gathered(samples, folded(scene.surface.mirror)), photo, self.credit)
-            self.say = float(say(samples, photo, self.credit, departure(samples, photo, self.paint)))
+            self.paint = others(gathered(samples, folded(scene.surface.mirror)), photo, self.responsibility)
+            self.color_confidence = float(
+                color_confidence(samples, photo, self.responsibility, departure(samples, photo, self.paint))
+            )
 
     def _has_own_shapes(self, stage: Stage) -> bool:
         return "instance" in stage.free or isinstance(self.scene.surface, UnitedSurface)
@@ -293,18 +295,18 @@ class Descent:
             if self.scores is None:
                 self.score()
             assert self.scores is not None
-            self.credit = believe(self.scene.hypotheses, self.judge())
-            self.trust = trust(self.scene.hypotheses.photo, self.scores)
-            if not self._misfits:
-                self.trust = torch.ones_like(self.trust)
+            self.responsibility = hypothesis_responsibilities(self.scene.hypotheses, self.judge())
+            self.robust_weight = robust_weight(self.scene.hypotheses.photo, self.scores)
+            if not self._outliers:
+                self.robust_weight = torch.ones_like(self.robust_weight)
         # One photo has no other to expect colours from.
         if stage.weights.texture > 0 and iteration % PAINTING_INTERVAL == 0 and len(self.observations) > 1:
             self.repaint()
-        assert self.credit is not None
+        assert self.responsibility is not None
         if iteration % PAINTING_INTERVAL == 0:
             scene, view = self.scene, self._view(stage.size)
             done, own_shape = iteration / stage.iterations, self._has_own_shapes(stage)
-            self.objective.renew(scene, view, self.credit, self._weights_of(stage), done, own_shape=own_shape)
+            self.objective.renew(scene, view, self.responsibility, self._weights_of(stage), done, own_shape=own_shape)
         self.optimizer.zero_grad(set_to_none=True)
         hypotheses, photo_count = self.scene.hypotheses, len(self.observations)
         photos = turn(photo_count, self._batch, self.progress.step).to(hypotheses.photo.device)
@@ -312,8 +314,8 @@ class Descent:
         losses, shared, logged = self._look(None if bool(rows.all()) else rows.nonzero()[:, 0])
         # The shared shape listens to the hypotheses by how well they explain their photo. The floor leaves every
         # hypothesis a gradient for its own camera and pose, whose scale Adam ignores.
-        assert self.trust is not None
-        weight = self.credit.clamp_min(1e-3) * self.trust.index_select(0, hypotheses.photo)
+        assert self.robust_weight is not None
+        weight = self.responsibility.clamp_min(1e-3) * self.robust_weight.index_select(0, hypotheses.photo)
         total = (losses * weight[rows]).sum() / photos.sum() + shared
         if not bool(torch.isfinite(total)):
             bad = ", ".join(name for name, value in logged.items() if not math.isfinite(value))
@@ -329,7 +331,7 @@ class Descent:
 
     def _weights_of(self, stage: Stage) -> Weights:
         weights = stage.weights
-        weights = replace(weights, texture=weights.texture * self.say)
+        weights = replace(weights, texture=weights.texture * self.color_confidence)
         return weights if self.led else replace(weights, canonical=0, view=0)
 
     def _look(self, rows: Int[Tensor, " K"] | None = None, stage: Stage | None = None) -> Losses:
@@ -349,11 +351,11 @@ class Descent:
         """The crops at that size, through lenses as they stand."""
         return self.observations.at(size).through(self.scene.hypotheses)
 
-    def misfits(self) -> dict[int, float]:
+    def outliers(self) -> dict[int, float]:
         """Photos that are explained much worse than most, with their times the usual loss, the worst first."""
         assert self.scores is not None
         times = times_usual(self.scene.hypotheses.photo, self.scores)
-        return {int(k): float(times[k]) for k in times.argsort(descending=True) if times[k] >= MISFIT}
+        return {int(k): float(times[k]) for k in times.argsort(descending=True) if times[k] >= OUTLIER}
 
     def state(self) -> dict[str, Any]:
         """All that a later process needs to go on with the very next step."""
@@ -363,10 +365,10 @@ class Descent:
             "scene": self.scene.state(),
             "optimizer": self.optimizer.state_dict(),
             "scores": self.scores,
-            "credit": self.credit,
-            "trust": self.trust,
+            "responsibility": self.responsibility,
+            "robust_weight": self.robust_weight,
             "paint": self.paint,
-            "say": self.say,
+            "color_confidence": self.color_confidence,
             "contenders": self.contenders,
             "led": self.led,
             "rival": self.rival,
@@ -380,8 +382,8 @@ class Descent:
         self.attach()
         assert self.optimizer is not None
         self.optimizer.load_state_dict(state["optimizer"])
-        self.scores, self.credit, self.paint = state["scores"], state["credit"], state["paint"]
-        self.trust, self.say = state["trust"], state["say"]
+        self.scores, self.responsibility, self.paint = state["scores"], state["responsibility"], state["paint"]
+        self.robust_weight, self.color_confidence = state["robust_weight"], state["color_confidence"]
         self.contenders, self.led, self.rival = state["contenders"], state["led"], state["rival"]
         self.objective.restore(state["objective"])
 

@@ -102,15 +102,15 @@ def fit(config: FitConfig) -> RunResult:
         ):
             resumed_at = descent.progress.step if checkpoint else None
             for line in (origin, reason, *lines):
-                progress.say(line)
+                progress.write(line)
             _announce(progress, collection, scene.hypotheses, run, resumed_at)
             _descend(descent, run, progress, log)
-        misfits = descent.misfits()
-        for photo, times in misfits.items():
+        outliers = descent.outliers()
+        for photo, times in outliers.items():
             name = observations.photos[photo].path.name
             words = f"is explained badly, with {times:.1f} times the usual loss, and has had little say in the shape"
             print(f"note: {name} {words}; does it show something else, or is its mask wrong?", file=sys.stderr)
-        for note in write_outputs(run, descent.scene, observations, collection.name, misfits, unseen):
+        for note in write_outputs(run, descent.scene, observations, collection.name, outliers, unseen):
             print(f"note: {note}", file=sys.stderr)
         return RunResult(run.root, descent.scene, score_run(run.root, collection))
 
@@ -153,7 +153,7 @@ def _descend(descent: Descent, run: RunFolder, progress: FitProgress, log: Metri
             shown = place.stage
         if descent.verdict != verdict:
             verdict = descent.verdict
-            progress.say(verdict)
+            progress.write(verdict)
         log.log(place.step, stage.name, place.iteration, place.losses)
         progress.advance({name: place.losses[name] for name in ("loss", "iou")})
         if place.step % CHECKPOINT_INTERVAL == 0 or place.iteration == stage.iterations:
@@ -174,13 +174,13 @@ def _announce(
     progress: FitProgress, collection: Collection, hypotheses: Hypotheses, run: RunFolder, resumed_at: int | None
 ) -> None:
     for rejected in collection.rejected:
-        progress.say(f"left out: {rejected}")
+        progress.write(f"left out: {rejected}")
     for note in collection.notes:
-        progress.say(f"note: {note}")
+        progress.write(f"note: {note}")
     if isinstance(hypotheses, KnownCameras):
         kind = "one still subject, one pose for all" if hypotheses.still else "a subject that moves, a pose for each"
-        progress.say(f"note: known cameras, which are kept; the outlines are those of {kind}")
+        progress.write(f"note: known cameras, which are kept; the outlines are those of {kind}")
     if resumed_at is not None:
-        progress.say(f"resumed at step {resumed_at}")
+        progress.write(f"resumed at step {resumed_at}")
         for change in changed_versions(run.root):
-            progress.say(f"note: since the run was started {change}; bits may differ")
+            progress.write(f"note: since the run was started {change}; bits may differ")

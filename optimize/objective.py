@@ -110,13 +110,20 @@ class Objective:
         self.priors.attach(mesh)
 
     def renew(
-        self, scene: Scene, view: View, credit: Float[Tensor, " B"], weights: Weights, done: float, *, own_shape: bool
+        self,
+        scene: Scene,
+        view: View,
+        responsibility: Float[Tensor, " B"],
+        weights: Weights,
+        done: float,
+        *,
+        own_shape: bool,
     ) -> None:
-        """Looks at the scene as it stands with the eyes of the priors, believing hypotheses by their `credit`, when
-        `done` of the stage is over; what they say then holds until the next time."""
-        self.priors.renew(scene, view, credit, weights, own_shape=own_shape)
+        """Looks at the scene as it stands with the eyes of the priors, weighting hypotheses by their `responsibility`,
+        when `done` of the stage is over; what they say then holds until the next time."""
+        self.priors.renew(scene, view, responsibility, weights, own_shape=own_shape)
         if self._novel is not None and weights.diffusion > 0:
-            self._novel.renew(scene, view, credit, done)
+            self._novel.renew(scene, view, responsibility, done)
 
     def leave(self, *, forget: bool = False) -> None:
         """At the end of a stage: hypotheses change, and with `forget` so does the body, which is to be seen anew."""

@@ -32,8 +32,8 @@ from ..scenes.export.write_subject import write_turntables
 from ..scenes.hypotheses import Hypotheses
 from ..scenes.known_cameras import KnownCameras
 from ..scenes.mesh_file import write_ply
-from ..scenes.photos.misfit_note import misfit_notes
 from ..scenes.photos.nerfstudio import CameraFrame, write_transforms
+from ..scenes.photos.outlier_note import outlier_notes
 from ..scenes.photos.photo_light_note import light_notes
 from ..scenes.photos.resample import to_bytes
 from ..scenes.preview.contact_sheet import SheetEntry, novel_camera, write_contact_sheet
@@ -60,13 +60,13 @@ def write_outputs(
     scene: Scene,
     observations: Observations,
     name: str,
-    misfits: Mapping[int, float] | None = None,
+    outliers: Mapping[int, float] | None = None,
     unseen: UnseenSides | None = None,
     films: bool = True,
 ) -> list[str]:
     """Writes everything that a run folder holds besides logs, checkpoints and scores; returns what people should know.
 
-    `misfits`: photos that are explained badly, with their times the usual loss, to be noted beside their cameras;
+    `outliers`: photos that are explained badly, with their times the usual loss, to be noted beside their cameras;
     `unseen`: what paints the sides that no photo shows, which are continued smoothly by default; `films`: turntables as
     well.
 
@@ -84,7 +84,7 @@ def write_outputs(
         camera = scene.hypotheses.camera()
         close = observations.at(_PAINTING_SIZE).through(scene.hypotheses)
         light = _light(mesh, surface.mirror, posed, camera, close)
-        _write_geometry(run, scene, mesh, posed, light, observations, misfits or {})
+        _write_geometry(run, scene, mesh, posed, light, observations, outliers or {})
         atlas = unwrap(mesh.vertices, mesh.faces, resolution=TEXTURE_SIZE)
         textures = _paint(mesh, surface.mirror, atlas, posed, camera, light, close)
         worn = SkinnedMesh(**{**vars(mesh), "uv": atlas.uv, "uv_faces": atlas.uv_faces})
@@ -112,10 +112,10 @@ def _write_geometry(
     posed: Float[Tensor, "N V 3"],
     light: PhotoLight,
     observations: Observations,
-    misfits: Mapping[int, float],
+    outliers: Mapping[int, float],
 ) -> None:
-    """Cameras, with the light in them and misfits noted, and posed meshes in one world: the given one where cameras are
-    known, else the subject's own frame."""
+    """Cameras, with the light in them and outliers noted, and posed meshes in one world: the given one where cameras
+    are known, else the subject's own frame."""
     hypotheses = scene.hypotheses
     matrices = hypotheses.camera().world_from_camera().double().cpu().numpy()
     bodies, extra = posed.cpu(), {}
@@ -129,7 +129,7 @@ def _write_geometry(
         name, size = photo.path.name, (photo.width, photo.height)
         frames.append(CameraFrame(name, matrices[k], fx * zoom, fy * zoom, cx, cy, *size))
         write_ply(run.posed / f"{photo.stem}.ply", bodies[k], mesh.faces)
-    notes = [a | b for a, b in zip(light_notes(light), misfit_notes(len(frames), misfits), strict=True)]
+    notes = [a | b for a, b in zip(light_notes(light), outlier_notes(len(frames), outliers), strict=True)]
     write_transforms(run.cameras, frames, extra, notes)
     write_ply(run.root / "rest.ply", mesh.vertices, mesh.faces)
 

@@ -55,7 +55,7 @@ class BenchConfig:
     """Further options of `zoetrope fit`, such as --effort 0.5."""
 
 
-def run_bench(config: BenchConfig, say: Callable[[str], None] = print) -> Path:
+def run_bench(config: BenchConfig, log: Callable[[str], None] = print) -> Path:
     """Fits and scores whatever is not in the table yet; returns the table's path, `out/bench.md`.
 
     Raises InputError where there is nothing to fit, a collection is missing, two have one name, or a species is not of
@@ -68,7 +68,7 @@ def run_bench(config: BenchConfig, say: Callable[[str], None] = print) -> Path:
         key = " ".join((name, preset, *config.fit_options))
         if "fault" not in rows.get(key, {"fault": ""}):
             continue
-        say(f"{number} of {len(jobs)}: {key}")
+        log(f"{number} of {len(jobs)}: {key}")
         rows[key] = {"collection": name, "preset": preset, "options": list(config.fit_options)}
         rows[key] |= _fitted(folder, config.out / "runs" / key.replace(" ", "_").replace("/", "_"), preset, config)
         with atomic_write(table) as temporary:

@@ -72,7 +72,7 @@ class PaintingBenchConfig:
                 raise InputError(f"--zoo names {species!r}; there are {', '.join(SPECIES)}")
 
 
-def run_painting_bench(config: PaintingBenchConfig, say: Callable[[str], None] = print) -> Path:
+def run_painting_bench(config: PaintingBenchConfig, log: Callable[[str], None] = print) -> Path:
     """Fits, paints and scores whatever is not in the table yet; returns the table's path, `out/paintings.md`.
 
     Raises InputError where a collection is missing or has no held-out views, and where two have one name.
@@ -90,7 +90,7 @@ def run_painting_bench(config: PaintingBenchConfig, say: Callable[[str], None] =
     for folder in folders:
         run = config.out / "runs" / folder.name
         if not RunFolder(run).exact_subject.is_file():
-            say(f"{folder.name}: the fit")
+            log(f"{folder.name}: the fit")
             resume = RunFolder(run).config.is_file()
             fit(FitConfig(photos=folder, out=run, diffusion="none", effort=config.effort, resume=resume))
         for rule in config.rules:
@@ -98,7 +98,7 @@ def run_painting_bench(config: PaintingBenchConfig, say: Callable[[str], None] =
                 name = f"{folder.name}_{rule}_{seed}"
                 if name in rows:
                     continue
-                say(name)
+                log(name)
                 rows[name] = {"collection": folder.name, "rule": rule, "seed": seed}
                 rows[name] |= _painted(run, folder, config.out / "runs" / name, rule, seed, config)
                 _write(path, rows, config)

@@ -20,7 +20,7 @@ def score_runs(
     truth: Path | None,
     thorough: Thorough,
     judges: Judges,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> None:
     """Scores each run against its photos' folder, or against `truth`, and compares two with each other.
 
@@ -36,9 +36,9 @@ def score_runs(
         photos = load_run_photos(config, root)
         every.append(score_run(config.out, photos, root, thorough, judges))
         written = [path for path in (config.out / "scores.json", config.out / "keypoints.png") if path.is_file()]
-        say("\n".join([*report(every[-1]), "", *map(str, written), ""]))
+        log("\n".join([*report(every[-1]), "", *map(str, written), ""]))
     if len(runs) == 2:
         differences = compare(*every)
         path = runs[0].out / "comparison.json"
         write_comparison(path, differences, runs[1].out)
-        say("\n".join([*comparison(differences, short_names(runs[0].out, runs[1].out)), "", str(path)]))
+        log("\n".join([*comparison(differences, short_names(runs[0].out, runs[1].out)), "", str(path)]))

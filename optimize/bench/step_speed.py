@@ -1,9 +1,9 @@
 """A fit's step, whole and stripped to what it cannot do without: twenty photos of a made-up animal, quick's "settled".
 
 The whole step is what a fit repeats: shape, poses, cameras, all terms, their gradients, Adam, and every so often what
-is renewed (expected colours, credit). Stripped: the rest mesh and the joints' maps are given, and what is left is
-skinning, projection, coverage and the losses that look at pictures or bodies, forward and backward, and as often as in
-a fit the look at all photos that gives one of them its expected colours.
+is renewed (expected colours, responsibility). Stripped: the rest mesh and the joints' maps are given, and what is left
+is skinning, projection, coverage and the losses that look at pictures or bodies, forward and backward, and as often as
+in a fit the look at all photos that gives one of them its expected colours.
 """
 
 from __future__ import annotations

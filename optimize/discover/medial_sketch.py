@@ -286,9 +286,9 @@ def _leg(leg: _Limb, shares: tuple[float, float, float, float], facing: int) -> 
         corners = np.array([top, tried[0] * walk.length, tried[1] * walk.length, paw])
         bones = walk.at(corners).points
         straight = np.stack([np.interp(samples, corners, bones[:, k]) for k in (0, 1)], axis=1)
-        misfit = float(np.linalg.norm(line - straight, axis=1).mean()) / walk.length + 0.1 * (one**2 + two**2)
-        if misfit < best:
-            best, cuts = misfit, tried
+        cost = float(np.linalg.norm(line - straight, axis=1).mean()) / walk.length + 0.1 * (one**2 + two**2)
+        if cost < best:
+            best, cuts = cost, tried
     line = walk.at(np.array([shares[0], *cuts, shares[3], 1.0]) * walk.length)
     points = line.points.copy()
     points[4] = points[3] + [facing * _FOOT * walk.length, 0.6 * (leg.tip[1] - points[3, 1])]
@@ -304,7 +304,7 @@ def _bend(walk: _Walk, start: float, end: float) -> float:
         corners = np.array([start, start + share * (end - start), end])
         bones = walk.at(corners).points
         straight = np.stack([np.interp(samples, corners, bones[:, k]) for k in (0, 1)], axis=1)
-        misfit = float(np.linalg.norm(line - straight, axis=1).mean()) / (end - start) + 0.1 * (share - 0.45) ** 2
-        if misfit < best:
-            best, place = misfit, float(corners[1])
+        cost = float(np.linalg.norm(line - straight, axis=1).mean()) / (end - start) + 0.1 * (share - 0.45) ** 2
+        if cost < best:
+            best, place = cost, float(corners[1])
     return place

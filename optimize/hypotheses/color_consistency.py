@@ -2,8 +2,8 @@
 
 Every hypothesis of a photo puts the photo's pixels onto the surface. Put on rightly, the photos agree; a hypothesis
 that takes the rear for the front puts the rump's pixels onto the face, and disagrees with the rest. The shared colours
-and the hypotheses' credit are found together by a few rounds of expectation maximisation, in which a photo is never
-judged by colours of its own.
+and the hypotheses' responsibility are found together by a few rounds of expectation maximisation, in which a photo is
+never judged by colours of its own.
 
 Works on any per-pixel feature; colours here, semantic features alike.
 """
@@ -44,16 +44,16 @@ def gathered(samples: Sample, fold: Int[Tensor, " V"]) -> Gathered:
 
 
 def others(
-    found: Gathered, photo: Int[Tensor, " B"], credit: Float[Tensor, " B"], prior_strength: float = 0.5
+    found: Gathered, photo: Int[Tensor, " B"], responsibility: Float[Tensor, " B"], prior_strength: float = 0.5
 ) -> Float[Tensor, "N V C"]:
     """For each photo, the mean feature that all OTHER photos put onto each vertex.
 
-    `credit` says how far each hypothesis is believed (sums to one over a photo). Places that the other photos hardly
+    `responsibility` says how far each hypothesis counts (sums to one over a photo). Places that the other photos hardly
     show get the mean feature over the whole body, which `prior_strength` photos' worth of evidence stands for.
     """
     none = found.feature.new_zeros(int(photo.max()) + 1, *found.feature.shape[1:])
-    believed = none[..., 0].index_add(0, photo, found.weight * credit[:, None])
-    painted = none.index_add(0, photo, found.feature * credit[:, None, None])
+    believed = none[..., 0].index_add(0, photo, found.weight * responsibility[:, None])
+    painted = none.index_add(0, photo, found.feature * responsibility[:, None, None])
     # No photo outweighs another in a place because it is seen twice there.
     norm = believed.clamp_min(1.0)
     believed, painted = believed / norm, painted / norm[..., None]
@@ -68,11 +68,11 @@ def disagreement(
     samples: Sample,
     fold: Int[Tensor, " V"],
     photo: Int[Tensor, " B"],
-    credit: Float[Tensor, " B"],
+    responsibility: Float[Tensor, " B"],
     prior_strength: float = 0.5,
 ) -> Float[Tensor, " B"]:
     """Mean squared feature distance of each hypothesis to what the other photos put in the same place; see `others`."""
-    return departure(samples, photo, others(gathered(samples, fold), photo, credit, prior_strength))
+    return departure(samples, photo, others(gathered(samples, fold), photo, responsibility, prior_strength))
 
 
 def departure(samples: Sample, photo: Int[Tensor, " B"], expected: Float[Tensor, "N V C"]) -> Float[Tensor, " B"]:
@@ -91,43 +91,43 @@ def settle(
     *,
     alone: bool = True,
 ) -> Float[Tensor, " B"]:
-    """Loss and disagreement together after expectation maximisation over the hypotheses' credit.
+    """Loss and disagreement together after expectation maximisation over the hypotheses' responsibility.
 
     Each is measured in units of its typical value for a good hypothesis (the median over photos of the least), since
     how much colours vary differs from subject to subject, or of the photo's own least disagreement where that is more:
     combined = loss / typical + weight * disagreement / max(typical, own least).
     Credit starts from `loss` alone and hardens over the rounds. Beside canonical maps `weight` is halved, and is less
     where other photos explain little of a photo's colours, since every photo shows another individual's coat (see
-    `say`). Not so where colours are `alone` in telling front from rear: while most hypotheses are wrong, nothing
-    explains anything.
+    `color_confidence`). Not so where colours are `alone` in telling front from rear: while most hypotheses are wrong,
+    nothing explains anything.
     """
     loss = loss / _typical(photo, loss)
     combined, found = loss, gathered(samples, fold)
     for k in range(rounds):
-        credit = responsibilities(photo, combined, softness=0.5 * (1 - k / rounds) + 0.05)
-        differing = departure(samples, photo, others(found, photo, credit))
-        told = 1.0 if alone else _BESIDE_MAPS * say(samples, photo, credit, differing)
+        responsibility = responsibilities(photo, combined, softness=0.5 * (1 - k / rounds) + 0.05)
+        differing = departure(samples, photo, others(found, photo, responsibility))
+        told = 1.0 if alone else _BESIDE_MAPS * color_confidence(samples, photo, responsibility, differing)
         # A photo in odd light disagrees with the rest however it is seen: that is no evidence for one view or another.
         usual = least_by_photo(photo, differing).clamp_min(_typical(photo, differing)).index_select(0, photo)
         combined = loss + weight * told * differing / usual
     return combined
 
 
-def say(
-    samples: Sample, photo: Int[Tensor, " B"], credit: Float[Tensor, " B"], differing: Float[Tensor, " B"]
+def color_confidence(
+    samples: Sample, photo: Int[Tensor, " B"], responsibility: Float[Tensor, " B"], differing: Float[Tensor, " B"]
 ) -> Float[Tensor, ""]:
     """How far colours are to be listened to: by the share of their variance that other photos explain.
 
     It rises from a floor, since faces and backs differ on all coats, to 1 at `_EXPLAINED`. `differing` is the
     `disagreement` of each hypothesis.
     """
-    explained = (1 - _typical(photo, differing) / _variance(samples, credit)) / _EXPLAINED
+    explained = (1 - _typical(photo, differing) / _variance(samples, responsibility)) / _EXPLAINED
     return _LEAST_SAY + (1 - _LEAST_SAY) * explained.clamp(0, 1)
 
 
-def _variance(samples: Sample, credit: Float[Tensor, " B"]) -> Float[Tensor, ""]:
+def _variance(samples: Sample, responsibility: Float[Tensor, " B"]) -> Float[Tensor, ""]:
     """Of all features on the body, by how well they are seen and how far their hypotheses are believed."""
-    weight = samples.weight * credit[:, None]
+    weight = samples.weight * responsibility[:, None]
     total = weight.sum().clamp_min(1e-6)
     mean = (samples.feature * weight[..., None]).sum((0, 1)) / total
     return (((samples.feature - mean).square().sum(-1) * weight).sum() / total).clamp_min(1e-8)

@@ -22,7 +22,7 @@ from ..schedule.stage import USUAL_ELEVATION_DEG
 
 _STRIDE_DEG = 30.0
 """By which upper limbs are swung forward and back to find those that are lost."""
-MISFIT = 3.0
+OUTLIER = 3.0
 """Times the usual loss from which on a photo is one."""
 
 
@@ -160,13 +160,13 @@ def times_usual(photo: Int[Tensor, " B"], loss: Float[Tensor, " B"]) -> Float[Te
     return least / least.median().clamp_min(1e-12)
 
 
-def trust(photo: Int[Tensor, " B"], loss: Float[Tensor, " B"]) -> Float[Tensor, " N"]:
-    """How far each photo has a say in what all share, in (0, 1]: one half for a misfit, 1 for what is usual.
+def robust_weight(photo: Int[Tensor, " B"], loss: Float[Tensor, " B"]) -> Float[Tensor, " N"]:
+    """How far each photo counts for what all photos share, in (0, 1]: one half for an outlier, 1 for what is usual.
 
     A photo of something else, or one with a wrong mask, would otherwise bend the body most, since it pulls hardest.
     The weight is Geman and McClure's (1987) of the loss above the usual one.
     """
-    excess = (times_usual(photo, loss) - 1).clamp_min(0) / (MISFIT - 1)
+    excess = (times_usual(photo, loss) - 1).clamp_min(0) / (OUTLIER - 1)
     return 1 / (1 + excess.square())
 
 

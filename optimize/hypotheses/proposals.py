@@ -69,7 +69,7 @@ def survivors(hypotheses: Hypotheses, loss: Float[Tensor, " B"], count: int) -> 
     return best(hypotheses.photo, loss, _free(hypotheses).azimuth.detach(), count)
 
 
-def believe(hypotheses: Hypotheses, loss: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
+def hypothesis_responsibilities(hypotheses: Hypotheses, loss: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
     """How much each hypothesis counts for what is shared; sums to one over a photo."""
     if isinstance(hypotheses, KnownCameras):
         return world_responsibilities(hypotheses, loss)

@@ -43,9 +43,9 @@ class PriorTerms:
             self._matches = match(self._clues, mesh)
 
     def renew(
-        self, scene: Scene, view: View, credit: Float[Tensor, " B"], weights: Weights, *, own_shape: bool
+        self, scene: Scene, view: View, responsibility: Float[Tensor, " B"], weights: Weights, *, own_shape: bool
     ) -> None:
-        """Looks at what photos show on the surface as it stands, believing hypotheses by their `credit`."""
+        """Looks at what photos show on the surface as it stands, weighting hypotheses by their `responsibility`."""
         if self._pixels is None or weights.semantic <= 0:
             return
         with torch.no_grad():
@@ -53,7 +53,7 @@ class PriorTerms:
             if self._surface is None:
                 self._surface = SurfaceFeatures.begin(mesh, self._pixels.maps.shape[-1])
             posed = scene.posed(mesh, own_shape=own_shape)
-            self._visible = self._surface.renew(self._pixels, mesh, posed, scene.hypotheses, view, credit)
+            self._visible = self._surface.renew(self._pixels, mesh, posed, scene.hypotheses, view, responsibility)
 
     def losses(
         self,

@@ -108,16 +108,17 @@ class SurfaceFeatures:
         posed: Float[Tensor, "B V 3"],
         hypotheses: Hypotheses,
         view: View,
-        credit: Float[Tensor, " B"],
+        responsibility: Float[Tensor, " B"],
     ) -> Bool[Tensor, "B Q"]:
-        """Takes in what photos show on the posed surface, by `credit`; returns which points each hypothesis can see."""
+        """Takes in what photos show on the posed surface, by `responsibility`; returns which points each hypothesis can
+        see."""
         photo, points = hypotheses.photo, self.on(mesh)
         size = pixels.maps.shape[1]
         lens = view.intrinsics.select(photo).resized(size, size)
         mask = torch.nn.functional.interpolate(view.mask[:, None], size=(size, size), mode="area")[:, 0]
         maps, mask = pixels.maps.index_select(0, photo), mask.index_select(0, photo)
         samples = sample(posed.detach(), mesh.faces, hypotheses.camera(), lens, maps, mask)
-        weight = (samples.weight * credit[:, None])[:, points]
+        weight = (samples.weight * responsibility[:, None])[:, points]
         total = weight.sum(0).reshape(2, -1).sum(0)
         summed = torch.einsum("bq,bqd->qd", weight, samples.feature[:, points]).reshape(2, len(total), -1).sum(0)
         fresh, enough = summed / total.clamp_min(1e-6)[:, None], total > 1e-3

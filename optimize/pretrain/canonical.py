@@ -90,7 +90,7 @@ def pretrain_canonical(
         raise InputError(f"{weights} is not there; train first, with --minutes above 0")
     prior, card = CanonicalPrior.load(weights, VERSION), config.out / "canonical.md"
     seen = pictures_seen(config.out)
-    write_card(prior, card, config.out / "test", collections, pictures=seen, photos=config.photos, say=print)
+    write_card(prior, card, config.out / "test", collections, pictures=seen, photos=config.photos, log=print)
     return card
 
 

@@ -59,7 +59,7 @@ def write_card(
     *,
     pictures: int,
     photos: int,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> None:
     """Scores the zoo's test split (made in `work`) and `collections`, with and without masks, and writes the card.
 
@@ -72,7 +72,7 @@ def write_card(
         rows = {}
         for name, folder in groups.items():
             rows[name] = score_collection(prior, folder, with_masks)
-            say(f"{title}: {name}: {rows[name]}")
+            log(f"{title}: {name}: {rows[name]}")
         rows = {"zoo test split": _mean([rows[f"zoo {name}"] for name in TEST]), **rows}
         tables[title] = rows
     text = [

@@ -68,7 +68,7 @@ class FitProgress:
         self._losses = dict(losses)
         self._show()
 
-    def say(self, text: str) -> None:
+    def write(self, text: str) -> None:
         """One line above the bar, as it is."""
         self._console.print(escape(text), highlight=False, soft_wrap=True)
 
@@ -114,7 +114,7 @@ class FitProgress:
         seconds = time.monotonic() - self._since
         count = self._done - self._first
         losses = self._summary()
-        self.say(f"{self._stage.name}: {count} iterations in {seconds:.1f} s{', ' if losses else ''}{losses}")
+        self.write(f"{self._stage.name}: {count} iterations in {seconds:.1f} s{', ' if losses else ''}{losses}")
         self._stage = None
 
     def _summary(self) -> str:

@@ -20,7 +20,7 @@ def scores(ious, chamfers=()):
         "collection": "fox",
         "photos": len(rows),
         "failed_photos": {"9": "has no mesh posed/9.ply"},
-        "misfits": {"4": 3.25},
+        "outliers": {"4": 3.25},
         "missing": ["keypoints.json"],
         "watertight": True,
         "thickness": None,

@@ -121,11 +121,11 @@ def test_a_ball_of_another_size_scores_what_it_covers(run: Path, photos: Collect
 
 
 def test_photos_that_the_fit_explains_badly_are_named(run: Path, photos: Collection) -> None:
-    assert score_run(run, photos)["misfits"] == {}
+    assert score_run(run, photos)["outliers"] == {}
     cameras = json.loads((run / "transforms.json").read_text())
     cameras["frames"][2]["times_usual_loss"] = 3.5
     (run / "transforms.json").write_text(json.dumps(cameras))
-    assert score_run(run, photos)["misfits"] == {"2": 3.5}
+    assert score_run(run, photos)["outliers"] == {"2": 3.5}
 
 
 def test_an_open_mesh_has_no_thickness(run: Path, photos: Collection) -> None:

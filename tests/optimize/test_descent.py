@@ -143,8 +143,8 @@ def test_stages_keep_as_many_accounts_as_they_say(observations: Observations) ->
     rows = {}
     for place in descent.steps():
         rows[descent.stages[place.stage].name] = descent.scene.hypotheses.photo.tolist()
-        assert descent.credit is not None
-        total = torch.zeros(4).index_add(0, descent.scene.hypotheses.photo, descent.credit)
+        assert descent.responsibility is not None
+        total = torch.zeros(4).index_add(0, descent.scene.hypotheses.photo, descent.responsibility)
         torch.testing.assert_close(total, torch.ones(4))
     assert rows["camera"] == [k for k in range(4) for _ in range(5)]
     assert rows["rivals"] == [k for k in range(4) for _ in range(4)]
@@ -207,7 +207,7 @@ def test_additional_terms_are_weighed_added_and_logged(observations: Observation
     plain = told(Descent(scene, observations, (stage,)))[0]
     more = told(Descent(first_scene(4), observations, (stage,), [Extra(0.5, 3.0)]))[0]
     assert more["extra"] == pytest.approx(1.5)
-    # With the same on top of every photo's loss, none is a misfit any longer: all have their full say.
+    # With the same on top of every photo's loss, none is an outlier any longer: all have their full say.
     assert more["loss"] == pytest.approx(plain["loss"] + 1.5, rel=1e-3)
 
 

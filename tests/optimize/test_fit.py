@@ -324,8 +324,8 @@ def test_known_cameras_stay_as_they_are_and_the_subject_goes_into_their_world(
     monkeypatch.setattr("zoetrope.scenes.export.write_subject.FootageConfig", Thumbnail)
     monkeypatch.setattr("zoetrope.optimize.descent._FACES", 1500)
     monkeypatch.setattr("zoetrope.optimize.output.TEXTURE_SIZE", 64)
-    # Photos with more than the usual loss are named as misfits.
-    monkeypatch.setattr("zoetrope.optimize.descent.MISFIT", 1.0)
+    # Photos with more than the usual loss are named as outliers.
+    monkeypatch.setattr("zoetrope.optimize.descent.OUTLIER", 1.0)
     made = turnaround(azimuths, scale=20.0, yaw_deg=130, shift=(50, 7, -90))
     out = tmp_path / "out"
     code = main(["fit", str(made.folder), "--out", str(out), "--effort", "0.06", "--device", "cpu"])
@@ -345,7 +345,7 @@ def test_known_cameras_stay_as_they_are_and_the_subject_goes_into_their_world(
     named = {
         stem: float(times) for stem, times in re.findall(r"(\d)\.png is explained badly, with ([\d.]+) times", said)
     }
-    assert named == {stem: round(times, 1) for stem, times in scores["misfits"].items()}
+    assert named == {stem: round(times, 1) for stem, times in scores["outliers"].items()}
     assert named
     # The stored similarity leads from the rest frame to the meshes in the world.
     rest, _ = read_ply(out / "rest.ply")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoetrope.optimize.hypotheses.color_consistency import disagreement, gathered, others, say, settle
+from zoetrope.optimize.hypotheses.color_consistency import color_confidence, disagreement, gathered, others, settle
 from zoetrope.representations.camera import Intrinsics, OrbitCamera
 from zoetrope.representations.geometry.mesh import icosphere
 from zoetrope.representations.rendering.fragments import Fragments
@@ -166,10 +166,13 @@ def test_colours_of_one_individual_have_their_say_and_those_of_many_little() -> 
     photo, fold = torch.arange(6), torch.arange(40)
     coat = torch.rand(40, 3, generator=generator)
     weight = (torch.rand(6, 40, generator=generator) < 0.5).float()
-    credit = torch.ones(6)
+    responsibility = torch.ones(6)
     one = Sample(coat + 0.05 * torch.randn(6, 40, 3, generator=generator), weight)
     many = Sample(torch.rand(6, 1, 3, generator=generator) + 0.05 * torch.randn(6, 40, 3, generator=generator), weight)
-    says = [float(say(s, photo, credit, disagreement(s, fold, photo, credit))) for s in (one, many)]
+    says = [
+        float(color_confidence(s, photo, responsibility, disagreement(s, fold, photo, responsibility)))
+        for s in (one, many)
+    ]
     assert says[0] == 1
     assert 0.25 <= says[1] < 0.4
 

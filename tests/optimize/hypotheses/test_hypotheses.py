@@ -15,9 +15,9 @@ from zoetrope.optimize.hypotheses.hypotheses import (
     neighbours,
     responsibilities,
     rivals,
+    robust_weight,
     strides,
     times_usual,
-    trust,
 )
 from zoetrope.representations.body.skeleton import forward_kinematics, mirrored_pose, posed_joints
 from zoetrope.representations.body.skinning import skin
@@ -195,6 +195,6 @@ def test_misfits_have_little_say_and_good_photos_all_of_it() -> None:
     photo = torch.tensor([0, 0, 1, 1, 2, 3, 4])
     loss = torch.tensor([0.9, 0.02, 0.01, 0.5, 0.02, 0.06, 0.2])
     assert times_usual(photo, loss).tolist() == pytest.approx([1.0, 0.5, 1.0, 3.0, 10.0])
-    say = trust(photo, loss)
+    say = robust_weight(photo, loss)
     assert say[:4].tolist() == pytest.approx([1, 1, 1, 0.5])
     assert float(say[4]) < 0.05

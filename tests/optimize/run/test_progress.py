@@ -73,7 +73,7 @@ def test_a_fault_leaves_no_line_about_the_stage() -> None:
 def test_lines_are_shown_as_they_are() -> None:
     log = io.StringIO()
     with FitProgress(STAGES, Console(file=log, width=40)) as progress:
-        progress.say("left out: [bold]x[/bold].jpg " + "y" * 60)
+        progress.write("left out: [bold]x[/bold].jpg " + "y" * 60)
     assert log.getvalue() == "left out: [bold]x[/bold].jpg " + "y" * 60 + "\n"
 
 

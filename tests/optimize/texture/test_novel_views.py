@@ -118,12 +118,12 @@ def test_without_weight_nothing_is_asked(observations: Observations) -> None:
 
 def test_cameras_are_pulled_where_it_is_looked_through_them(observations: Observations) -> None:
     scene = scene_of(len(observations))
-    view, credit = seen_through(observations, scene), torch.ones(len(observations))
+    view, responsibility = seen_through(observations, scene), torch.ones(len(observations))
     views, rule = novel(wider)
     cameras = [scene.hypotheses.offset, scene.hypotheses.pose, next(scene.surface.parameters())]
     moved = []
     for _ in range(2):
-        views.renew(scene, view, credit, 0.0)
+        views.renew(scene, view, responsibility, 0.0)
         loss = views.loss(scene, scene.surface.shared(), view)
         grads = torch.autograd.grad(loss, cameras, allow_unused=True)
         moved.append([grad is not None and bool(grad.any()) for grad in grads])
@@ -139,10 +139,10 @@ def test_colours_explain_what_they_can(observations: Observations) -> None:
     scene = scene_of(len(observations))
     view = seen_through(observations, scene)
 
-    def left(credit: float) -> float:
+    def left(responsibility: float) -> float:
         """Share of the difference that is left to the shape where photos are believed so far."""
         views, rule = novel(red, through_photos=False)
-        views.renew(scene, view, torch.full((len(observations),), credit), 0.0)
+        views.renew(scene, view, torch.full((len(observations),), responsibility), 0.0)
         pictures, explored, _ = rule.asked[0]
         first = float(0.5 * (pictures - red(pictures, explored)).square().mean())
         return float(views.loss(scene, scene.surface.shared(), view).detach()) / first
