@@ -19,7 +19,7 @@ from ..representations.rendering.vertex_sampling import Sample, folded, sample
 from ..representations.surfaces.part_surface import PartSurfaces
 from ..representations.surfaces.united_surface import UnitedSurface
 from ..scenes.scene import Scene
-from .hypotheses.color_consistency import color_confidence, departure, gathered, others
+from .hypotheses.color_consistency import color_confidence, distance_to_expected, expected_colors, vertex_sums
 from .hypotheses.hypotheses import OUTLIER, least_by_photo, robust_weight, times_usual
 from .hypotheses.proposals import beside, confront, hypothesis_responsibilities, propose, restride, survivors, witness
 from .losses.loss_term import Term
@@ -36,7 +36,7 @@ _FACES = 10_000
 _JUDGING_INTERVAL = 20
 _JUDGING_SIZE = 96
 """Side in pixels at which colours are compared: coarse enough to forgive a pose that is a little off."""
-PAINTING_INTERVAL = 10
+EXPECTED_COLORS_INTERVAL = 10
 """Steps after which expected colours are looked up anew."""
 _MUCH_BETTER = 0.6
 """Share of the outlines' loss below which a fit is believed against what canonical maps say. Without them it is freer,
@@ -90,7 +90,7 @@ class Descent:
         """How far each hypothesis is believed, from its loss and the colours; renewed every few steps."""
         self.robust_weight: Tensor | None = None
         """How far each photo counts for what all photos share; renewed with the responsibility."""
-        self.paint: Tensor | None = None
+        self.expected_colors: Tensor | None = None
         """Colours that each photo expects on the surface from all others, (N, V, 3); renewed every few steps."""
         self.color_confidence = 1.0
         """How far these colours are to be listened to."""
@@ -165,7 +165,7 @@ class Descent:
                 scene.hypotheses = restride(scene.hypotheses, scene.surface.skeleton(), STRIDES[stage.propose])
         if stage.united and isinstance(scene.surface, PartSurfaces):
             scene.surface = united(scene.surface)
-        self.scores = self.responsibility = self.robust_weight = self.paint = None
+        self.scores = self.responsibility = self.robust_weight = self.expected_colors = None
         self.objective.leave()
         self.attach()
 
@@ -262,15 +262,19 @@ class Descent:
             view.shown.index_select(0, photo),
         )
 
-    def repaint(self) -> None:
+    def update_expected_colors(self) -> None:
         """Looks anew which colours each photo expects from all others."""
         scene, photo = self.scene, self.scene.hypotheses.photo
         assert self.responsibility is not None
         with torch.no_grad():
             samples = self._sample(scene.surface.shared(), self.stage.size, own_shape=self._has_own_shapes(self.stage))
-            self.paint = others(gathered(samples, folded(scene.surface.mirror)), photo, self.responsibility)
+            self.expected_colors = expected_colors(
+                vertex_sums(samples, folded(scene.surface.mirror)), photo, self.responsibility
+            )
             self.color_confidence = float(
-                color_confidence(samples, photo, self.responsibility, departure(samples, photo, self.paint))
+                color_confidence(
+                    samples, photo, self.responsibility, distance_to_expected(samples, photo, self.expected_colors)
+                )
             )
 
     def _has_own_shapes(self, stage: Stage) -> bool:
@@ -300,10 +304,10 @@ class Descent:
             if not self._outliers:
                 self.robust_weight = torch.ones_like(self.robust_weight)
         # One photo has no other to expect colours from.
-        if stage.weights.texture > 0 and iteration % PAINTING_INTERVAL == 0 and len(self.observations) > 1:
-            self.repaint()
+        if stage.weights.texture > 0 and iteration % EXPECTED_COLORS_INTERVAL == 0 and len(self.observations) > 1:
+            self.update_expected_colors()
         assert self.responsibility is not None
-        if iteration % PAINTING_INTERVAL == 0:
+        if iteration % EXPECTED_COLORS_INTERVAL == 0:
             scene, view = self.scene, self._view(stage.size)
             done, own_shape = iteration / stage.iterations, self._has_own_shapes(stage)
             self.objective.renew(scene, view, self.responsibility, self._weights_of(stage), done, own_shape=own_shape)
@@ -342,7 +346,7 @@ class Descent:
             self.scene,
             self._view(stage.size),
             self._weights_of(stage),
-            self.paint,
+            self.expected_colors,
             own_shape=self._has_own_shapes(stage),
             rows=rows,
         )
@@ -367,7 +371,7 @@ class Descent:
             "scores": self.scores,
             "responsibility": self.responsibility,
             "robust_weight": self.robust_weight,
-            "paint": self.paint,
+            "expected_colors": self.expected_colors,
             "color_confidence": self.color_confidence,
             "contenders": self.contenders,
             "led": self.led,
@@ -382,7 +386,11 @@ class Descent:
         self.attach()
         assert self.optimizer is not None
         self.optimizer.load_state_dict(state["optimizer"])
-        self.scores, self.responsibility, self.paint = state["scores"], state["responsibility"], state["paint"]
+        self.scores, self.responsibility, self.expected_colors = (
+            state["scores"],
+            state["responsibility"],
+            state["expected_colors"],
+        )
         self.robust_weight, self.color_confidence = state["robust_weight"], state["color_confidence"]
         self.contenders, self.led, self.rival = state["contenders"], state["led"], state["rival"]
         self.objective.restore(state["objective"])

@@ -146,12 +146,13 @@ class Objective:
         scene: Scene,
         view: View,
         weights: Weights,
-        paint: Float[Tensor, "N V 3"] | None,
+        expected_colors: Float[Tensor, "N V 3"] | None,
         *,
         own_shape: bool,
         rows: Int[Tensor, " K"] | None = None,
     ) -> Losses:
-        """The scene seen in `view`; `paint`: the colours that each photo expects on the surface from all others.
+        """The scene seen in `view`; `expected_colors`: the colours that each photo expects on the surface from all
+        others.
 
         `rows`: those to be looked at, by default all; losses come in their order.
         """
@@ -163,7 +164,7 @@ class Objective:
         photo = hypotheses.photo
         transforms = scene.transforms(skeleton)
         vertices = scene.posed(mesh, transforms, own_shape=own_shape)
-        evidence = self.evidence(scene, mesh, vertices, transforms, view, weights, paint, rows)
+        evidence = self.evidence(scene, mesh, vertices, transforms, view, weights, expected_colors, rows)
         terms, seen, mask, valid = evidence.terms, evidence.seen, evidence.mask, evidence.valid
         terms["camera"] = camera_prior(hypotheses, weights)
         terms["pose"] = pose_prior(hypotheses, scene.shared_pose(), skeleton, self._body.spread, weights)
@@ -196,7 +197,7 @@ class Objective:
         transforms: Float[Tensor, "B J 3 4"],
         view: View,
         weights: Weights,
-        paint: Float[Tensor, "N V 3"] | None,
+        expected_colors: Float[Tensor, "N V 3"] | None,
         rows: Int[Tensor, " B"] | None = None,
     ) -> Evidence:
         """The weighted terms in which photos have a say, of posed `vertices`; `transforms`: rest-to-posed maps.
@@ -217,8 +218,8 @@ class Objective:
         if weights.outside > 0:
             beyond = outside_loss(to_pixels(clip, view.size, view.size), view.outside.index_select(0, photo))
             terms["outside"] = weights.outside / view.size * beyond
-        if weights.texture > 0 and paint is not None:
-            expected, colors = paint.index_select(0, photo), view.opponent.index_select(0, photo)
+        if weights.texture > 0 and expected_colors is not None:
+            expected, colors = expected_colors.index_select(0, photo), view.opponent.index_select(0, photo)
             shown = view.shown.index_select(0, photo)
             terms["texture"] = weights.texture * texture_loss(clip, mesh.faces, topology, expected, colors, shown)
         terms |= self.priors.losses(scene, mesh, vertices, transforms, view, weights, rows)

@@ -21,7 +21,7 @@ from ...representations.body.template import template
 from ...scenes.photos.collection import load_collection
 from ...scenes.zoo.zoo import write_zoo
 from ..config import FitConfig
-from ..descent import PAINTING_INTERVAL, Descent
+from ..descent import EXPECTED_COLORS_INTERVAL, Descent
 from ..fit import first_scene
 from ..losses.collision import collision_loss
 from ..observe.observations import Observations
@@ -60,11 +60,13 @@ def _kernels(descent: Descent) -> Callable[[], None]:
     rounds = itertools.count()
 
     def run() -> None:
-        if next(rounds) % PAINTING_INTERVAL == 0:
-            descent.repaint()
+        if next(rounds) % EXPECTED_COLORS_INTERVAL == 0:
+            descent.update_expected_colors()
         rest.grad = transforms.grad = None
         vertices = skin(rest, mesh.weights, transforms)
-        terms = objective.evidence(scene, mesh, vertices, transforms, view, stage.weights, descent.paint).terms
+        terms = objective.evidence(
+            scene, mesh, vertices, transforms, view, stage.weights, descent.expected_colors
+        ).terms
         bodies = collision_loss(mesh, skeleton, transforms)
         torch.stack([*terms.values(), bodies]).sum().backward()
 

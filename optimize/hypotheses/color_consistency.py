@@ -25,7 +25,7 @@ _EXPLAINED = 0.5
 """Share of the variance of a photo's colours that others explain, from which on colours have their full weight."""
 
 
-class Gathered(NamedTuple):
+class VertexSums(NamedTuple):
     """What every hypothesis has put onto each place, left and right being one; whoever is believed in the end."""
 
     weight: Float[Tensor, "B V"]
@@ -34,17 +34,17 @@ class Gathered(NamedTuple):
     fold: Int[Tensor, " V"]
 
 
-def gathered(samples: Sample, fold: Int[Tensor, " V"]) -> Gathered:
+def vertex_sums(samples: Sample, fold: Int[Tensor, " V"]) -> VertexSums:
     """`fold` is `folded(mirror)`."""
     batch, vertex_count, channels = samples.feature.shape
     none = samples.feature.new_zeros(batch, vertex_count, channels)
     weight = none[..., 0].index_add(1, fold, samples.weight)
     feature = none.index_add(1, fold, samples.feature * samples.weight[..., None])
-    return Gathered(weight, feature, fold)
+    return VertexSums(weight, feature, fold)
 
 
-def others(
-    found: Gathered, photo: Int[Tensor, " B"], responsibility: Float[Tensor, " B"], prior_strength: float = 0.5
+def expected_colors(
+    found: VertexSums, photo: Int[Tensor, " B"], responsibility: Float[Tensor, " B"], prior_strength: float = 0.5
 ) -> Float[Tensor, "N V C"]:
     """For each photo, the mean feature that all OTHER photos put onto each vertex.
 
@@ -71,17 +71,23 @@ def disagreement(
     responsibility: Float[Tensor, " B"],
     prior_strength: float = 0.5,
 ) -> Float[Tensor, " B"]:
-    """Mean squared feature distance of each hypothesis to what the other photos put in the same place; see `others`."""
-    return departure(samples, photo, others(gathered(samples, fold), photo, responsibility, prior_strength))
+    """Mean squared feature distance of each hypothesis to what the other photos put in the same place; see
+    `expected_colors`."""
+    return distance_to_expected(
+        samples, photo, expected_colors(vertex_sums(samples, fold), photo, responsibility, prior_strength)
+    )
 
 
-def departure(samples: Sample, photo: Int[Tensor, " B"], expected: Float[Tensor, "N V C"]) -> Float[Tensor, " B"]:
-    """Mean squared feature distance of each hypothesis to what is `expected` of its photo, such as `others`."""
+def distance_to_expected(
+    samples: Sample, photo: Int[Tensor, " B"], expected: Float[Tensor, "N V C"]
+) -> Float[Tensor, " B"]:
+    """Mean squared feature distance of each hypothesis to what is `expected` of its photo, such as
+    `expected_colors`."""
     distance = (samples.feature - expected.index_select(0, photo)).square().sum(-1)
     return (distance * samples.weight).sum(1) / samples.weight.sum(1).clamp_min(1e-6)
 
 
-def settle(
+def joint_loss(
     samples: Sample,
     fold: Int[Tensor, " V"],
     photo: Int[Tensor, " B"],
@@ -102,10 +108,10 @@ def settle(
     nothing explains anything.
     """
     loss = loss / _typical(photo, loss)
-    combined, found = loss, gathered(samples, fold)
+    combined, found = loss, vertex_sums(samples, fold)
     for k in range(rounds):
         responsibility = responsibilities(photo, combined, softness=0.5 * (1 - k / rounds) + 0.05)
-        differing = departure(samples, photo, others(found, photo, responsibility))
+        differing = distance_to_expected(samples, photo, expected_colors(found, photo, responsibility))
         told = 1.0 if alone else _BESIDE_MAPS * color_confidence(samples, photo, responsibility, differing)
         # A photo in odd light disagrees with the rest however it is seen: that is no evidence for one view or another.
         usual = least_by_photo(photo, differing).clamp_min(_typical(photo, differing)).index_select(0, photo)

@@ -14,7 +14,7 @@ from ...representations.rendering.vertex_sampling import Sample
 from ...scenes.hypotheses import FreeCameras, Hypotheses
 from ...scenes.known_cameras import KnownCameras
 from ..observe.observations import View
-from .color_consistency import settle
+from .color_consistency import joint_loss
 from .first_azimuths import first_azimuths
 from .hypotheses import best, circle, neighbours, responsibilities, rivals, strides
 from .world_hypotheses import (
@@ -85,10 +85,10 @@ def witness(
     *,
     alone: bool,
 ) -> Float[Tensor, " B"]:
-    """Losses joined with how far photos agree on the colours in `samples`; see `appearance.settle`."""
+    """Losses joined with how far photos agree on the colours in `samples`; see `color_consistency.settle`."""
     if isinstance(hypotheses, KnownCameras):
         return settle_worlds(hypotheses, samples, fold, loss, weight)
-    return settle(samples, fold, hypotheses.photo, loss, weight, alone=alone)
+    return joint_loss(samples, fold, hypotheses.photo, loss, weight, alone=alone)
 
 
 def _free(hypotheses: Hypotheses) -> FreeCameras:

@@ -1,8 +1,9 @@
 """Texture reconstruction: a photo's pixels against the colours that the other photos put onto the surface.
 
 The outline says little about a body seen from the side, where a quarter turn to the front and one to the rear look
-alike; the pattern within it moves with every degree. The colours are held fixed for some steps (`appearance.others`,
-the photo's own left out, so that a hypothesis cannot paint itself right) and the geometry moves under them.
+alike; the pattern within it moves with every degree. The colours are held fixed for some steps
+(`color_consistency.others`, the photo's own left out, so that a hypothesis cannot paint itself right) and the geometry
+moves under them.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class View:
     pixels: Float[Tensor, "N S S 3"]
     """sRGB-encoded, [0, 1]."""
     opponent: Float[Tensor, "N S S 3"]
-    """The same as lightness (scaled down), red-green and yellow-blue; see `appearance.opponent_colors`."""
+    """The same as lightness (scaled down), red-green and yellow-blue; see `color_consistency.opponent_colors`."""
     mask: Float[Tensor, "N S S"]
     """Share of each pixel that shows the subject, or would if nothing hid it where a `Completion` says so."""
     shown: Float[Tensor, "N S S"]

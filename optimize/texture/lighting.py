@@ -42,7 +42,7 @@ def estimate_light(
     """The light of N photos, from the colours that they show at V vertices.
 
     `samples.feature` are linear colours; `normals` and the direction `up` are unit vectors in the cameras' axes; `fold`
-    is `appearance.folded(mirror)`. Exposures have mean 0 in logarithms.
+    is `vertex_sampling.folded(mirror)`. Exposures have mean 0 in logarithms.
     """
     photos, count = normals.shape[:2]
     terms = light_terms(normals.reshape(-1, 3).double()).reshape(photos, count, TERMS)

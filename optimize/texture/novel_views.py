@@ -21,7 +21,7 @@ from ...representations.rendering.render import Paint
 from ...representations.rendering.topology import Topology
 from ...representations.rendering.vertex_sampling import folded, sample
 from ...scenes.scene import Scene
-from ..hypotheses.color_consistency import gathered
+from ..hypotheses.color_consistency import vertex_sums
 from ..observe.observations import View
 from .distillation_rule import Pull
 from .exploration import Draw, Exploration, ExplorationConfig, draw, explore
@@ -155,7 +155,7 @@ def _colors(
     hypotheses = scene.hypotheses
     photo, camera = hypotheses.photo, hypotheses.camera()
     lens = view.intrinsics.select(photo)
-    found = gathered(
+    found = vertex_sums(
         sample(scene.posed(mesh), mesh.faces, camera, lens, view.pixels[photo], view.shown[photo]),
         folded(scene.surface.mirror),
     )

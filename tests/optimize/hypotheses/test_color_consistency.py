@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoetrope.optimize.hypotheses.color_consistency import color_confidence, disagreement, gathered, others, settle
+from zoetrope.optimize.hypotheses.color_consistency import (
+    color_confidence,
+    disagreement,
+    expected_colors,
+    joint_loss,
+    vertex_sums,
+)
 from zoetrope.representations.camera import Intrinsics, OrbitCamera
 from zoetrope.representations.geometry.mesh import icosphere
 from zoetrope.representations.rendering.fragments import Fragments
@@ -43,19 +49,21 @@ def test_colours_settle_front_or_rear_where_outlines_do_not() -> None:
     # Outlines prefer the wrong hypothesis in two of six photos, by a little.
     loss = torch.tensor([[1.0, 1.3], [1.0, 1.2], [1.1, 1.0], [1.0, 1.25], [1.05, 1.0], [1.0, 1.3]]).reshape(-1)
     assert (loss.reshape(-1, 2).argmin(1) == 0).tolist() == [True, True, False, True, False, True]
-    combined = settle(samples, _fold(), photo, loss, weight=1.0).reshape(-1, 2)
+    combined = joint_loss(samples, _fold(), photo, loss, weight=1.0).reshape(-1, 2)
     assert bool((combined[:, 0] < combined[:, 1]).all())
     # Without the witness it stays as the outlines say.
-    quiet = settle(samples, _fold(), photo, loss, weight=0.0).reshape(-1, 2)
+    quiet = joint_loss(samples, _fold(), photo, loss, weight=0.0).reshape(-1, 2)
     assert torch.equal(quiet.argmin(1), loss.reshape(-1, 2).argmin(1))
 
 
 def test_units_of_loss_and_colour_do_not_matter() -> None:
     samples, photo, _ = _accounts()
     loss = torch.tensor([1.0, 1.2] * 6)
-    expected = settle(samples, _fold(), photo, loss, weight=1.0)
+    expected = joint_loss(samples, _fold(), photo, loss, weight=1.0)
     scaled = Sample(7 * samples.feature, samples.weight)
-    torch.testing.assert_close(settle(scaled, _fold(), photo, 100 * loss, weight=1.0), expected, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(
+        joint_loss(scaled, _fold(), photo, 100 * loss, weight=1.0), expected, atol=1e-3, rtol=1e-3
+    )
 
 
 def test_a_photo_is_not_judged_by_its_own_colours() -> None:
@@ -77,13 +85,13 @@ def test_each_photo_expects_what_the_others_show() -> None:
     feature = torch.stack([coat, coat + 0.2, coat - 0.4])
     weight = torch.ones(3, VERTICES)
     weight[1, :10] = 0
-    found = others(gathered(Sample(feature, weight), _fold()), photo, torch.ones(3), prior_strength=1e-6)
+    found = expected_colors(vertex_sums(Sample(feature, weight), _fold()), photo, torch.ones(3), prior_strength=1e-6)
     torch.testing.assert_close(found[0, 10:], coat[10:] - 0.1, atol=1e-4, rtol=0)
     torch.testing.assert_close(found[0, :10], coat[:10] - 0.4, atol=1e-4, rtol=0)
     torch.testing.assert_close(found[2, :10], coat[:10], atol=1e-4, rtol=0)
     # A hypothesis that is not believed paints nothing.
-    found = others(
-        gathered(Sample(feature, weight), _fold()), photo, torch.tensor([1.0, 1.0, 0.0]), prior_strength=1e-6
+    found = expected_colors(
+        vertex_sums(Sample(feature, weight), _fold()), photo, torch.tensor([1.0, 1.0, 0.0]), prior_strength=1e-6
     )
     torch.testing.assert_close(found[0, 10:], coat[10:] + 0.2, atol=1e-4, rtol=0)
 
@@ -190,7 +198,7 @@ def test_a_photo_in_odd_light_is_not_turned_round_by_its_colours() -> None:
     odd = Sample(feature, samples.weight)
     differing = disagreement(odd, _fold(), photo, torch.tensor([1.0, 0.0] * 6))
     assert differing[0] > differing[1] > 5 * differing[2]
-    combined = settle(odd, _fold(), photo, loss, weight=1.0).reshape(-1, 2)
+    combined = joint_loss(odd, _fold(), photo, loss, weight=1.0).reshape(-1, 2)
     assert bool((combined[:, 0] < combined[:, 1]).all())
 
 
@@ -198,6 +206,6 @@ def test_beside_maps_colours_have_less_say() -> None:
     samples, photo, _ = _accounts()
     loss = torch.tensor([1.0, 1.2] * 6)
     alone, beside = (
-        settle(samples, _fold(), photo, loss, weight=1.0, alone=alone).reshape(-1, 2) for alone in (True, False)
+        joint_loss(samples, _fold(), photo, loss, weight=1.0, alone=alone).reshape(-1, 2) for alone in (True, False)
     )
     assert bool((beside[:, 1] - beside[:, 0] < 0.6 * (alone[:, 1] - alone[:, 0])).all())
