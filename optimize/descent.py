@@ -21,13 +21,21 @@ from ..representations.surfaces.united_surface import UnitedSurface
 from ..scenes.scene import Scene
 from .hypotheses.color_consistency import color_confidence, distance_to_expected, expected_colors, vertex_sums
 from .hypotheses.hypotheses import OUTLIER, least_by_photo, robust_weight, times_usual
-from .hypotheses.proposals import beside, confront, hypothesis_responsibilities, propose, restride, survivors, witness
+from .hypotheses.proposals import (
+    best_hypotheses,
+    hypothesis_responsibilities,
+    joint_hypothesis_loss,
+    limb_swaps,
+    mirror_candidates,
+    neighbour_candidates,
+    propose,
+)
 from .losses.loss_term import Term
 from .objective import Losses, Objective
 from .observe.observations import Observations, View
 from .schedule.mini_batch import step_rows, turn
 from .schedule.parameter_groups import parameter_groups
-from .schedule.stage import STRIDES, Stage, Weights
+from .schedule.stage import LIMB_SWAPS, Stage, Weights
 from .texture.novel_views import NovelViews
 
 _OUTLINE_TERMS = ("pyramid", "silhouette", "outside")
@@ -137,12 +145,12 @@ class Descent:
             self._do_without()
         elif stage.maps == "best" and self.rival is not None:
             self._decide(self.rival)
-        if stage.build and stage.propose == "circle":
+        if stage.build and stage.propose == "azimuths":
             self._begin(stage.build, tried=before is not None and bool(before.build))
         elif self.contenders and not stage.build:
             self._choose()
         hypotheses = scene.hypotheses
-        if stage.propose == "circle":
+        if stage.propose == "azimuths":
             if not isinstance(scene.surface, PartSurfaces):
                 raise ValueError(f"stage {stage.name!r} proposes views, which needs parts that are not yet united")
             scene.surface.set_level(stage.level)
@@ -155,14 +163,14 @@ class Descent:
                 self.score()
             assert self.scores is not None
             count = stage.kept_hypotheses if stage.propose == "keep" else 1
-            scene.keep(survivors(hypotheses, self.judge(), count))
-            if stage.propose == "rivals":
+            scene.keep(best_hypotheses(hypotheses, self.judge(), count))
+            if stage.propose == "mirror images":
                 mirror = torch.tensor(scene.surface.skeleton().mirror, device=hypotheses.photo.device)
-                scene.hypotheses = confront(scene.hypotheses, mirror)
+                scene.hypotheses = mirror_candidates(scene.hypotheses, mirror)
             elif stage.propose == "neighbours":
-                scene.hypotheses = beside(scene.hypotheses)
-            elif stage.propose in STRIDES:
-                scene.hypotheses = restride(scene.hypotheses, scene.surface.skeleton(), STRIDES[stage.propose])
+                scene.hypotheses = neighbour_candidates(scene.hypotheses)
+            elif stage.propose in LIMB_SWAPS:
+                scene.hypotheses = limb_swaps(scene.hypotheses, scene.surface.skeleton(), LIMB_SWAPS[stage.propose])
         if stage.united and isinstance(scene.surface, PartSurfaces):
             scene.surface = united(scene.surface)
         self.scores = self.responsibility = self.robust_weight = self.expected_colors = None
@@ -247,7 +255,9 @@ class Descent:
         with torch.no_grad():
             samples = self._sample(scene.surface.shared(), _JUDGING_SIZE, own_shape=False)
             alone = self.observations.canonical is None or not self.led
-            return witness(hypotheses, samples, folded(scene.surface.mirror), self.scores, weight, alone=alone)
+            return joint_hypothesis_loss(
+                hypotheses, samples, folded(scene.surface.mirror), self.scores, weight, alone=alone
+            )
 
     def _sample(self, mesh: SkinnedMesh, size: int, *, own_shape: bool) -> Sample:
         """Colours that every hypothesis puts onto the surface, looked up in crops of `size` pixels."""

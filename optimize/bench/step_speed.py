@@ -1,4 +1,5 @@
-"""A fit's step, whole and stripped to what it cannot do without: twenty photos of a made-up animal, quick's "settled".
+"""A fit's step, whole and stripped to what it cannot do without: twenty photos of a made-up animal, quick's
+"refinement".
 
 The whole step is what a fit repeats: shape, poses, cameras, all terms, their gradients, Adam, and every so often what
 is renewed (expected colours, responsibility). Stripped: the rest mesh and the joints' maps are given, and what is left
@@ -42,7 +43,7 @@ def step_jobs(device: torch.device) -> tuple[Callable[[], object], Callable[[], 
         config = FitConfig(photos=photos, out=Path(folder) / "run")
         observations.canonical = load_semantic_prior(config, device).canonical_maps(observations)
     by_name = {stage.name: stage for stage in quick()}
-    circle, stage = by_name["camera"], replace(by_name["settled"], iterations=_MANY)
+    circle, stage = by_name["camera"], replace(by_name["refinement"], iterations=_MANY)
     descent = Descent(first_scene((template("quadruped"),), observations), observations, (circle, stage))
     steps = descent.steps()
     for _ in range(circle.iterations + 1):

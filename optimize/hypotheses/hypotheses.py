@@ -26,7 +26,7 @@ OUTLIER = 3.0
 """Times the usual loss from which on a photo is one."""
 
 
-def circle(
+def all_azimuths(
     mesh: SkinnedMesh,
     joint_count: int,
     intrinsics: Intrinsics,
@@ -69,7 +69,7 @@ def circle(
     return FreeCameras(photo, camera, joint_count)
 
 
-def rivals(hypotheses: FreeCameras, mirror: Int[Tensor, " J"]) -> FreeCameras:
+def mirrored_cameras(hypotheses: FreeCameras, mirror: Int[Tensor, " J"]) -> FreeCameras:
     """Each hypothesis followed by the three that its outline is most easily mistaken for.
 
     They are: from the opposite side of the picture plane with the same side of the body in view (azimuth 180 - a), from
@@ -86,7 +86,9 @@ def rivals(hypotheses: FreeCameras, mirror: Int[Tensor, " J"]) -> FreeCameras:
     return hypotheses.others(hypotheses.photo[again], camera, poses)
 
 
-def neighbours(hypotheses: FreeCameras, offsets_deg: tuple[float, ...] = (-40, -20, 20, 40, 180)) -> FreeCameras:
+def neighbouring_cameras(
+    hypotheses: FreeCameras, offsets_deg: tuple[float, ...] = (-40, -20, 20, 40, 180)
+) -> FreeCameras:
     """Each hypothesis followed by copies turned by `offsets_deg` of azimuth that start from the shared pose again.
 
     A view that is a little off has bent its pose until the outline fits, and sits in a minimum of its own; from the
@@ -103,7 +105,7 @@ def neighbours(hypotheses: FreeCameras, offsets_deg: tuple[float, ...] = (-40, -
     return hypotheses.others(hypotheses.photo[again], camera, pose)
 
 
-def strides(hypotheses: FreeCameras, skeleton: Skeleton, pair: Literal["front", "hind"]) -> FreeCameras:
+def swapped_limbs(hypotheses: FreeCameras, skeleton: Skeleton, pair: Literal["front", "hind"]) -> FreeCameras:
     """Each hypothesis followed by three with other poses of its fore or hind limbs.
 
     They are: left and right exchanged, and one limb forward and the other back, either way round, otherwise as all

@@ -16,14 +16,14 @@ from ...scenes.known_cameras import KnownCameras
 from ..observe.observations import View
 from .color_consistency import joint_loss
 from .first_azimuths import first_azimuths
-from .hypotheses import best, circle, neighbours, responsibilities, rivals, strides
+from .hypotheses import all_azimuths, best, mirrored_cameras, neighbouring_cameras, responsibilities, swapped_limbs
 from .world_hypotheses import (
+    all_headings,
     best_worlds,
-    circle_of_worlds,
-    settle_worlds,
-    world_neighbours,
+    joint_world_loss,
+    mirrored_worlds,
+    neighbouring_worlds,
     world_responsibilities,
-    world_rivals,
 )
 
 
@@ -39,30 +39,36 @@ def propose(
     `views`: what a prior says of each photo's azimuth x elevation; a world of known cameras takes no notice of it.
     """
     if isinstance(hypotheses, KnownCameras):
-        return circle_of_worlds(mesh, hypotheses, view.intrinsics, view.boxes, count)
+        return all_headings(mesh, hypotheses, view.intrinsics, view.boxes, count)
     azimuth_deg = None if views is None else first_azimuths(views, count)
-    around = circle(mesh, hypotheses.pose.shape[1], view.intrinsics, view.boxes, count, azimuth_deg)
+    around = all_azimuths(mesh, hypotheses.pose.shape[1], view.intrinsics, view.boxes, count, azimuth_deg)
     return _free(hypotheses).others(around.photo, around.camera(), around.pose)
 
 
-def confront(hypotheses: Hypotheses, mirror: Int[Tensor, " J"]) -> Hypotheses:
+def mirror_candidates(hypotheses: Hypotheses, mirror: Int[Tensor, " J"]) -> Hypotheses:
     """Each hypothesis followed by the three that it is most easily mistaken for."""
     return (
-        world_rivals(hypotheses, mirror) if isinstance(hypotheses, KnownCameras) else rivals(_free(hypotheses), mirror)
+        mirrored_worlds(hypotheses, mirror)
+        if isinstance(hypotheses, KnownCameras)
+        else mirrored_cameras(_free(hypotheses), mirror)
     )
 
 
-def beside(hypotheses: Hypotheses) -> Hypotheses:
+def neighbour_candidates(hypotheses: Hypotheses) -> Hypotheses:
     """Each hypothesis followed by views to either side of it, which start from the shared pose again."""
-    return world_neighbours(hypotheses) if isinstance(hypotheses, KnownCameras) else neighbours(_free(hypotheses))
+    return (
+        neighbouring_worlds(hypotheses)
+        if isinstance(hypotheses, KnownCameras)
+        else neighbouring_cameras(_free(hypotheses))
+    )
 
 
-def restride(hypotheses: Hypotheses, skeleton: Skeleton, pair: Literal["front", "hind"]) -> Hypotheses:
+def limb_swaps(hypotheses: Hypotheses, skeleton: Skeleton, pair: Literal["front", "hind"]) -> Hypotheses:
     """Each hypothesis, of a photo whose camera is free, followed by other poses of a pair of limbs."""
-    return strides(_free(hypotheses), skeleton, pair)
+    return swapped_limbs(_free(hypotheses), skeleton, pair)
 
 
-def survivors(hypotheses: Hypotheses, loss: Float[Tensor, " B"], count: int) -> Int[Tensor, " K"]:
+def best_hypotheses(hypotheses: Hypotheses, loss: Float[Tensor, " B"], count: int) -> Int[Tensor, " K"]:
     """The `count` best hypotheses of each photo, of headings that differ; the best ones first."""
     if isinstance(hypotheses, KnownCameras):
         return best_worlds(hypotheses, loss, count)
@@ -76,7 +82,7 @@ def hypothesis_responsibilities(hypotheses: Hypotheses, loss: Float[Tensor, " B"
     return responsibilities(hypotheses.photo, loss)
 
 
-def witness(
+def joint_hypothesis_loss(
     hypotheses: Hypotheses,
     samples: Sample,
     fold: Int[Tensor, " V"],
@@ -87,7 +93,7 @@ def witness(
 ) -> Float[Tensor, " B"]:
     """Losses joined with how far photos agree on the colours in `samples`; see `color_consistency.settle`."""
     if isinstance(hypotheses, KnownCameras):
-        return settle_worlds(hypotheses, samples, fold, loss, weight)
+        return joint_world_loss(hypotheses, samples, fold, loss, weight)
     return joint_loss(samples, fold, hypotheses.photo, loss, weight, alone=alone)
 
 

@@ -28,7 +28,7 @@ _ALL_ROUND = 0.5
 """Length of the cameras' mean direction (level, unit vectors) below which they stand all round the subject."""
 
 
-def circle_of_worlds(
+def all_headings(
     mesh: SkinnedMesh, start: KnownCameras, intrinsics: Intrinsics, boxes: Float[Tensor, "N 4"], count: int
 ) -> KnownCameras:
     """`count` evenly spaced headings, unposed and upright; each with all N photos, grouped by world.
@@ -68,7 +68,7 @@ def circle_of_worlds(
     return KnownCameras(given, photo, world, worlds)
 
 
-def world_rivals(hypotheses: KnownCameras, mirror: Int[Tensor, " J"]) -> KnownCameras:
+def mirrored_worlds(hypotheses: KnownCameras, mirror: Int[Tensor, " J"]) -> KnownCameras:
     """Each world followed by the three that it is most easily mistaken for.
 
     Facing the other way, and, where all cameras stand on one side, the mirror images of these two across the cameras'
@@ -93,7 +93,7 @@ def world_rivals(hypotheses: KnownCameras, mirror: Int[Tensor, " J"]) -> KnownCa
     return KnownCameras(hypotheses.given, hypotheses.photo[order], world, worlds, pose, motion)
 
 
-def world_neighbours(hypotheses: KnownCameras, offsets_deg: tuple[float, ...] = (-40, -20, 20, 40)) -> KnownCameras:
+def neighbouring_worlds(hypotheses: KnownCameras, offsets_deg: tuple[float, ...] = (-40, -20, 20, 40)) -> KnownCameras:
     """Each world followed by copies whose subject is turned by `offsets_deg`, unposed; see `hypothesis.neighbours`."""
     number = 1 + len(offsets_deg)
     order, world = _copies(hypotheses, number)
@@ -141,7 +141,7 @@ def world_responsibilities(hypotheses: KnownCameras, loss: Float[Tensor, " B"]) 
     return responsibilities(torch.zeros_like(total, dtype=torch.int64), total)[hypotheses.world]
 
 
-def settle_worlds(
+def joint_world_loss(
     hypotheses: KnownCameras,
     samples: Sample,
     fold: Int[Tensor, " V"],

@@ -74,7 +74,7 @@ def artic3d(builds: tuple[str, ...] = ("standard",), contested: bool = False) ->
             96,
             camera,
             kept_hypotheses=16,
-            propose="circle",
+            propose="azimuths",
             build=build,
             weights=_GLOBAL,
             rates=_rates(0.05),

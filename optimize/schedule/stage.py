@@ -10,9 +10,9 @@ USUAL_ELEVATION_DEG = 12.0
 """Photos of animals are mostly taken from slightly above."""
 
 Free = Literal["camera", "lens", "pose", "rest_pose", "length", "girth", "attachment", "deformation", "instance"]
-Proposal = Literal["keep", "circle", "rivals", "neighbours", "hind strides", "front strides"]
+Proposal = Literal["keep", "azimuths", "mirror images", "neighbours", "hind legs", "front legs"]
 Lead = Literal["lead", "out", "best"]
-STRIDES: dict[str, Literal["front", "hind"]] = {"front strides": "front", "hind strides": "hind"}
+LIMB_SWAPS: dict[str, Literal["front", "hind"]] = {"front legs": "front", "hind legs": "hind"}
 """Pairs of limbs, by the proposal that other poses of them be tried."""
 _COLLISION = 0.1
 _GROUND = 2e-3
@@ -129,7 +129,9 @@ class Stage:
     @property
     def hypotheses_per_photo(self) -> int:
         """Hypotheses of each photo in this stage, new ones included; fewer where those kept are too alike."""
-        return {"rivals": 4, "neighbours": 6, **dict.fromkeys(STRIDES, 4)}.get(self.propose, self.kept_hypotheses)
+        return {"mirror images": 4, "neighbours": 6, **dict.fromkeys(LIMB_SWAPS, 4)}.get(
+            self.propose, self.kept_hypotheses
+        )
 
 
 def _free(*names: Free) -> frozenset[Free]:
@@ -157,18 +159,18 @@ def quick(builds: tuple[str, ...] = ("standard",), contested: bool = False) -> t
     start = (
         *(stage for build in builds for stage in _first(build)),
         Stage("body", 60, 64, _BODY, kept_hypotheses=6, level=1),
-        Stage("rivals", 80, 64, _BODY, propose="rivals", level=1),
+        Stage("mirror images", 80, 64, _BODY, propose="mirror images", level=1),
         Stage("shape", 120, 64, _SHAPE_LENS, kept_hypotheses=3, level=2, cutoff=(1.0, 4.0)),
-        Stage("rivals again", 80, 64, _SHAPE, propose="rivals", level=2, cutoff=(4.0, 4.0)),
+        Stage("mirror images again", 80, 64, _SHAPE, propose="mirror images", level=2, cutoff=(4.0, 4.0)),
         Stage("detail", 80, 128, _SHAPE_LENS, level=2, cutoff=(4.0, 6.0), weights=known),
     )
     end = (
-        Stage("neighbours", 60, 64, _STANCE, propose="neighbours", level=2, cutoff=(6.0, 6.0), weights=known),
-        Stage("hind strides", 40, 64, _STANCE, propose="hind strides", level=2, cutoff=(6.0, 6.0), weights=known),
-        Stage("front strides", 40, 64, _STANCE, propose="front strides", level=2, cutoff=(6.0, 6.0), weights=known),
-        Stage("settled", 100, 128, _SHAPE_LENS, level=2, cutoff=(6.0, 6.0), weights=settled),
+        Stage("nearby viewpoints", 60, 64, _STANCE, propose="neighbours", level=2, cutoff=(6.0, 6.0), weights=known),
+        Stage("hind legs", 40, 64, _STANCE, propose="hind legs", level=2, cutoff=(6.0, 6.0), weights=known),
+        Stage("front legs", 40, 64, _STANCE, propose="front legs", level=2, cutoff=(6.0, 6.0), weights=known),
+        Stage("refinement", 100, 128, _SHAPE_LENS, level=2, cutoff=(6.0, 6.0), weights=settled),
         Stage(
-            "instance",
+            "individual shapes",
             120,
             128,
             _OWN,
@@ -179,7 +181,7 @@ def quick(builds: tuple[str, ...] = ("standard",), contested: bool = False) -> t
     )
     if not contested:
         return start + end
-    without = (replace(stage, name=f"{stage.name} without maps", maps="out") for stage in start)
+    without = (replace(stage, name=f"{stage.name} without canonical maps", maps="out") for stage in start)
     return (*start, *without, *(replace(stage, maps="best") for stage in end))
 
 
@@ -187,7 +189,7 @@ def _first(build: str) -> tuple[Stage, ...]:
     """Views and proportions, which tell whether a build will do."""
     name = "" if build == "standard" else f" {build}"
     return (
-        Stage(f"camera{name}", 30, 64, _CAMERA, kept_hypotheses=16, propose="circle", build=build, level=1),
+        Stage(f"camera{name}", 30, 64, _CAMERA, kept_hypotheses=16, propose="azimuths", build=build, level=1),
         Stage(f"proportions{name}", 60, 64, _PROPORTIONS, kept_hypotheses=8, build=build, level=1),
         Stage(f"pose{name}", 60, 64, _BODY, kept_hypotheses=8, build=build, level=1),
     )
@@ -195,7 +197,7 @@ def _first(build: str) -> tuple[Stage, ...]:
 
 def full(builds: tuple[str, ...] = ("standard",), contested: bool = False) -> tuple[Stage, ...]:
     """Preset full: the same way with more steps and larger pictures at its end."""
-    sizes = {"settled": 192, "instance": 256}
+    sizes = {"refinement": 192, "individual shapes": 256}
     return tuple(
         replace(stage, iterations=2 * stage.iterations, size=sizes.get(stage.name, stage.size))
         for stage in quick(builds, contested)
@@ -209,7 +211,7 @@ def without(stages: tuple[Stage, ...], names: Collection[str]) -> tuple[Stage, .
     Names that say nothing to a schedule are passed over.
     """
     if "strides" in names:
-        stages = tuple(stage for stage in stages if stage.propose not in STRIDES)
+        stages = tuple(stage for stage in stages if stage.propose not in LIMB_SWAPS)
     off = {name: 0.0 for name in names if name in vars(Weights())}
     held = frozenset({"lens"} & set(names))
     return tuple(replace(stage, free=stage.free - held, weights=replace(stage.weights, **off)) for stage in stages)

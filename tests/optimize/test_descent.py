@@ -25,16 +25,23 @@ from zoetrope.scenes.zoo.species_template import species_template
 
 BODY = frozenset({"camera", "pose", "rest_pose", "length", "girth", "attachment"})
 STAGES = (
-    Stage("camera", 2, 32, frozenset({"camera"}), kept_hypotheses=5, propose="circle", level=1),
-    Stage("rivals", 2, 32, BODY, propose="rivals", level=1),
+    Stage("camera", 2, 32, frozenset({"camera"}), kept_hypotheses=5, propose="azimuths", level=1),
+    Stage("mirror images", 2, 32, BODY, propose="mirror images", level=1),
     Stage("neighbours", 2, 32, BODY, propose="neighbours", level=1, weights=Weights(texture=0.5)),
     Stage("shape", 3, 32, BODY | {"deformation"}, 2, level=1, cutoff=(1.0, 4.0), weights=Weights(texture=0.5)),
 )
 CONTEST = (
-    Stage("camera", 2, 32, frozenset({"camera"}), kept_hypotheses=3, propose="circle", build="standard", level=1),
+    Stage("camera", 2, 32, frozenset({"camera"}), kept_hypotheses=3, propose="azimuths", build="standard", level=1),
     Stage("pose", 2, 32, BODY, kept_hypotheses=2, build="standard", level=1),
     Stage(
-        "camera elephant", 2, 32, frozenset({"camera"}), kept_hypotheses=3, propose="circle", build="elephant", level=1
+        "camera elephant",
+        2,
+        32,
+        frozenset({"camera"}),
+        kept_hypotheses=3,
+        propose="azimuths",
+        build="elephant",
+        level=1,
     ),
     Stage("pose elephant", 2, 32, BODY, kept_hypotheses=2, build="elephant", level=1),
     Stage("body", 2, 32, BODY, level=1),
@@ -129,7 +136,7 @@ def test_the_build_with_the_least_loss_goes_on(observations: Observations, monke
 
 def test_the_loss_goes_down_and_the_overlap_up(observations: Observations) -> None:
     stages = (
-        Stage("camera", 2, 32, frozenset({"camera"}), kept_hypotheses=5, propose="circle", level=1),
+        Stage("camera", 2, 32, frozenset({"camera"}), kept_hypotheses=5, propose="azimuths", level=1),
         Stage("body", 30, 32, BODY, kept_hypotheses=1, level=1),
     )
     losses = told(begun(observations, stages))[2:]
@@ -147,7 +154,7 @@ def test_stages_keep_as_many_accounts_as_they_say(observations: Observations) ->
         total = torch.zeros(4).index_add(0, descent.scene.hypotheses.photo, descent.responsibility)
         torch.testing.assert_close(total, torch.ones(4))
     assert rows["camera"] == [k for k in range(4) for _ in range(5)]
-    assert rows["rivals"] == [k for k in range(4) for _ in range(4)]
+    assert rows["mirror images"] == [k for k in range(4) for _ in range(4)]
     assert rows["neighbours"] == [k for k in range(4) for _ in range(6)]
     assert sorted(set(rows["shape"])) == [0, 1, 2, 3]
     assert len(rows["shape"]) <= 8

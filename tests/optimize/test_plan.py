@@ -60,7 +60,7 @@ def test_effort_scales_the_iterations(photos: Path, tmp_path: Path) -> None:
 def test_no_strides_are_tried_where_cameras_are_known(tmp_path: Path) -> None:
     config = FitConfig(photos=tmp_path, out=tmp_path / "run")
     free, known = (schedule(config, BUILT, known_cameras=known) for known in (False, True))
-    assert [stage.name for stage in free if stage not in known] == ["hind strides", "front strides"]
+    assert [stage.name for stage in free if stage not in known] == ["hind legs", "front legs"]
     assert [stage for stage in free if stage in known] == list(known)
 
 

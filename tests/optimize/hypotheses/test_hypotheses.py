@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from zoetrope.optimize.hypotheses.hypotheses import (
+    all_azimuths,
     best,
-    circle,
-    neighbours,
+    mirrored_cameras,
+    neighbouring_cameras,
     responsibilities,
-    rivals,
     robust_weight,
-    strides,
+    swapped_limbs,
     times_usual,
 )
 from zoetrope.representations.body.skeleton import forward_kinematics, mirrored_pose, posed_joints
@@ -46,7 +46,7 @@ def lens(count: int) -> Intrinsics:
 def test_every_account_starts_on_the_masks_box(body: PartSurfaces) -> None:
     boxes = torch.tensor([[10.0, 12, 54, 50], [5, 20, 30, 40], [20, 8, 60, 60]])
     glass, count, mesh = lens(3), 8, body.shared()
-    hypotheses = circle(mesh, len(body.skeleton()), glass, boxes, count)
+    hypotheses = all_azimuths(mesh, len(body.skeleton()), glass, boxes, count)
     assert hypotheses.photo.tolist() == [0] * count + [1] * count + [2] * count
     camera = hypotheses.camera()
     torch.testing.assert_close(camera.azimuth_deg.reshape(3, count), torch.arange(8.0).mul(45).expand(3, count))
@@ -78,7 +78,7 @@ def silhouettes(body: PartSurfaces, hypotheses: FreeCameras, size: int = SIZE) -
 def test_rivals_stand_where_outlines_are_alike(body: PartSurfaces) -> None:
     skeleton = body.skeleton()
     pose = 0.4 * torch.randn(1, len(skeleton), 3, generator=torch.Generator().manual_seed(0))
-    four = rivals(one(35.0, pose), torch.tensor(skeleton.mirror))
+    four = mirrored_cameras(one(35.0, pose), torch.tensor(skeleton.mirror))
     assert four.photo.tolist() == [0, 0, 0, 0]
     azimuths = [float(a) % 360 for a in four.camera().azimuth_deg.detach()]
     assert azimuths == pytest.approx([35, 145, 215, 325], abs=1e-3)
@@ -102,7 +102,7 @@ def test_neighbours_turn_and_start_from_the_shared_pose(body: PartSurfaces) -> N
         pose.shape[1],
         pose,
     )
-    found = neighbours(two, offsets_deg=(-30, 25))
+    found = neighbouring_cameras(two, offsets_deg=(-30, 25))
     assert found.photo.tolist() == [3, 3, 3, 5, 5, 5]
     camera = found.camera()
     assert camera.azimuth_deg.tolist() == pytest.approx([10, -20, 35, 350, 320, 375], abs=1e-3)
@@ -116,7 +116,7 @@ def test_neighbours_turn_and_start_from_the_shared_pose(body: PartSurfaces) -> N
 def test_strides_move_one_pair_of_limbs_and_nothing_else(body: PartSurfaces, pair: Literal["front", "hind"]) -> None:
     skeleton = body.skeleton()
     pose = 0.2 * torch.randn(1, len(skeleton), 3, generator=torch.Generator().manual_seed(0))
-    found = strides(one(70, pose), skeleton, pair)
+    found = swapped_limbs(one(70, pose), skeleton, pair)
     assert found.photo.tolist() == [0] * 4
     assert found.camera().azimuth_deg.tolist() == pytest.approx([70] * 4, abs=1e-3)
     kept, swapped, forward, backward = found.pose.detach()
@@ -140,7 +140,7 @@ def test_strides_move_one_pair_of_limbs_and_nothing_else(body: PartSurfaces, pai
 def test_rivals_from_behind_look_alike_from_far_away(body: PartSurfaces) -> None:
     """Seen from infinity at elevation 0, a + 180 with swapped sides mirrors through the body: the same outline."""
     skeleton = body.skeleton()
-    four = rivals(one(50.0, torch.zeros(1, len(skeleton), 3)), torch.tensor(skeleton.mirror))
+    four = mirrored_cameras(one(50.0, torch.zeros(1, len(skeleton), 3)), torch.tensor(skeleton.mirror))
     far = 50.0
     with torch.no_grad():
         four.log_distance.fill_(math.log(far))

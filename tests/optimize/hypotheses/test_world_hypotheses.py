@@ -11,13 +11,13 @@ import torch
 
 from zoetrope.optimize.descent import Descent
 from zoetrope.optimize.hypotheses.world_hypotheses import (
+    all_headings,
     best_worlds,
-    circle_of_worlds,
+    joint_world_loss,
     mean_azimuth,
-    settle_worlds,
-    world_neighbours,
+    mirrored_worlds,
+    neighbouring_worlds,
     world_responsibilities,
-    world_rivals,
 )
 from zoetrope.optimize.observe.observations import Observations
 from zoetrope.optimize.run.checkpoint import Place, load_checkpoint, save_checkpoint
@@ -69,7 +69,7 @@ def test_rivals_of_one_photo_are_those_of_single_photos() -> None:
         hypotheses.pose.add_(torch.arange(3.0 * JOINTS).reshape(1, JOINTS, 3))
         hypotheses.common_pose.add_(1)
         hypotheses.step.add_(0.1)
-    four = world_rivals(hypotheses, torch.tensor(template("quadruped").skeleton.mirror))
+    four = mirrored_worlds(hypotheses, torch.tensor(template("quadruped").skeleton.mirror))
     assert sorted(four.world.tolist()) == [0, 1, 2, 3]
     seen = dict(zip(four.world.tolist(), azimuths_deg(four), strict=True))
     assert [seen[k] for k in range(4)] == pytest.approx([35, 145, 215, 325], abs=0.1)
@@ -84,7 +84,7 @@ def test_rivals_of_one_photo_are_those_of_single_photos() -> None:
 def test_cameras_all_round_are_confronted_with_right_angles() -> None:
     hypotheses = worlds_of([0, 90, 180, 270], [20.0])
     assert bool(mean_azimuth(hypotheses)[1])
-    four = world_rivals(hypotheses, torch.tensor(template("quadruped").skeleton.mirror))
+    four = mirrored_worlds(hypotheses, torch.tensor(template("quadruped").skeleton.mirror))
     turns = torch.rad2deg(four.yaw.detach() - hypotheses.yaw.detach()).round() % 360
     assert sorted(turns.tolist()) == [0, 90, 180, 270]
     assert four.photo.tolist() == [0, 1, 2, 3] * 4
@@ -100,10 +100,10 @@ def test_colours_are_compared_within_a_world_only() -> None:
     feature = torch.zeros(4, 6, 3)
     feature[3] = 1.0
     samples = Sample(feature + 0.01 * torch.rand(4, 6, 3), torch.ones(4, 6))
-    judged = settle_worlds(hypotheses, samples, torch.arange(6), torch.full((4,), 0.2), 1.0)
+    judged = joint_world_loss(hypotheses, samples, torch.arange(6), torch.full((4,), 0.2), 1.0)
     assert torch.equal(judged[:2], judged[:1].expand(2))
     assert float(judged[2]) > 2 * float(judged[0])
-    lossy = settle_worlds(hypotheses, samples, torch.arange(6), torch.tensor([0.9, 0.9, 0.1, 0.1]), 0.0)
+    lossy = joint_world_loss(hypotheses, samples, torch.arange(6), torch.tensor([0.9, 0.9, 0.1, 0.1]), 0.0)
     assert float(lossy[0]) > float(lossy[2])
 
 
@@ -120,7 +120,7 @@ def test_every_heading_starts_on_the_masks(turnaround: Callable[..., Any], azimu
     view, mesh = observations.at(64), scene.surface.shared()
     start = scene.hypotheses
     assert isinstance(start, KnownCameras)
-    hypotheses = circle_of_worlds(mesh, start, view.intrinsics, view.boxes, 8)
+    hypotheses = all_headings(mesh, start, view.intrinsics, view.boxes, 8)
     assert len(hypotheses) == 8 * len(azimuths)
     vertices = mesh.vertices.detach().expand(len(hypotheses), -1, 3)
     lens, box = view.intrinsics.select(hypotheses.photo), view.boxes[hypotheses.photo]
@@ -140,7 +140,7 @@ def test_the_subjects_place_in_the_given_world_is_found(turnaround: Callable[...
         scene,
         observations,
         (
-            Stage("camera", 8, 40, frozenset({"camera"}), kept_hypotheses=8, propose="circle", level=1),
+            Stage("camera", 8, 40, frozenset({"camera"}), kept_hypotheses=8, propose="azimuths", level=1),
             Stage("proportions", 15, 40, body - {"pose"}, kept_hypotheses=4, level=1),
             Stage("body", 40, 40, body, level=1),
         ),
@@ -167,8 +167,8 @@ def test_any_step_goes_on_to_the_bit(turnaround: Callable[..., Any], tmp_path: P
     made = turnaround([20, 140], scale=3.0)
     body: frozenset[Free] = frozenset({"camera", "pose", "rest_pose"})
     stages = (
-        Stage("camera", 2, 32, frozenset({"camera"}), kept_hypotheses=4, propose="circle", level=1),
-        Stage("rivals", 3, 32, body, propose="rivals", level=1),
+        Stage("camera", 2, 32, frozenset({"camera"}), kept_hypotheses=4, propose="azimuths", level=1),
+        Stage("mirror images", 3, 32, body, propose="mirror images", level=1),
         Stage("body", 2, 32, body, level=1),
     )
     whole = Descent(started(made.folder)[1], started(made.folder)[0], stages)
@@ -207,7 +207,7 @@ def test_neighbours_are_turned_to_either_side_and_start_unposed() -> None:
         hypotheses.pose.add_(0.3)
         hypotheses.turn.add_(0.1)
         hypotheses.common_pose.add_(0.2)
-    beside = world_neighbours(hypotheses)
+    beside = neighbouring_worlds(hypotheses)
     assert len(beside) == 20
     turned = torch.rad2deg(beside.yaw.detach()).reshape(2, 5) - torch.tensor([[30.0], [200.0]])
     torch.testing.assert_close(turned, torch.tensor([0.0, -40, -20, 20, 40]).expand(2, 5), atol=1e-3, rtol=0)

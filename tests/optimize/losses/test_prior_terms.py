@@ -24,17 +24,17 @@ from zoetrope.scenes.photos.collection import load_collection
 
 BODY = frozenset({"camera", "pose", "rest_pose", "length", "girth", "attachment"})
 STAGES = (
-    Stage("camera", 3, 32, frozenset({"camera"}), kept_hypotheses=6, propose="circle", build="standard", level=1),
+    Stage("camera", 3, 32, frozenset({"camera"}), kept_hypotheses=6, propose="azimuths", build="standard", level=1),
     Stage("pose", 2, 32, BODY, kept_hypotheses=2, build="standard", level=1),
     Stage(
-        "camera compact", 2, 32, frozenset({"camera"}), kept_hypotheses=3, propose="circle", build="compact", level=1
+        "camera compact", 2, 32, frozenset({"camera"}), kept_hypotheses=3, propose="azimuths", build="compact", level=1
     ),
     Stage("body", 2, 32, BODY, level=1),
     Stage("shape", 2, 32, BODY | {"deformation"}, level=2, cutoff=(1.0, 4.0)),
 )
 CONTEST = (
     *STAGES[:4],
-    *(replace(stage, name=f"{stage.name} without maps", maps="out") for stage in STAGES[:4]),
+    *(replace(stage, name=f"{stage.name} without canonical maps", maps="out") for stage in STAGES[:4]),
     replace(STAGES[4], maps="best"),
 )
 

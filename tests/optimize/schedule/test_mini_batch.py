@@ -18,8 +18,8 @@ from zoetrope.scenes.photos.collection import load_collection
 
 BODY: frozenset[Free] = frozenset({"camera", "pose", "rest_pose", "length"})
 STAGES = (
-    Stage("camera", 2, 32, frozenset({"camera"}), kept_hypotheses=4, propose="circle", level=1),
-    Stage("rivals", 3, 32, BODY, propose="rivals", level=1, weights=Weights(texture=0.5)),
+    Stage("camera", 2, 32, frozenset({"camera"}), kept_hypotheses=4, propose="azimuths", level=1),
+    Stage("mirror images", 3, 32, BODY, propose="mirror images", level=1, weights=Weights(texture=0.5)),
     Stage("instance", 3, 32, BODY | {"instance"}, level=1, cutoff=(3.0, 3.0)),
 )
 
