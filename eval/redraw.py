@@ -29,7 +29,7 @@ from ..scenes.error import InputError
 from ..scenes.photos.collection import Collection
 from ..scenes.photos.nerfstudio import CameraFrame
 from ..scenes.photos.photo import SUBJECT_LEVEL, Photo
-from ..scenes.preview.studio import Studio, photograph
+from ..scenes.preview.studio import Studio, draw_subject
 from .metrics.alignment import Mesh
 from .metrics.visibility import View, in_camera, lens
 from .prediction import Prediction
@@ -116,7 +116,7 @@ class _Drawing:
         here = self.camera
         cut = replace(here, cx=here.cx - left, cy=here.cy - top, width=right - left, height=bottom - top)
         cut = cut.resized(width, height)
-        return photograph(
+        return draw_subject(
             torch.from_numpy(in_camera(self.mesh[0], cut)).float()[None],
             self.wardrobe.subject.mesh,
             RigidCamera(torch.eye(3)[None], torch.zeros(1, 3)),

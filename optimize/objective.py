@@ -37,7 +37,7 @@ from .hypotheses.proposals import best_hypotheses
 from .losses.camera_and_pose_prior import camera_prior, pose_prior
 from .losses.collision import collision_loss
 from .losses.ground import ground_loss
-from .losses.loss_term import Sight, Term
+from .losses.loss_term import RenderedStep, Term
 from .losses.mesh_smoothness import laplacian_loss, normal_loss
 from .losses.pose_spread import limit_spread, pose_spread
 from .losses.prior_terms import PriorTerms
@@ -175,9 +175,9 @@ class Objective:
         if weights.instance > 0 and own_shape:
             own = scene.surface.individuality().index_select(0, photo)
             terms["instance"] = weights.instance * own * _stiffness(seen.detach(), valid)
-        sight = Sight(mesh, vertices, evidence.clip, seen, view, hypotheses)
+        rendered = RenderedStep(mesh, vertices, evidence.clip, seen, view, hypotheses)
         for term in self.terms:
-            terms[term.name] = term.weight * term(sight)
+            terms[term.name] = term.weight * term(rendered)
         total = torch.stack(list(terms.values())).sum(0)
         shared, regularizers = self.shared(scene, weights, mesh)
         if self._novel is not None and weights.diffusion > 0:

@@ -37,7 +37,7 @@ from ..scenes.photos.outlier_note import outlier_notes
 from ..scenes.photos.photo_light_note import light_notes
 from ..scenes.photos.resample import to_bytes
 from ..scenes.preview.contact_sheet import SheetEntry, novel_camera, write_contact_sheet
-from ..scenes.preview.studio import photograph
+from ..scenes.preview.studio import draw_subject
 from ..scenes.preview.turntable_camera import fitting_distance
 from ..scenes.scene import Scene
 from ..scenes.subject import Subject, save_subject
@@ -247,11 +247,11 @@ def _write_sheet(
         own = camera.select(one)
         texture = textures.own[k].cpu()
         body, lit = posed[one], PhotoLight(light.coefficients[one].cpu())
-        fit = photograph(body, mesh, own, small.intrinsics.select(one), texture, None, topology, lit).color[0]
+        fit = draw_subject(body, mesh, own, small.intrinsics.select(one), texture, None, topology, lit).color[0]
         centred = body - (body.amin(1) + body.amax(1)) / 2
         aside = novel_camera(own)
         far = fitting_distance(centred, aside, _SHEET_FIELD_OF_VIEW_DEG)
-        novel = photograph(centred, mesh, replace(aside, distance=far), lens, texture, None, topology).color[0]
+        novel = draw_subject(centred, mesh, replace(aside, distance=far), lens, texture, None, topology).color[0]
         azimuth = float((own.azimuth_deg + 180) % 360 - 180)
         note = f"az {azimuth:.0f}, el {float(own.elevation_deg):.0f}"
         entries.append(SheetEntry(stem, small.pixels[k].cpu(), fit, novel, seen[k].cpu(), ious[k], note))

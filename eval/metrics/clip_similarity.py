@@ -26,7 +26,7 @@ from torch.nn.functional import interpolate, normalize
 from ...representations.camera import Intrinsics
 from ...representations.geometry.mesh import SkinnedMesh
 from ...scenes.error import InputError, one_line
-from ...scenes.preview.studio import Studio, photograph
+from ...scenes.preview.studio import Studio, draw_subject
 from ...scenes.preview.turntable_camera import fitting_distance, orbit_cameras
 
 AZIMUTH_COUNT = 36
@@ -149,7 +149,7 @@ def orbit_views(
         for index in torch.arange(AZIMUTH_COUNT, device=vertices.device).split(4):
             lens = Intrinsics.from_field_of_view(_FIELD_OF_VIEW_DEG, size, size, len(index), device=vertices.device)
             view = camera.select(index)
-            pictures.append(photograph(centred[index], mesh, view, lens, texture, _WHITE_STUDIO).color)
+            pictures.append(draw_subject(centred[index], mesh, view, lens, texture, _WHITE_STUDIO).color)
         return torch.cat(pictures)
 
 

@@ -14,7 +14,7 @@ from ..observe.observations import View
 
 
 @dataclass(frozen=True)
-class Sight:
+class RenderedStep:
     """What one step has rendered: all that a loss term may look at."""
 
     mesh: SkinnedMesh
@@ -33,4 +33,4 @@ class Term(Protocol):
     name: str
     weight: float
 
-    def __call__(self, sight: Sight) -> Float[Tensor, " B"]: ...
+    def __call__(self, rendered: RenderedStep) -> Float[Tensor, " B"]: ...

@@ -22,7 +22,7 @@ from torch import Tensor
 from ...representations.atlas import dilate, texel_positions
 from ...representations.body.skeleton import Skeleton
 from ...representations.geometry.mesh import SkinnedMesh, edges, subdivide
-from ...representations.rendering.render import Paint
+from ...representations.rendering.render import Material
 from ...representations.rendering.topology import Topology
 from .distillation_rule import Pull
 from .exploration import Exploration, ExplorationConfig, draw, explore
@@ -92,8 +92,8 @@ def distil_texture(
     optimizer = torch.optim.Adam([change.colors], lr=config.rate, betas=(0.9, 0.99))
     topology = Topology.of(mesh.faces)
 
-    def paint(texels: Tensor) -> Paint:
-        return Paint(texture=texels, uv=mesh.uv, uv_faces=mesh.uv_faces)
+    def paint(texels: Tensor) -> Material:
+        return Material(texture=texels, uv=mesh.uv, uv_faces=mesh.uv_faces)
 
     for number in range(config.rounds):
         with torch.no_grad():

@@ -18,7 +18,7 @@ from ...representations.body.skeleton import Skeleton, forward_kinematics
 from ...representations.body.skinning import skin
 from ...representations.camera import Intrinsics, OrbitCamera, project, to_camera
 from ...representations.geometry.mesh import SkinnedMesh
-from ...representations.rendering.render import Look, Paint, render
+from ...representations.rendering.render import Material, RenderSettings, render
 from ...representations.rendering.shading import Light
 from ...representations.rendering.topology import Topology
 from ...representations.rotation import slerp
@@ -65,22 +65,22 @@ class Exploration:
     vertices: Float[Tensor, "B V 3"]
     camera: OrbitCamera
     intrinsics: Intrinsics
-    look: Look
+    look: RenderSettings
     topology: Topology
     unknown: Float[Tensor, "B S S"] | None = None
     """How far nothing is known of what each pixel shows, 0 to 1; None: a rule may change all of it."""
 
-    def pictures(self, paint: Paint) -> Float[Tensor, "B 3 S S"]:
+    def pictures(self, paint: Material) -> Float[Tensor, "B 3 S S"]:
         """The mesh painted so, sRGB-encoded in [0, 1]; differentiable in the paint, the mesh and its poses."""
         return self._drawn(paint, self.look)
 
-    def knowing(self, paint: Paint) -> Exploration:
+    def knowing(self, paint: Material) -> Exploration:
         """The same views; `paint`: a grey that says how far is known what is there, 0 to 1. Backgrounds are known."""
         flat = replace(self.look, light=None, background=(1.0, 1.0, 1.0))
         with torch.no_grad():
             return replace(self, unknown=1 - self._drawn(paint, flat)[:, 0])
 
-    def _drawn(self, paint: Paint, look: Look) -> Float[Tensor, "B 3 S S"]:
+    def _drawn(self, paint: Material, look: RenderSettings) -> Float[Tensor, "B 3 S S"]:
         clip = project(self.vertices, self.camera, self.intrinsics)
         drawn = render(clip, self.vertices, self.mesh.faces, paint, look, self.topology)
         return drawn.color.permute(0, 3, 1, 2).clamp(0, 1)
@@ -131,5 +131,5 @@ def explore(
     x, y, z, ambient = drawn.light.tolist()
     red, green, blue = drawn.background.tolist()
     light = Light((x, y, z), ambient, 1 - ambient)
-    look = Look(size=(config.size, config.size), light=light, background=(red, green, blue))
+    look = RenderSettings(size=(config.size, config.size), light=light, background=(red, green, blue))
     return Exploration(mesh, vertices, camera, lens, look, topology)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ...priors.distillation.target import Target
 from ...representations.geometry.mesh import SkinnedMesh
-from ...representations.rendering.render import Paint
+from ...representations.rendering.render import Material
 from ...representations.rendering.topology import Topology
 from ...representations.rendering.vertex_sampling import folded, sample
 from ...scenes.scene import Scene
@@ -91,7 +91,7 @@ class NovelViews:
             through = config.through_photos and self._looks % 2 == 1
             rows = drawn.first.to(hypotheses.photo.device) if through else None
             views = self._views(scene, mesh, view, drawn, rows)
-            wanted = self._rule(views.pictures(Paint(colors=colors)), views, done)
+            wanted = self._rule(views.pictures(Material(colors=colors)), views, done)
         self._look = _Look(drawn, rows, wanted, _followed(views, wanted, colors, held))
         self._looks += 1
 
@@ -101,7 +101,7 @@ class NovelViews:
         if self._look is None:
             return torch.zeros((), device=mesh.vertices.device)
         views = self._views(scene, mesh, view, self._look.drawn, self._look.rows)
-        return self._look.wanted.loss(views.pictures(Paint(colors=self._look.colors))).mean()
+        return self._look.wanted.loss(views.pictures(Material(colors=self._look.colors))).mean()
 
     def _views(
         self, scene: Scene, mesh: SkinnedMesh, view: View, drawn: Draw, rows: Int[Tensor, " B"] | None
@@ -176,6 +176,6 @@ def _followed(
         optimizer = torch.optim.Adam([change], lr=_COLOR_RATE)
         for _ in range(_COLOR_STEPS):
             optimizer.zero_grad(set_to_none=True)
-            wanted.loss(fixed.pictures(Paint(colors=(colors + (1 - held) * change).clamp(0, 1)))).mean().backward()
+            wanted.loss(fixed.pictures(Material(colors=(colors + (1 - held) * change).clamp(0, 1)))).mean().backward()
             optimizer.step()
     return (colors + (1 - held) * change.detach()).clamp(0, 1)

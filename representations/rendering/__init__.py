@@ -11,7 +11,7 @@ from .coverage import coverage
 from .fragment import rasterize
 from .fragments import Fragments
 from .interpolate import barycentrics, interpolate, surface
-from .render import Layers, Look, Paint, Rendering, part_of_faces, render, render_layers
+from .render import Layers, Material, Rendering, RenderSettings, part_of_faces, render, render_layers
 from .shading import Light, linear_from_srgb, normals, shade, srgb_from_linear
 from .silhouette import blur_pyramid_loss, distance_maps, outside_loss
 from .texture import sample_texture, texel_footprint
@@ -21,8 +21,8 @@ __all__ = [
     "Fragments",
     "Layers",
     "Light",
-    "Look",
-    "Paint",
+    "RenderSettings",
+    "Material",
     "Rendering",
     "Topology",
     "antialias",

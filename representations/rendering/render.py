@@ -22,7 +22,7 @@ from .topology import Topology
 
 
 @dataclass(frozen=True)
-class Paint:
+class Material:
     """What colours a surface: either `colors` per vertex, or a `texture` with its coordinates. All sRGB-encoded."""
 
     colors: Float[Tensor, "V 3"] | Float[Tensor, "B V 3"] | None = None
@@ -36,13 +36,13 @@ class Paint:
 
     def __post_init__(self) -> None:
         if (self.colors is None) == (self.texture is None):
-            raise ValueError("Paint needs either colors or a texture with uv and uv_faces")
+            raise ValueError("Material needs either colors or a texture with uv and uv_faces")
         if self.texture is not None and (self.uv is None or self.uv_faces is None):
-            raise ValueError("Paint.texture needs uv and uv_faces")
+            raise ValueError("Material.texture needs uv and uv_faces")
 
 
 @dataclass(frozen=True)
-class Look:
+class RenderSettings:
     """How a picture is made."""
 
     size: tuple[int, int] = (256, 256)
@@ -66,7 +66,7 @@ class Look:
 
     def __post_init__(self) -> None:
         if self.supersample < 1:
-            raise ValueError(f"Look.supersample is {self.supersample}; it must be 1 or more")
+            raise ValueError(f"RenderSettings.supersample is {self.supersample}; it must be 1 or more")
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,8 @@ def render(
     vertices_clip: Float[Tensor, "B V 4"],
     vertices: Float[Tensor, "B V 3"],
     faces: Int[Tensor, "F 3"],
-    paint: Paint,
-    look: Look,
+    material: Material,
+    settings: RenderSettings,
     topology: Topology | None = None,
 ) -> Rendering:
     """Pictures of a mesh, B at once.
@@ -125,19 +125,24 @@ def render(
     `vertices_clip`: positions as the cameras see them (see `fragment.py`); `vertices`: the same in the world, for
     normals and light. `topology`: `Topology.of(faces)`, made here if None; pass it when drawing more than once.
     """
-    scale = look.supersample
-    height, width = look.size
+    scale = settings.supersample
+    height, width = settings.size
     fragments = rasterize(
-        vertices_clip, faces, (height * scale, width * scale), backend=look.backend, near=look.near, cull=look.cull
+        vertices_clip,
+        faces,
+        (height * scale, width * scale),
+        backend=settings.backend,
+        near=settings.near,
+        cull=settings.cull,
     )
     seen = fragments.face >= 0
-    normal = normals(vertices, faces, fragments, vertices_clip, look.smooth)
-    light = linear_from_srgb(_albedo(paint, fragments, vertices_clip, faces, look))
-    if look.light is not None:
-        light = shade(light, normal, look.light)
-    light = torch.where(seen[..., None], light, _background(look.background, light))
+    normal = normals(vertices, faces, fragments, vertices_clip, settings.smooth)
+    light = linear_from_srgb(_albedo(material, fragments, vertices_clip, faces, settings))
+    if settings.light is not None:
+        light = shade(light, normal, settings.light)
+    light = torch.where(seen[..., None], light, _background(settings.background, light))
     picture = torch.cat([light, seen[..., None].to(light.dtype)], dim=-1)
-    picture = antialias(picture, fragments, vertices_clip, faces, topology, look.near)
+    picture = antialias(picture, fragments, vertices_clip, faces, topology, settings.near)
     depth = surface(vertices_clip[..., 3:], faces, fragments, vertices_clip, faces)[..., 0]
     depth = torch.where(seen, depth, torch.inf)
     if scale > 1:
@@ -152,8 +157,8 @@ def render_layers(
     faces: Int[Tensor, "F 3"],
     face_part: Int[Tensor, " F"],
     part_count: int,
-    paint: Paint,
-    look: Look,
+    material: Material,
+    settings: RenderSettings,
 ) -> Layers:
     """Every part alone, as if the others were not there.
 
@@ -163,15 +168,15 @@ def render_layers(
     drawn = []
     for part in range(part_count):
         some = (face_part == part).nonzero()[:, 0]
-        uv_faces = None if paint.uv_faces is None else paint.uv_faces[some]
-        drawn.append(render(vertices_clip, vertices, faces[some], replace(paint, uv_faces=uv_faces), look))
+        uv_faces = None if material.uv_faces is None else material.uv_faces[some]
+        drawn.append(render(vertices_clip, vertices, faces[some], replace(material, uv_faces=uv_faces), settings))
     if not drawn:
         raise ValueError("part_count is 0; there must be at least one part to draw")
     return Layers(
         torch.stack([one.color for one in drawn], dim=1),
         torch.stack([one.alpha for one in drawn], dim=1),
         torch.stack([one.depth for one in drawn], dim=1),
-        look.background,
+        settings.background,
     )
 
 
@@ -180,18 +185,20 @@ def part_of_faces(faces: Int[Tensor, "F 3"], part: Int[Tensor, " V"]) -> Int[Ten
     return torch.mode(part[faces], dim=1).values
 
 
-def _albedo(paint: Paint, fragments: Fragments, vertices_clip: Tensor, faces: Tensor, look: Look) -> Tensor:
-    if paint.texture is None:
-        assert paint.colors is not None
-        return surface(paint.colors, faces, fragments, vertices_clip, faces)
-    assert paint.uv is not None
-    assert paint.uv_faces is not None
-    uv = surface(paint.uv, paint.uv_faces, fragments, vertices_clip, faces)
-    height, width = paint.texture.shape[-3:-1]
+def _albedo(
+    material: Material, fragments: Fragments, vertices_clip: Tensor, faces: Tensor, settings: RenderSettings
+) -> Tensor:
+    if material.texture is None:
+        assert material.colors is not None
+        return surface(material.colors, faces, fragments, vertices_clip, faces)
+    assert material.uv is not None
+    assert material.uv_faces is not None
+    uv = surface(material.uv, material.uv_faces, fragments, vertices_clip, faces)
+    height, width = material.texture.shape[-3:-1]
     footprint = None
-    if look.mipmap:
-        footprint = texel_footprint(paint.uv, paint.uv_faces, fragments, vertices_clip, faces, (height, width))
-    return sample_texture(paint.texture, uv, fragments.face >= 0, footprint=footprint)
+    if settings.mipmap:
+        footprint = texel_footprint(material.uv, material.uv_faces, fragments, vertices_clip, faces, (height, width))
+    return sample_texture(material.texture, uv, fragments.face >= 0, footprint=footprint)
 
 
 def _background(color: tuple[float, float, float], like: Tensor) -> Tensor:

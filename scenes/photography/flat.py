@@ -24,7 +24,7 @@ from ...representations.rendering.topology import Topology
 from ..atomic import atomic_write
 from ..error import InputError, PhotoError
 from ..photos.decode import decode
-from ..preview.studio import Studio, photograph
+from ..preview.studio import Studio, draw_subject
 
 _STUDIO = Studio(background=(0.0, 0.0, 0.0), ambient=1.0, key=0.0, supersampling=3)
 
@@ -55,7 +55,7 @@ def draw_flat(
     `topology`: `Topology.of(mesh.faces)`, made here if None; pass it when drawing more than once.
     """
     camera = RigidCamera(torch.eye(3)[None], torch.zeros(1, 3))
-    shot = photograph(vertices_camera[None], mesh, camera, intrinsics, texture, _STUDIO, topology)
+    shot = draw_subject(vertices_camera[None], mesh, camera, intrinsics, texture, _STUDIO, topology)
     return FlatPicture(linear_from_srgb(shot.color[0]), shot.coverage[0].clamp(0, 1))
 
 

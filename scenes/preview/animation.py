@@ -22,7 +22,7 @@ from ...representations.motion.clip import Clip
 from ...representations.rendering.flow import Flow, surface_flow
 from ...representations.rendering.topology import Topology
 from ...representations.rotation import multiply
-from .studio import Print, Sight, Studio, photograph
+from .studio import GBuffer, Image, Studio, draw_subject
 from .turntable_camera import fitting_distance, orbit_cameras
 
 Skinning = Literal["linear", "dual"]
@@ -105,16 +105,16 @@ class Footage:
         """All frames, in groups that are best drawn together."""
         return torch.arange(len(self)).split(_AT_ONCE)
 
-    def draw(self, index: Int[Tensor, " P"], texture: Float[Tensor, "H W 3"] | None, size: int | None = None) -> Print:
+    def draw(self, index: Int[Tensor, " P"], texture: Float[Tensor, "H W 3"] | None, size: int | None = None) -> Image:
         """Some frames; `texture` is sRGB-encoded in [0, 1], without it the subject is of clay."""
         lens = self.lens(len(index), size or self.config.size)
         camera, studio = self.camera.select(index), self.config.studio
-        return photograph(self.vertices[index], self.mesh, camera, lens, texture, studio, self.topology)
+        return draw_subject(self.vertices[index], self.mesh, camera, lens, texture, studio, self.topology)
 
-    def sight(self, index: Int[Tensor, " P"]) -> Sight:
+    def gbuffer(self, index: Int[Tensor, " P"]) -> GBuffer:
         """What some frames see of the subject, to be painted."""
         lens, rays = self.lens(len(index), self.config.size), self.config.studio.supersampling
-        return Sight.of(self.vertices[index], self.mesh, self.camera.select(index), lens, rays, self.topology)
+        return GBuffer.of(self.vertices[index], self.mesh, self.camera.select(index), lens, rays, self.topology)
 
     def flow(self, index: Int[Tensor, " P"], other: Int[Tensor, " P"], size: int) -> Flow:
         """From some frames to others, drawn at that size."""

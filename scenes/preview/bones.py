@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...representations.body.skeleton import Skeleton
 from ...representations.rendering.shading import linear_from_srgb
-from .studio import Colour, Exposure
+from .studio import Colour, PremultipliedImage
 
 LEFT, MIDDLE, RIGHT = (0.25, 0.55, 1.0), (0.49, 1.0, 0.25), (1.0, 0.385, 0.25)
 """Colours of bones of the subject's left, of its middle and of its right, sRGB-encoded."""
@@ -36,7 +36,7 @@ def bone_colours(skeleton: Skeleton) -> list[Colour]:
     return [MIDDLE if twin == k else LEFT if x > 0 else RIGHT for k, (twin, x) in enumerate(sides)]
 
 
-def draw_bones(skeleton: Skeleton, bones: Float[Tensor, "B J 2 3"], size: int) -> Exposure:
+def draw_bones(skeleton: Skeleton, bones: Float[Tensor, "B J 2 3"], size: int) -> PremultipliedImage:
     """Square pictures of bones alone: start and tip of each, as (column, row) in pixels and depth.
 
     A thin link joins what is attached beside a bone's end to the nearer end of its parent's bone.
@@ -44,7 +44,7 @@ def draw_bones(skeleton: Skeleton, bones: Float[Tensor, "B J 2 3"], size: int) -
     colours = [linear_from_srgb(torch.tensor(colour)) for colour in bone_colours(skeleton)]
     radius = max(_LEAST_RADIUS, _THICKNESS * size)
     pictures = torch.stack([_drawn(skeleton, one, colours, radius, size) for one in bones.cpu()])
-    return Exposure(pictures[..., :3], pictures[..., 3])
+    return PremultipliedImage(pictures[..., :3], pictures[..., 3])
 
 
 def _drawn(skeleton: Skeleton, bones: Tensor, colours: list[Tensor], radius: float, size: int) -> Tensor:

@@ -27,7 +27,7 @@ from .animation import Footage
 from .bones import draw_bones
 from .part_colour import part_colours
 from .pass_name import Pass
-from .studio import Exposure, Painter, Pigment, Sight, clay, textured
+from .studio import Albedo, AlbedoFunction, GBuffer, PremultipliedImage, clay, textured
 
 _LINE_WIDTH = 1.0
 """Of the wireframe, in pixels."""
@@ -51,10 +51,10 @@ def draw_passes(
     """
     studio, painters = footage.config.studio, _painters(footage, texture)
     for index in footage.parts():
-        sight = footage.sight(index)
+        gbuffer = footage.gbuffer(index)
         prints = []
         for one in passes:
-            exposure = sight.expose(painters[one], studio)
+            exposure = gbuffer.shade(painters[one], studio)
             if one == "skeleton":
                 exposure = exposure.beneath(_bones(footage, index))
             shot = exposure.over(studio.background)
@@ -62,7 +62,7 @@ def draw_passes(
         yield from torch.cat(prints, dim=2)
 
 
-def _painters(footage: Footage, texture: Tensor | None) -> dict[Pass, Painter]:
+def _painters(footage: Footage, texture: Tensor | None) -> dict[Pass, AlbedoFunction]:
     shape = clay(footage.config.studio)
     own = shape if texture is None else textured(footage.mesh, texture)
     return {
@@ -76,24 +76,24 @@ def _painters(footage: Footage, texture: Tensor | None) -> dict[Pass, Painter]:
     }
 
 
-def _normals(sight: Sight) -> Pigment:
-    faced = normals(sight.vertices, sight.mesh.faces, sight.fragments, sight.clip)
-    faced = sight.in_camera(faced.reshape(-1, 3).index_select(0, sight.seen))
-    return Pigment(linear_from_srgb((faced + 1) / 2), ambient=None)
+def _normals(gbuffer: GBuffer) -> Albedo:
+    faced = normals(gbuffer.vertices, gbuffer.mesh.faces, gbuffer.fragments, gbuffer.clip)
+    faced = gbuffer.in_camera(faced.reshape(-1, 3).index_select(0, gbuffer.seen))
+    return Albedo(linear_from_srgb((faced + 1) / 2), ambient=None)
 
 
-def _parts(sight: Sight) -> Pigment:
-    corners = sight.mesh.part[sight.mesh.faces[sight.face]]
-    owner = corners.gather(1, _of_same_part(sight).byte().argmax(1, keepdim=True))[:, 0]
-    return Pigment(linear_from_srgb(part_colours().to(sight.clip))[owner], ambient=None)
+def _parts(gbuffer: GBuffer) -> Albedo:
+    corners = gbuffer.mesh.part[gbuffer.mesh.faces[gbuffer.face]]
+    owner = corners.gather(1, _of_same_part(gbuffer).byte().argmax(1, keepdim=True))[:, 0]
+    return Albedo(linear_from_srgb(part_colours().to(gbuffer.clip))[owner], ambient=None)
 
 
-def _correspondence(sight: Sight) -> Pigment:
+def _correspondence(gbuffer: GBuffer) -> Albedo:
     # Within one part alone: between a head's crown and its ear lies no place of the reference body.
-    weights = sight.weights * _of_same_part(sight)
-    places = sight.mesh.reference[sight.mesh.faces[sight.face]]
+    weights = gbuffer.weights * _of_same_part(gbuffer)
+    places = gbuffer.mesh.reference[gbuffer.mesh.faces[gbuffer.face]]
     place = (weights[..., None] * places).sum(1) / weights.sum(1, keepdim=True)
-    return Pigment(linear_from_srgb(reference_colours(place)), ambient=None)
+    return Albedo(linear_from_srgb(reference_colours(place)), ambient=None)
 
 
 def reference_colours(places: Float[Tensor, "N 3"]) -> Float[Tensor, "N 3"]:
@@ -118,51 +118,51 @@ def _reach() -> Float[Tensor, " 3"]:
     return reference_point(addresses[:, 0].long(), addresses[:, 1], addresses[:, 2]).abs().amax(0)
 
 
-def _of_same_part(sight: Sight) -> Bool[Tensor, "P 3"]:
+def _of_same_part(gbuffer: GBuffer) -> Bool[Tensor, "P 3"]:
     """Corners of each point's face that are of the part to which the point belongs: the one with the largest share."""
-    part = sight.mesh.part[sight.mesh.faces[sight.face]]
+    part = gbuffer.mesh.part[gbuffer.mesh.faces[gbuffer.face]]
     same = part[:, :, None] == part[:, None, :]
-    largest = (same * sight.weights[:, None, :]).sum(-1).argmax(1)
+    largest = (same * gbuffer.weights[:, None, :]).sum(-1).argmax(1)
     return same[torch.arange(len(part), device=part.device), largest]
 
 
-def _wired(shape: Painter) -> Painter:
-    def painter(sight: Sight) -> Pigment:
-        below = shape(sight)
-        distance, extent = _edge_distance(sight)
-        rays = (_LINE_WIDTH / 2 - distance) * sight.supersampling
+def _wired(shape: AlbedoFunction) -> AlbedoFunction:
+    def albedo_of(gbuffer: GBuffer) -> Albedo:
+        below = shape(gbuffer)
+        distance, extent = _edge_distance(gbuffer)
+        rays = (_LINE_WIDTH / 2 - distance) * gbuffer.supersampling
         line = ((rays + 0.5).clamp(0, 1) * (extent / _CLEAR).clamp(max=1))[:, None]
-        return Pigment(below.albedo * (1 - line) + _LINE * line, below.ambient)
+        return Albedo(below.albedo * (1 - line) + _LINE * line, below.ambient)
 
-    return painter
+    return albedo_of
 
 
-def _edge_distance(sight: Sight) -> tuple[Float[Tensor, " P"], Float[Tensor, " P"]]:
+def _edge_distance(gbuffer: GBuffer) -> tuple[Float[Tensor, " P"], Float[Tensor, " P"]]:
     """Pixels from each point to the nearest edge of its face, and that face's extent, the root of twice its area."""
-    height, width = (side // sight.supersampling for side in sight.fragments.size)
-    faces, count = sight.mesh.faces, len(sight.mesh.faces)
-    depth = sight.clip[..., 3]
-    a, b, c = (to_pixels(sight.clip, width, height)[:, faces[:, k]] for k in range(3))
+    height, width = (side // gbuffer.supersampling for side in gbuffer.fragments.size)
+    faces, count = gbuffer.mesh.faces, len(gbuffer.mesh.faces)
+    depth = gbuffer.clip[..., 3]
+    a, b, c = (to_pixels(gbuffer.clip, width, height)[:, faces[:, k]] for k in range(3))
     twice = ((b - a)[..., 0] * (c - a)[..., 1] - (b - a)[..., 1] * (c - a)[..., 0]).abs()
     bases = torch.stack([(c - b).norm(dim=-1), (a - c).norm(dim=-1), (b - a).norm(dim=-1)], dim=-1)
     heights = (twice[..., None] / bases.clamp_min(1e-9)).reshape(-1, 3)
-    row = sight.shot * count + sight.face
+    row = gbuffer.shot * count + gbuffer.face
     # Weights in space times depth are weights on the screen.
-    flat = sight.weights * depth[:, faces].reshape(-1, 3).index_select(0, row)
+    flat = gbuffer.weights * depth[:, faces].reshape(-1, 3).index_select(0, row)
     flat = flat / flat.sum(1, keepdim=True)
     distance = (flat * heights.index_select(0, row)).amin(1)
     return distance, twice.reshape(-1).sqrt().index_select(0, row)
 
 
-def _faded(own: Painter) -> Painter:
-    def painter(sight: Sight) -> Pigment:
-        below = own(sight)
-        return Pigment(torch.lerp(below.albedo, below.albedo.new_tensor(_GREY), _FADED), below.ambient)
+def _faded(own: AlbedoFunction) -> AlbedoFunction:
+    def albedo_of(gbuffer: GBuffer) -> Albedo:
+        below = own(gbuffer)
+        return Albedo(torch.lerp(below.albedo, below.albedo.new_tensor(_GREY), _FADED), below.ambient)
 
-    return painter
+    return albedo_of
 
 
-def _bones(footage: Footage, index: Tensor) -> Exposure:
+def _bones(footage: Footage, index: Tensor) -> PremultipliedImage:
     size = footage.config.size
     ends = footage.bones[index]
     clip = project(ends.flatten(1, 2), footage.camera.select(index), footage.lens(len(index), size))

@@ -4,8 +4,9 @@ Light travels with the camera, so that no view lies in the dark: the same everyw
 left of the camera. Textures made from photos hold the photos' own shading already, so there is little of it here.
 Colours are mixed in linear light and encoded last.
 
-What cameras see (`Sight`) is found once; a painter says which colours the surface has there, and may be another one
-for the same sight. What comes of it (`Exposure`) has nothing behind it yet: a background is laid under it, or none.
+What cameras see (`GBuffer`) is found once; a function gives the albedo of the surface there, and may be another one
+for the same buffer. What comes of it (`PremultipliedImage`) has nothing behind it yet: a background is laid under it,
+or none.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Studio:
 
 
 @dataclass(frozen=True)
-class Print:
+class Image:
     """B pictures of a subject."""
 
     color: Float[Tensor, "B H W 3"]
@@ -65,7 +66,7 @@ class Print:
 
 
 @dataclass(frozen=True, eq=False)
-class Exposure:
+class PremultipliedImage:
     """B pictures of a subject, nothing behind it."""
 
     light: Float[Tensor, "B H W 3"]
@@ -73,7 +74,7 @@ class Exposure:
     coverage: Float[Tensor, "B H W"]
     """In [0, 1]."""
 
-    def over(self, background: Colour | None) -> Print:
+    def over(self, background: Colour | None) -> Image:
         """Before a background, mixed in linear light; or before None, in colours of the subject alone.
 
         Empty pixels next to it take its colour then, so that pictures shrunk or smoothed with their colours apart from
@@ -82,21 +83,21 @@ class Exposure:
         coverage = self.coverage[..., None]
         if background is not None:
             ground = linear_from_srgb(self.light.new_tensor(background))
-            return Print(srgb_from_linear((self.light + (1 - coverage) * ground).clamp(0, 1)), self.coverage)
+            return Image(srgb_from_linear((self.light + (1 - coverage) * ground).clamp(0, 1)), self.coverage)
         near = _means(torch.cat([self.light, coverage], dim=-1), _BLEED)
         colour = torch.where(coverage > 0, self.light, near[..., :3])
         share = torch.where(coverage > 0, coverage, near[..., 3:]).clamp_min(1e-6)
-        return Print(srgb_from_linear((colour / share).clamp(0, 1)), self.coverage)
+        return Image(srgb_from_linear((colour / share).clamp(0, 1)), self.coverage)
 
-    def beneath(self, other: Exposure) -> Exposure:
+    def beneath(self, other: PremultipliedImage) -> PremultipliedImage:
         """With other pictures before these."""
         left = 1 - other.coverage
-        return Exposure(other.light + left[..., None] * self.light, other.coverage + left * self.coverage)
+        return PremultipliedImage(other.light + left[..., None] * self.light, other.coverage + left * self.coverage)
 
 
 @dataclass(frozen=True, eq=False)
-class Pigment:
-    """Colours of the P points that a sight shows."""
+class Albedo:
+    """Colours of the P points of a geometry buffer."""
 
     albedo: Float[Tensor, "#P 3"]
     """Linear."""
@@ -105,7 +106,7 @@ class Pigment:
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
+class GBuffer:
     """What B cameras see of a mesh, at the centres of rays, of which a pixel has several. No gradients."""
 
     vertices: Float[Tensor, "B V 3"]
@@ -126,7 +127,7 @@ class Sight:
         intrinsics: Intrinsics,
         supersampling: int = 2,
         topology: Topology | None = None,
-    ) -> Sight:
+    ) -> GBuffer:
         """Posed `vertices` of `mesh`, one picture per camera, of the intrinsics' size.
 
         `topology`: `Topology.of(mesh.faces)`, made here if None.
@@ -136,7 +137,7 @@ class Sight:
             size = (supersampling * intrinsics.height, supersampling * intrinsics.width)
             clip = project(vertices, camera, intrinsics.resized(size[1], size[0]))
             fragments = rasterize(clip, mesh.faces, size, cull="back" if topology.closed else "none")
-            return Sight(vertices, mesh, camera, clip, fragments, topology, supersampling)
+            return GBuffer(vertices, mesh, camera, clip, fragments, topology, supersampling)
 
     @cached_property
     def seen(self) -> Int[Tensor, " P"]:
@@ -171,28 +172,28 @@ class Sight:
         drawn = interpolate(attributes, faces, self.fragments, self._weights)
         return drawn.reshape(-1, attributes.shape[-1]).index_select(0, self.seen)
 
-    def expose(self, painter: Painter, studio: Studio, light: PhotoLight | None = None) -> Exposure:
-        """Pictures in the painter's colours; `light`, one per camera, takes the place of the studio's."""
+    def shade(self, albedo_of: AlbedoFunction, studio: Studio, light: PhotoLight | None = None) -> PremultipliedImage:
+        """Pictures shaded; `light`, one per camera, takes the place of the studio's."""
         with torch.no_grad():
-            lit = self._lit(painter(self), studio, light).expand(len(self.seen), 3)
+            lit = self._lit(albedo_of(self), studio, light).expand(len(self.seen), 3)
             picture = self.clip.new_zeros(*self.fragments.face.shape, 4)
             picture.view(-1, 4).index_copy_(0, self.seen, torch.nn.functional.pad(lit, (0, 1), value=1.0))
             picture = antialias(picture, self.fragments, self.clip, self.mesh.faces, self.topology)
             picture = torch.nn.functional.avg_pool2d(picture.permute(0, 3, 1, 2), self.supersampling)
             picture = picture.permute(0, 2, 3, 1)
-            return Exposure(picture[..., :3], picture[..., 3].clamp(0, 1))
+            return PremultipliedImage(picture[..., :3], picture[..., 3].clamp(0, 1))
 
     @cached_property
     def _weights(self) -> Float[Tensor, "B H W 3"]:
         return barycentrics(self.fragments, self.clip, self.mesh.faces)
 
-    def _lit(self, pigment: Pigment, studio: Studio, light: PhotoLight | None) -> Tensor:
-        if pigment.ambient is None:
-            return pigment.albedo
+    def _lit(self, albedo: Albedo, studio: Studio, light: PhotoLight | None) -> Tensor:
+        if albedo.ambient is None:
+            return albedo.albedo
         if light is None:
-            ambient = studio.ambient * pigment.ambient
-            return pigment.albedo * (ambient + (1 + studio.ambient - ambient) * studio.key * self._facing(studio))
-        return pigment.albedo * light.on(self.in_camera(self.normals), self.shot)
+            ambient = studio.ambient * albedo.ambient
+            return albedo.albedo * (ambient + (1 + studio.ambient - ambient) * studio.key * self._facing(studio))
+        return albedo.albedo * light.on(self.in_camera(self.normals), self.shot)
 
     def in_camera(self, directions: Float[Tensor, "P 3"]) -> Float[Tensor, "P 3"]:
         """Directions at the points from the world into the axes of the camera that sees each."""
@@ -205,13 +206,13 @@ class Sight:
         return (self.normals * towards).sum(-1, keepdim=True).clamp_min(0)
 
 
-Painter = Callable[[Sight], Pigment]
+AlbedoFunction = Callable[[GBuffer], Albedo]
 
 _BLEED = 5
 """Side in pixels of the square that an empty pixel takes its colour from."""
 
 
-def photograph(
+def draw_subject(
     vertices: Float[Tensor, "B V 3"],
     mesh: SkinnedMesh,
     camera: Camera,
@@ -220,7 +221,7 @@ def photograph(
     studio: Studio | None = None,
     topology: Topology | None = None,
     light: PhotoLight | None = None,
-) -> Print:
+) -> Image:
     """Pictures of the posed `vertices` of `mesh`, one per camera, of the intrinsics' size; no gradients.
 
     `topology`: `Topology.of(mesh.faces)`, made here if None; pass it when photographing more than once.
@@ -230,24 +231,24 @@ def photograph(
     uv.
     """
     studio = Studio() if studio is None else studio
-    painter = clay(studio) if texture is None else textured(mesh, texture)
-    sight = Sight.of(vertices, mesh, camera, intrinsics, studio.supersampling, topology)
-    return sight.expose(painter, studio, None if texture is None else light).over(studio.background)
+    albedo_of = clay(studio) if texture is None else textured(mesh, texture)
+    gbuffer = GBuffer.of(vertices, mesh, camera, intrinsics, studio.supersampling, topology)
+    return gbuffer.shade(albedo_of, studio, None if texture is None else light).over(studio.background)
 
 
-def textured(mesh: SkinnedMesh, texture: Float[Tensor, "H W 3"]) -> Painter:
+def textured(mesh: SkinnedMesh, texture: Float[Tensor, "H W 3"]) -> AlbedoFunction:
     """Paints with a texture, sRGB-encoded in [0, 1]. Raises ValueError where `mesh` has no uv."""
     uv, uv_faces = mesh.uv, mesh.uv_faces
     if uv is None or uv_faces is None:
         raise ValueError("a texture needs texture coordinates; unwrap the mesh first (representations.atlas)")
     linear = linear_from_srgb(texture.detach().to(uv))
-    return lambda sight: Pigment(_look_up(linear, sight.mix(uv, uv_faces)))
+    return lambda gbuffer: Albedo(_look_up(linear, gbuffer.mix(uv, uv_faces)))
 
 
-def clay(studio: Studio) -> Painter:
+def clay(studio: Studio) -> AlbedoFunction:
     """Paints in the colour of clay."""
     albedo = linear_from_srgb(torch.tensor(studio.clay))[None]
-    return lambda sight: Pigment(albedo.to(sight.clip), ambient=0.5)
+    return lambda gbuffer: Albedo(albedo.to(gbuffer.clip), ambient=0.5)
 
 
 def _look_up(texture: Tensor, uv: Tensor) -> Tensor:

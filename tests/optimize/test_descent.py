@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from zoetrope.optimize.descent import Descent
-from zoetrope.optimize.losses.loss_term import Sight
+from zoetrope.optimize.losses.loss_term import RenderedStep
 from zoetrope.optimize.observe.observations import Observations
 from zoetrope.optimize.run.checkpoint import Place, load_checkpoint, save_checkpoint
 from zoetrope.optimize.schedule.parameter_groups import parameter_groups
@@ -203,9 +203,9 @@ class Extra:
         self.weight = weight
         self.value = value
 
-    def __call__(self, sight: Sight) -> Float[Tensor, " B"]:
-        assert sight.vertices.shape == (len(sight.hypotheses), len(sight.mesh.vertices), 3)
-        return sight.vertices.mean((1, 2)) * 0 + self.value
+    def __call__(self, rendered: RenderedStep) -> Float[Tensor, " B"]:
+        assert rendered.vertices.shape == (len(rendered.hypotheses), len(rendered.mesh.vertices), 3)
+        return rendered.vertices.mean((1, 2)) * 0 + self.value
 
 
 def test_additional_terms_are_weighed_added_and_logged(observations: Observations) -> None:

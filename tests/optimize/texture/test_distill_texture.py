@@ -16,7 +16,7 @@ from zoetrope.representations.body.template import template
 from zoetrope.representations.camera import project, to_pixels
 from zoetrope.representations.geometry.mesh import SkinnedMesh
 from zoetrope.representations.geometry.unite import unite
-from zoetrope.representations.rendering.render import Paint
+from zoetrope.representations.rendering.render import Material
 from zoetrope.representations.rotation import quaternion_from_vector
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
 
@@ -46,7 +46,7 @@ def towards(truth: Tensor) -> Callable[[Tensor, Exploration, float], Pull]:
     """A rule that knows the true texture."""
 
     def rule(pictures: Tensor, views: Exploration, _: float) -> Pull:
-        paint = Paint(texture=truth, uv=views.mesh.uv, uv_faces=views.mesh.uv_faces)
+        paint = Material(texture=truth, uv=views.mesh.uv, uv_faces=views.mesh.uv_faces)
         target = Target(views.pictures(paint), torch.ones(len(pictures)))
         return Pull(target, same, same)
 
@@ -92,7 +92,7 @@ def test_views_are_drawn_all_round_within_the_frame_and_between_poses(
     assert int(quarters.min()) >= 4
     assert float(views.camera.elevation_deg.min()) >= -5
     assert float(views.camera.elevation_deg.max()) <= 30
-    pictures = views.pictures(Paint(colors=torch.zeros(len(mesh.vertices), 3))).detach()
+    pictures = views.pictures(Material(colors=torch.zeros(len(mesh.vertices), 3))).detach()
     rim = torch.cat([pictures[:, :, 0], pictures[:, :, -1], pictures[:, :, :, 0], pictures[:, :, :, -1]], dim=2)
     background = torch.tensor(views.look.background)[None, :, None]
     torch.testing.assert_close(rim, background.expand_as(rim), atol=1e-5, rtol=0)
@@ -118,7 +118,7 @@ def test_views_know_what_the_texture_knows(body: tuple[SkinnedMesh, Skeleton, At
     assert views.unknown is None
     shares = [0.0, 0.25, 1.0]
     seen = [
-        views.knowing(Paint(texture=torch.full((SIZE, SIZE, 3), share), uv=mesh.uv, uv_faces=mesh.uv_faces)).unknown
+        views.knowing(Material(texture=torch.full((SIZE, SIZE, 3), share), uv=mesh.uv, uv_faces=mesh.uv_faces)).unknown
         for share in shares
     ]
     covered = torch.stack([one for one in seen if one is not None])

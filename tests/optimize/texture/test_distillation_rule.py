@@ -15,7 +15,7 @@ from zoetrope.priors.diffusion.load import load_diffusion_prior
 from zoetrope.priors.diffusion.prior import DiffusionPrior
 from zoetrope.priors.distillation.noise_range import NoiseRange
 from zoetrope.representations.body.template import template
-from zoetrope.representations.rendering.render import Paint
+from zoetrope.representations.rendering.render import Material
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
 
 NAMES: tuple[RuleName, ...] = ("dass", "sds", "sdi", "ism", "csd", "nfsd", "bridge", "vsd")
@@ -34,7 +34,7 @@ def views() -> Exploration:
 
 def pictures_of(views: Exploration) -> torch.Tensor:
     colors = torch.rand(len(views.mesh.vertices), 3, generator=torch.Generator().manual_seed(1))
-    return views.pictures(Paint(colors=colors)).detach()
+    return views.pictures(Material(colors=colors)).detach()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -18,7 +18,7 @@ from zoetrope.optimize.texture.novel_views import NovelViews, NovelViewsConfig
 from zoetrope.priors.distillation.target import Target
 from zoetrope.representations.body.template import template
 from zoetrope.representations.camera import OrbitCamera
-from zoetrope.representations.rendering.render import Paint
+from zoetrope.representations.rendering.render import Material
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
 from zoetrope.representations.surfaces.united_surface import UnitedSurface
 from zoetrope.scenes.hypotheses import FreeCameras
@@ -55,11 +55,11 @@ class Wishes:
 def wider(pictures: Tensor, views: Exploration) -> Tensor:
     """The same body half as wide again from left to right, of one dark colour."""
     wide = replace(views, vertices=views.vertices * torch.tensor([1.5, 1.0, 1.0]))
-    return wide.pictures(Paint(colors=torch.zeros(len(views.mesh.vertices), 3)))
+    return wide.pictures(Material(colors=torch.zeros(len(views.mesh.vertices), 3)))
 
 
 def red(pictures: Tensor, views: Exploration) -> Tensor:
-    return views.pictures(Paint(colors=torch.tensor([1.0, 0, 0]).expand(len(views.mesh.vertices), 3)))
+    return views.pictures(Material(colors=torch.tensor([1.0, 0, 0]).expand(len(views.mesh.vertices), 3)))
 
 
 @pytest.fixture(scope="module")

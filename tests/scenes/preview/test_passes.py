@@ -89,7 +89,7 @@ def test_parts_have_their_colours_and_no_others(subject):
     part = torch.tensor([part_index(name) for name in skeleton.parts]).repeat_interleave(count)
     footage = Footage.of(replace(mesh, part=part), skeleton, None, ONE)
     picture = _draw(footage, "parts")
-    face = footage.sight(torch.tensor([0])).fragments.face[0].long()
+    face = footage.gbuffer(torch.tensor([0])).fragments.face[0].long()
     seen = torch.where(face >= 0, part[mesh.faces[face.clamp_min(0), 0]], -1)
     # Where all neighbours show the same there is no edge to be smoothed.
     same = torch.ones(62, 62, dtype=torch.bool)
@@ -193,7 +193,7 @@ def test_joints_are_drawn_where_they_project(subject):
     assert float(picture[row, column].min()) > 0.85
     # The subject behind shows, paler than by itself.
     bones = _bones(footage, torch.tensor([0])).coverage[0]
-    behind = (footage.sight(torch.tensor([0])).fragments.face[0] >= 0) & (bones == 0)
+    behind = (footage.gbuffer(torch.tensor([0])).fragments.face[0] >= 0) & (bones == 0)
     assert int(behind.sum()) > 50
     ground = torch.tensor(PLAIN.background)
     assert float((picture[behind] - ground).abs().mean()) > 0.05

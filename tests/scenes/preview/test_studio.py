@@ -4,7 +4,7 @@ import torch
 from zoetrope.representations.camera import Intrinsics
 from zoetrope.representations.geometry.mesh import SkinnedMesh, icosphere
 from zoetrope.representations.rendering.shading import linear_from_srgb, srgb_from_linear
-from zoetrope.scenes.preview.studio import Studio, photograph
+from zoetrope.scenes.preview.studio import Studio, draw_subject
 from zoetrope.scenes.preview.turntable_camera import orbit_cameras
 
 
@@ -25,7 +25,7 @@ def card():
 def _shoot(mesh, camera, texture=None, size=40, studio=None):
     lens = Intrinsics.from_field_of_view(30.0, size, size, len(camera.distance))
     vertices = mesh.vertices.expand(len(camera.distance), -1, -1)
-    return photograph(vertices, mesh, camera, lens, texture, studio)
+    return draw_subject(vertices, mesh, camera, lens, texture, studio)
 
 
 def test_a_texture_is_seen_the_right_way_up(card):

@@ -6,7 +6,7 @@ import torch
 from zoetrope.representations.camera import Intrinsics
 from zoetrope.representations.geometry.mesh import SkinnedMesh, icosphere
 from zoetrope.scenes.error import InputError
-from zoetrope.scenes.preview.studio import Studio, photograph
+from zoetrope.scenes.preview.studio import Studio, draw_subject
 from zoetrope.scenes.preview.studio_words import studio_in_words
 from zoetrope.scenes.preview.turntable_camera import orbit_cameras
 
@@ -43,7 +43,7 @@ def _lit_ball(light):
     mesh = SkinnedMesh(vertices, faces, torch.ones(count, 1), torch.zeros(count, dtype=torch.int64), vertices)
     camera = orbit_cameras(1, distance=5.0, elevation_deg=30.0, start_deg=70.0)
     lens = Intrinsics.from_field_of_view(30.0, 40, 40, 1)
-    picture = photograph(vertices[None], mesh, camera, lens, None, studio_in_words("black", light)).color[0].mean(-1)
+    picture = draw_subject(vertices[None], mesh, camera, lens, None, studio_in_words("black", light)).color[0].mean(-1)
     return [float(picture[row, column]) for row, column in ((20, 20), (20, 5), (20, 34), (5, 20), (34, 20))]
 
 
