@@ -1,6 +1,6 @@
 """Do pixels lie where the body's points that they claim to show are seen? The dense loss on canonical maps.
 
-A pixel u with its place on the reference body names a point X_L of the left and X_R of the right surface (`clue`), and
+A pixel u with its place on the reference body names a point X_L of the left and X_R of the right surface (`pixel`), and
 is on the left with probability p. Seen from a posed body's camera pi it is explained as well as
 
     k(X) = f(X) / (1 + |pi(X) - u|^2 / s^2),        m = p k(X_L) + (1 - p) k(X_R),
@@ -26,7 +26,7 @@ from torch import Tensor
 from ...representations.camera import Intrinsics, project, to_pixels
 from ...representations.geometry.mesh import SkinnedMesh
 from ...scenes.hypotheses import Hypotheses
-from .canonical_matches import GROUPS, Clues, Matches
+from .canonical_matches import GROUPS, CanonicalMatches, CanonicalPixels
 
 _NONSENSE = 0.05
 _FACING = 0.15
@@ -38,8 +38,8 @@ _EXCHANGE = 0.15
 
 
 def canonical_loss(
-    clues: Clues,
-    matches: Matches,
+    pixels: CanonicalPixels,
+    matches: CanonicalMatches,
     mesh: SkinnedMesh,
     transforms: Float[Tensor, "B J 3 4"],
     hypotheses: Hypotheses,
@@ -54,15 +54,17 @@ def canonical_loss(
     photo = hypotheses.photo
     place, normal = _rest_points(matches, mesh)
     seen, facing = _look(place, normal, matches, transforms, hypotheses, intrinsics)
-    count = clues.place.shape[1]
-    pixel, spread = clues.pixel.index_select(0, photo), clues.spread.index_select(0, photo)
+    count = pixels.place.shape[1]
+    pixel, spread = pixels.pixel.index_select(0, photo), pixels.spread.index_select(0, photo)
     scale = reach**2 + (_SCALE * spread).square()
     visible = torch.sigmoid(facing / _FACING)
     kernel = visible / (1 + (seen - pixel.repeat(1, 2, 1)).square().sum(-1) / scale.repeat(1, 2))
     left, right = kernel[:, :count], kernel[:, count:]
-    side = clues.left.index_select(0, photo)
+    side = pixels.left.index_select(0, photo)
     weight = matches.weight.index_select(0, photo)
-    member = torch.nn.functional.one_hot(clues.group, len(GROUPS)).to(weight).index_select(0, photo) * weight[..., None]
+    member = (
+        torch.nn.functional.one_hot(pixels.group, len(GROUPS)).to(weight).index_select(0, photo) * weight[..., None]
+    )
     said = (_cost(side * left + (1 - side) * right)[:, None] @ member)[:, 0]
     exchanged = (_cost((1 - side) * left + side * right)[:, None] @ member)[:, 0] + _EXCHANGE * member.sum(1)
     return torch.minimum(said, exchanged).sum(1)
@@ -72,7 +74,7 @@ def _cost(explained: Float[Tensor, "B P"]) -> Float[Tensor, "B P"]:
     return (_NONSENSE + (1 - _NONSENSE) * explained).log() / math.log(_NONSENSE)
 
 
-def _rest_points(matches: Matches, mesh: SkinnedMesh) -> tuple[Float[Tensor, "N Q 3"], Float[Tensor, "N Q 3"]]:
+def _rest_points(matches: CanonicalMatches, mesh: SkinnedMesh) -> tuple[Float[Tensor, "N Q 3"], Float[Tensor, "N Q 3"]]:
     """The matched points of the resting mesh, and the unit normals there."""
     corner = mesh.vertices.index_select(0, matches.corner.reshape(-1)).reshape(*matches.corner.shape, 3)
     a, b, c = corner.unbind(2)
@@ -84,7 +86,7 @@ def _rest_points(matches: Matches, mesh: SkinnedMesh) -> tuple[Float[Tensor, "N 
 def _look(
     place: Float[Tensor, "N Q 3"],
     normal: Float[Tensor, "N Q 3"],
-    matches: Matches,
+    matches: CanonicalMatches,
     transforms: Float[Tensor, "B J 3 4"],
     hypotheses: Hypotheses,
     intrinsics: Intrinsics,

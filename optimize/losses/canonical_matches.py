@@ -32,7 +32,7 @@ _LEAST_FOREGROUND = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Clues:
+class CanonicalPixels:
     """P pixels of each of N photos, and what the canonical maps say of them."""
 
     pixel: Float[Tensor, "N P 2"]
@@ -50,8 +50,8 @@ class Clues:
 
 
 @dataclass(frozen=True, eq=False)
-class Matches:
-    """For each clue the point of a mesh on the left (the first P) and on the right (the next P)."""
+class CanonicalMatches:
+    """For each pixel the point of a mesh on the left (the first P) and on the right (the next P)."""
 
     corner: Int[Tensor, "N Q 3"]
     """Vertices of the face that holds it."""
@@ -60,14 +60,14 @@ class Matches:
     skin: Float[Tensor, "N Q J"]
     """Skin weights."""
     weight: Float[Tensor, "N P"]
-    """Those of the clues, less where the mesh has no such place: a horn on a hornless template says nothing."""
+    """Those of the pixels, less where the mesh has no such place: a horn on a hornless template says nothing."""
 
 
-def choose_clues(maps: CanonicalMaps, mask: Float[Tensor, "N H W"], count: int = 64) -> Clues:
+def choose_pixels(maps: CanonicalMaps, mask: Float[Tensor, "N H W"], count: int = 64) -> CanonicalPixels:
     """`count` pixels of each photo under its mask, always the same ones.
 
     Parts get pixels by the square root of their area, or feet and ears would have none. A photo whose maps and mask
-    share no foreground has clues of weight 0.
+    share no foreground has pixels of weight 0.
     """
     foreground = (maps.foreground * mask).detach().cpu()
     label = maps.part.argmax(1).cpu()
@@ -91,12 +91,12 @@ def choose_clues(maps: CanonicalMaps, mask: Float[Tensor, "N H W"], count: int =
     weight = real * at(foreground.to(pixel)) / (1 + (spread / _SPREAD).square())
     limb = (place[..., 1] < _LIMB_HEIGHT) & (place[..., 2] < _HEAD_DEPTH)
     group = torch.where(limb, torch.where(place[..., 2] > 0, 1, 2), 0)
-    return Clues(pixel, place, at(maps.left), spread, weight / count, group)
+    return CanonicalPixels(pixel, place, at(maps.left), spread, weight / count, group)
 
 
-def match(clues: Clues, mesh: SkinnedMesh) -> Matches:
-    """The points of `mesh` that are nearest to the clues' places, in reference space, on either side."""
-    left = clues.place.detach().double().cpu()
+def match_to_mesh(pixels: CanonicalPixels, mesh: SkinnedMesh) -> CanonicalMatches:
+    """The points of `mesh` that are nearest to the pixels' places, in reference space, on either side."""
+    left = pixels.place.detach().double().cpu()
     both = torch.cat([left, left * left.new_tensor([-1.0, 1.0, 1.0])], dim=1)
     faces, part = mesh.faces.cpu(), mesh.part.cpu()
     # A face between two parts may span half the reference body.
@@ -107,8 +107,8 @@ def match(clues: Clues, mesh: SkinnedMesh) -> Matches:
     corner = whole[torch.from_numpy(found)].reshape(*shape, 3).to(device)
     share = torch.from_numpy(barycentric.astype(np.float32)).reshape(*shape, 3).to(device)
     skin = (mesh.weights.detach()[corner] * share[..., None]).sum(2)
-    apart = torch.from_numpy(distance.astype(np.float32)).reshape(*shape).to(device)[:, : clues.place.shape[1]]
-    return Matches(corner, share, skin, clues.weight / (1 + (apart / _APART).square()))
+    apart = torch.from_numpy(distance.astype(np.float32)).reshape(*shape).to(device)[:, : pixels.place.shape[1]]
+    return CanonicalMatches(corner, share, skin, pixels.weight / (1 + (apart / _APART).square()))
 
 
 def _stratified(shown: Int[Tensor, " M"], label: Int[Tensor, " M"], count: int) -> Int[Tensor, " K"]:

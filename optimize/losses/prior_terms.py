@@ -1,6 +1,6 @@
 """What semantic priors add to a fit's loss, and what has to be kept for that from step to step.
 
-Canonical maps: their clues, chosen once, and the points of the present mesh that they speak of. Feature maps: their
+Canonical maps: their pixels, chosen once, and the points of the present mesh that they speak of. Feature maps: their
 pixels, chosen once, what the surface has been seen to look like, and which of its points each hypothesis sees.
 """
 
@@ -17,7 +17,7 @@ from ...scenes.scene import Scene
 from ..observe.observations import Observations, View
 from ..schedule.stage import Weights
 from .canonical_loss import canonical_loss
-from .canonical_matches import Matches, choose_clues, match
+from .canonical_matches import CanonicalMatches, choose_pixels, match_to_mesh
 from .semantic_loss import SurfaceFeatures, feature_pixels, semantic_loss
 from .view_prior import view_loss
 
@@ -27,20 +27,20 @@ class PriorTerms:
 
     def __init__(self, observations: Observations) -> None:
         maps, features = observations.canonical, observations.features
-        self._clues, self._views = None, None if maps is None else maps.view
+        self._canonical_pixels, self._views = None, None if maps is None else maps.view
         if maps is not None:
-            self._clues = choose_clues(maps, observations.at(maps.foreground.shape[1]).mask)
+            self._canonical_pixels = choose_pixels(maps, observations.at(maps.foreground.shape[1]).mask)
         self._pixels = None
         if features is not None:
             self._pixels = feature_pixels(features, observations.at(features.shape[-1]).mask)
-        self._matches: Matches | None = None
+        self._matches: CanonicalMatches | None = None
         self._surface: SurfaceFeatures | None = None
         self._visible: Tensor | None = None
 
     def attach(self, mesh: SkinnedMesh) -> None:
         """Finds the places that canonical maps name on a mesh of another topology."""
-        if self._clues is not None:
-            self._matches = match(self._clues, mesh)
+        if self._canonical_pixels is not None:
+            self._matches = match_to_mesh(self._canonical_pixels, mesh)
 
     def renew(
         self, scene: Scene, view: View, responsibility: Float[Tensor, " B"], weights: Weights, *, own_shape: bool
@@ -71,9 +71,9 @@ class PriorTerms:
         `renew` has seen these are, by default all.
         """
         terms: dict[str, Tensor] = {}
-        if self._clues is not None and self._matches is not None and weights.canonical > 0:
+        if self._canonical_pixels is not None and self._matches is not None and weights.canonical > 0:
             terms["canonical"] = weights.canonical * canonical_loss(
-                self._clues,
+                self._canonical_pixels,
                 self._matches,
                 mesh,
                 transforms,
