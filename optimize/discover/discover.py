@@ -31,7 +31,7 @@ class Discovery:
     """What a fit starts from, and how it came about."""
 
     template: Template
-    """The discovered skeleton with girths, or the quadruped template where none could be believed."""
+    """The discovered skeleton with radii, or the quadruped template where none could be believed."""
     reference: int | None
     """The photo it was read from; None for the template."""
     sketch: Sketch | None

@@ -26,12 +26,12 @@ from .sketch import CHAINS, Extra, Found, Sketch
 
 _LEAST_SINE = 0.5
 """Views farther from the side than 60 degrees are not stretched any more."""
-_GIRTH = (0.35, 2.5)
+_RADIUS = (0.35, 2.5)
 """Bounds of a radius against the template's, scaled to the trunk: a region may be half hidden, or two in one."""
 
 
 def lift(sketch: Sketch, azimuth_deg: float | None = None) -> Template:
-    """The skeleton at rest with its girths, in the package's axes, its box centred and of longest side 1."""
+    """The skeleton at rest with its radii, in the package's axes, its box centred and of longest side 1."""
     base = template("quadruped")
     stretch = 1.0 if azimuth_deg is None else 1 / max(abs(math.sin(math.radians(azimuth_deg))), _LEAST_SINE)
     flat = {
@@ -39,8 +39,8 @@ def lift(sketch: Sketch, azimuth_deg: float | None = None) -> Template:
     }
     flat = _symmetric(flat, sketch)
     flat = _levelled(flat)
-    rest, girth = _placed(flat, base, sketch)
-    return _normalised(base, rest, girth, sketch.extras)
+    rest, radius = _placed(flat, base, sketch)
+    return _normalised(base, rest, radius, sketch.extras)
 
 
 def ground_slope_deg(sketch: Sketch) -> float:
@@ -97,13 +97,13 @@ def _placed(
     flat: dict[str, Found], base: Template, sketch: Sketch
 ) -> tuple[dict[str, Float64[np.ndarray, "2 3"]], dict[str, Float64[np.ndarray, " 4"]]]:
     """Start and tip in (x, y, z), and radii, of each bone; in pixels."""
-    skeleton, usual = base.skeleton, base.girth.double().numpy()
+    skeleton, usual = base.skeleton, base.radius.double().numpy()
     trunk = flat["trunk"].points
     usual_length = float((skeleton.joints[skeleton.index("neck")] - skeleton.joints[0]).norm())
     scale = float(np.linalg.norm(trunk[-1] - trunk[0])) / usual_length
     extras = {extra.name: extra for extra in sketch.extras}
     rest: dict[str, np.ndarray] = {}
-    girth: dict[str, np.ndarray] = {}
+    radius: dict[str, np.ndarray] = {}
     for chain, line in flat.items():
         for k, name in enumerate(sketch.joints(chain)):
             model = extras[name].parent if name in extras else name
@@ -112,30 +112,30 @@ def _placed(
             radii = []
             for mean, radius in ((start, line.radius[k]), (tip, line.radius[k + 1])):
                 ratio = radius / mean[1] if np.isfinite(radius) else 1.0
-                radii.append(mean * float(np.clip(ratio, *_GIRTH)))
-            girth[name] = np.concatenate(radii)
+                radii.append(mean * float(np.clip(ratio, *_RADIUS)))
+            radius[name] = np.concatenate(radii)
             x = [float(skeleton.joints[like, 0]) * scale, float(skeleton.tips[like, 0]) * scale]
             if name in extras and name.startswith(("left", "right")):
                 x = (
-                    [0.5 * girth[name][0] + 0.5 * float(start[0])] * 2
+                    [0.5 * radius[name][0] + 0.5 * float(start[0])] * 2
                     if name.startswith("left")
-                    else [-0.5 * girth[name][0] - 0.5 * float(start[0])] * 2
+                    else [-0.5 * radius[name][0] - 0.5 * float(start[0])] * 2
                 )
             rest[name] = np.stack([[side, y, z] for side, (z, y) in zip(x, line.points[k : k + 2], strict=True)])
-    _spread(rest, girth, base)
-    return rest, girth
+    _spread(rest, radius, base)
+    return rest, radius
 
 
-def _spread(rest: dict[str, np.ndarray], girth: dict[str, np.ndarray], base: Template) -> None:
+def _spread(rest: dict[str, np.ndarray], radius: dict[str, np.ndarray], base: Template) -> None:
     """Moves limbs sideways with the trunk's width, in place, never so near that twins meet in the middle."""
-    skeleton, usual = base.skeleton, base.girth.double().numpy()
+    skeleton, usual = base.skeleton, base.radius.double().numpy()
     for kind, onto in (("front", "chest"), ("hind", "hips"), ("ear", "head")):
         names = CHAINS[f"left_{kind}"]
-        wide = girth[onto][0] / float(usual[skeleton.index(onto), 0])
+        wide = radius[onto][0] / float(usual[skeleton.index(onto), 0])
         for name in names:
             j = skeleton.index(name)
             for end, place, thick in ((0, skeleton.joints, 0), (1, skeleton.tips, 2)):
-                x = max(float(place[j, 0]) * wide, 1.05 * float(girth[name][thick]))
+                x = max(float(place[j, 0]) * wide, 1.05 * float(radius[name][thick]))
                 rest[name][end, 0], rest[mirror_name(name)][end, 0] = x, -x
         for one, two in itertools.pairwise(names):
             x = max(float(rest[one][1, 0]), float(rest[two][0, 0]))
@@ -144,12 +144,12 @@ def _spread(rest: dict[str, np.ndarray], girth: dict[str, np.ndarray], base: Tem
 
 
 def _normalised(
-    base: Template, rest: dict[str, np.ndarray], girth: dict[str, np.ndarray], extras: tuple[Extra, ...]
+    base: Template, rest: dict[str, np.ndarray], radius: dict[str, np.ndarray], extras: tuple[Extra, ...]
 ) -> Template:
     skeleton = base.skeleton
     names = (*skeleton.names, *(extra.name for extra in extras))
     ends = torch.tensor(np.stack([rest[name] for name in names]), dtype=torch.float32)
-    radii = torch.tensor(np.stack([girth[name] for name in names]), dtype=torch.float32)
+    radii = torch.tensor(np.stack([radius[name] for name in names]), dtype=torch.float32)
     around = torch.cat(
         [ends[:, 0] - radii[:, :1], ends[:, 0] + radii[:, :1], ends[:, 1] - radii[:, 2:3], ends[:, 1] + radii[:, 2:3]]
     )

@@ -153,4 +153,4 @@ def _usual_ear(head: Found, facing: int) -> Found:
     turn = complex(*here) / complex(*there)
     places = [complex(*(flat[k, ear] - flat[0, skull])) * turn for k in (0, 1)]
     points = head.points[1] + np.array([[p.real, p.imag] for p in places])
-    return Found(points, abs(turn) * body.girth[ear, [1, 3]].double().numpy())
+    return Found(points, abs(turn) * body.radius[ear, [1, 3]].double().numpy())

@@ -39,8 +39,8 @@ _OFF = Weights(
     deformation=0,
     laplacian=0,
     bone_length=1e-3,
-    girth=0,
-    girth_step=0,
+    radius=0,
+    radius_step=0,
     attachment=1e-3,
     instance=0,
 )
@@ -64,8 +64,8 @@ def artic3d(builds: tuple[str, ...] = ("standard",), contested: bool = False) ->
     build = builds[0]
     camera: frozenset[Free] = frozenset({"camera"})
     pose: frozenset[Free] = frozenset({"camera", "pose", "rest_pose"})
-    base: frozenset[Free] = frozenset({"camera", "pose", "rest_pose", "length", "girth", "attachment"})
-    shape: frozenset[Free] = frozenset({"camera", "pose", "rest_pose", "length", "girth", "attachment", "deformation"})
+    base: frozenset[Free] = frozenset({"camera", "pose", "rest_pose", "length", "radius", "attachment"})
+    shape: frozenset[Free] = frozenset({"camera", "pose", "rest_pose", "length", "radius", "attachment", "deformation"})
     own: frozenset[Free] = frozenset({"instance"})
     return (
         Stage(

@@ -45,7 +45,7 @@ def parameter_groups(scene: Scene, free: frozenset[Free], rates: Rates) -> list[
             owned["pose"], owned["instance"] = [(hypotheses.common_pose, rates.pose)], []
     if isinstance(surface, PartSurfaces):
         owned["length"] = [(surface.log_length, rates.length)]
-        owned["girth"] = [(surface.log_girth, rates.girth)]
+        owned["radius"] = [(surface.log_radius, rates.radius)]
         owned["attachment"] = [(surface.shift, rates.attachment)]
     for parameter in scene.parameters():
         parameter.requires_grad_(False)

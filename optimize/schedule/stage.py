@@ -9,7 +9,7 @@ from typing import Literal
 USUAL_ELEVATION_DEG = 12.0
 """Photos of animals are mostly taken from slightly above."""
 
-Free = Literal["camera", "lens", "pose", "rest_pose", "length", "girth", "attachment", "deformation", "instance"]
+Free = Literal["camera", "lens", "pose", "rest_pose", "length", "radius", "attachment", "deformation", "instance"]
 Proposal = Literal["keep", "azimuths", "mirror images", "neighbours", "hind legs", "front legs"]
 Lead = Literal["lead", "out", "best"]
 LIMB_SWAPS: dict[str, Literal["front", "hind"]] = {"front legs": "front", "hind legs": "hind"}
@@ -69,8 +69,8 @@ class Weights:
     mesh_normal: float = 0.0
     """One minus the cosine between neighbouring faces of the resting mesh."""
     bone_length: float = 0.05
-    girth: float = 0.02
-    girth_step: float = 0.05
+    radius: float = 0.02
+    radius_step: float = 0.05
     attachment: float = 2.0
     instance: float = 0.05
 
@@ -91,7 +91,7 @@ class Rates:
     """Joint rotations (radians)."""
     rest_pose: float = 0.01
     length: float = 0.01
-    girth: float = 0.01
+    radius: float = 0.01
     attachment: float = 0.003
     deformation: float = 0.01
     instance: float = 0.01
@@ -139,7 +139,7 @@ def _free(*names: Free) -> frozenset[Free]:
 
 
 _CAMERA = _free("camera")
-_PROPORTIONS = _CAMERA | _free("rest_pose", "length", "girth", "attachment")
+_PROPORTIONS = _CAMERA | _free("rest_pose", "length", "radius", "attachment")
 _STANCE = _CAMERA | _free("pose")
 _BODY = _PROPORTIONS | _STANCE
 _SHAPE = _BODY | _free("deformation")

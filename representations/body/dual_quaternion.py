@@ -1,5 +1,5 @@
 """Dual quaternion skinning: every vertex follows a rigid motion that is a blend of its joints' (Kavan et al., SIGGRAPH
-2007), so that a twisted limb keeps its girth, where a mean of matrices wraps it up like a candy.
+2007), so that a twisted limb keeps its radius, where a mean of matrices wraps it up like a candy.
 
 A rigid motion x -> R x + t is the pair (q, d), q the rotation and d = 1/2 (0, t) q. A vertex takes
 

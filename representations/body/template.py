@@ -1,7 +1,7 @@
-"""Template skeletons: quadruped, biped (VRM 1.0 humanoid names) and bird, with starting girths.
+"""Template skeletons: quadruped, biped (VRM 1.0 humanoid names) and bird, with starting radii.
 
 Proportions are generic starting values (a medium-legged dog, an adult human in A-pose, a songbird); every fit changes
-bone lengths and girths. A body plan may come in several builds, since gradients don't lead from every build to every
+bone lengths and radii. A body plan may come in several builds, since gradients don't lead from every build to every
 other: of a long body a short one looks like a view from the front. Rest frame: +Y up, front +Z, left +X; the bounding
 box is centred, its longest side about 1.
 """
@@ -30,7 +30,7 @@ class _Bone:
     part: str
     start: _Point
     tip: _Point
-    girth: tuple[float, float, float, float]
+    radius: tuple[float, float, float, float]
     """Radii at start and tip: lateral, then the other way, (x0, z0, x1, z1)."""
     pitch: tuple[float, float] = (-30.0, 30.0)
     yaw: tuple[float, float] = (-25.0, 25.0)
@@ -39,10 +39,10 @@ class _Bone:
 
 @dataclass(frozen=True)
 class Template:
-    """A skeleton and the girths of its bones."""
+    """A skeleton and the radii of its bones."""
 
     skeleton: Skeleton
-    girth: Float[Tensor, "J 4"]
+    radius: Float[Tensor, "J 4"]
     """Radii (x0, z0, x1, z1) in the bone frame: lateral and vertical/frontal, at the joint and at the tip."""
     build: str = "standard"
 
@@ -142,7 +142,7 @@ _BIRD = (
 _BELLY = 0.78
 """Height below which a quadruped is nothing but legs."""
 _COMPACT_TRUNK, _COMPACT_LEGS, _COMPACT_HEAD = 0.55, 0.6, 1.08
-_COMPACT_GIRTH, _COMPACT_SKULL = 1.1, 1.5
+_COMPACT_RADIUS, _COMPACT_SKULL = 1.1, 1.5
 
 _LANDMARKS: dict[BodyPlan, dict[str, tuple[str, bool]]] = {
     "quadruped": {
@@ -187,8 +187,8 @@ def template(plan: BodyPlan, build: str = "standard") -> Template:
     names = tuple(bone.name for bone in bones)
     joints = torch.tensor([bone.start for bone in bones], dtype=torch.float32)
     tips = torch.tensor([bone.tip for bone in bones], dtype=torch.float32)
-    girth = torch.tensor([bone.girth for bone in bones], dtype=torch.float32)
-    ends = torch.cat([joints - girth[:, :1], joints + girth[:, :1], tips - girth[:, 2:3], tips + girth[:, 2:3]])
+    radius = torch.tensor([bone.radius for bone in bones], dtype=torch.float32)
+    ends = torch.cat([joints - radius[:, :1], joints + radius[:, :1], tips - radius[:, 2:3], tips + radius[:, 2:3]])
     low, high = ends.amin(0), ends.amax(0)
     scale = 1 / float((high - low).max())
     centre = (low + high) / 2
@@ -205,7 +205,7 @@ def template(plan: BodyPlan, build: str = "standard") -> Template:
     )
     for part in skeleton.parts:
         part_index(part)
-    return Template(skeleton, girth * scale, build)
+    return Template(skeleton, radius * scale, build)
 
 
 def _compact(bones: tuple[_Bone, ...]) -> tuple[_Bone, ...]:
@@ -229,7 +229,7 @@ def _compact(bones: tuple[_Bone, ...]) -> tuple[_Bone, ...]:
         return bone.name == "head" or bone.parent == "head"
 
     def widened(bone: _Bone) -> tuple[float, float, float, float]:
-        a, b, c, d = (radius * (_COMPACT_SKULL if of_head(bone) else _COMPACT_GIRTH) for radius in bone.girth)
+        a, b, c, d = (radius * (_COMPACT_SKULL if of_head(bone) else _COMPACT_RADIUS) for radius in bone.radius)
         return a, b, c, d
 
     return tuple(
@@ -237,7 +237,7 @@ def _compact(bones: tuple[_Bone, ...]) -> tuple[_Bone, ...]:
             bone,
             start=placed(bone.start, in_head=of_head(bone)),
             tip=placed(bone.tip, in_head=of_head(bone)),
-            girth=widened(bone),
+            radius=widened(bone),
         )
         for bone in bones
     )
@@ -269,7 +269,7 @@ def _mirror(bone: _Bone) -> _Bone:
 
     parent = bone.parent if bone.parent is None else mirror_name(bone.parent)
     return _Bone(
-        mirror_name(bone.name), parent, mirror_name(bone.part), flip(bone.start), flip(bone.tip), bone.girth,
+        mirror_name(bone.name), parent, mirror_name(bone.part), flip(bone.start), flip(bone.tip), bone.radius,
         bone.pitch, negate(bone.yaw), negate(bone.roll),
     )  # fmt: skip
 

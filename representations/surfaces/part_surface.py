@@ -2,9 +2,9 @@
 
 A point u of the unit icosphere (poles on the bone axis) becomes, in the bone's frame and before posing,
 
-    p(u) = joint + R [ girth_x(s) rho(u) , length s + reach u_y , girth_z(s) rho(u) ]^T + R r sum_k c_k Y_k(u)
+    p(u) = joint + R [ radius_x(s) rho(u) , length s + reach u_y , radius_z(s) rho(u) ]^T + R r sum_k c_k Y_k(u)
 
-with s = (1 + u_y) / 2, girths linear from joint to tip, a superelliptic profile rho, the bone's mean girth r, and
+with s = (1 + u_y) / 2, radii linear from joint to tip, a superelliptic profile rho, the bone's mean radius r, and
 spherical harmonics Y_k whose cut-off degree rises during a fit. In the sense of LASSIE (Yao et al. 2022) and Hi-LASSIE
 (2023) these are neural part surfaces; the band-limited network is a single linear layer on the harmonics, which makes
 the band limit exact. Only left and middle bones have parameters: right parts are mirror images, middle parts
@@ -76,7 +76,7 @@ class PartSurfaces(nn.Module):
 
         bones, coefficients = len(unique), (degree + 1) ** 2
         self.log_length = nn.Parameter(torch.zeros(bones))
-        self.log_girth = nn.Parameter(torch.zeros(bones, 4))
+        self.log_radius = nn.Parameter(torch.zeros(bones, 4))
         self.shift = nn.Parameter(torch.zeros(bones, 3))
         """Moves the places where limbs, tail and ears are attached, in units of the rest frame."""
         self.coefficients = nn.Parameter(torch.zeros(bones, coefficients, 3))
@@ -109,8 +109,8 @@ class PartSurfaces(nn.Module):
         """Bone that each vertex of `shared()` belongs to."""
         skeleton = self.template.skeleton
         lengths = torch.linalg.vector_norm(skeleton.tips - skeleton.joints, dim=1)
-        mean_girth = self.template.girth.mean(1)
-        along = (0.5 + 0.5 * y)[None] + (_REACH * mean_girth / lengths)[:, None] * y[None]
+        mean_radius = self.template.radius.mean(1)
+        along = (0.5 + 0.5 * y)[None] + (_REACH * mean_radius / lengths)[:, None] * y[None]
         self._weights = _blend_weights(skeleton, along).to(device)
         across = torch.cdist(sphere * sphere.new_tensor([-1.0, 1.0, 1.0]), sphere).argmin(1)
         straight = torch.arange(count)
@@ -141,10 +141,10 @@ class PartSurfaces(nn.Module):
         skeleton = self.skeleton()
         bone = (skeleton.tips - skeleton.joints).index_select(0, self._unique)
         length = torch.linalg.vector_norm(bone, dim=1)
-        girth = self.template.girth.index_select(0, self._unique) * self.log_girth.exp()
-        radius = girth.mean(1)
+        radius = self.template.radius.index_select(0, self._unique) * self.log_radius.exp()
+        radius = radius.mean(1)
         s = (0.5 + 0.5 * self._sphere[:, 1])[None, :, None]
-        across = torch.lerp(girth[:, None, :2], girth[:, None, 2:], s) * self._ring
+        across = torch.lerp(radius[:, None, :2], radius[:, None, 2:], s) * self._ring
         axial = length[:, None] * s[..., 0] + (_REACH * radius)[:, None] * self._sphere[:, 1]
         local = torch.stack([across[..., 0], axial, across[..., 1]], dim=-1)
         local = local + radius[:, None, None] * self._deformation(self.coefficients)
@@ -163,27 +163,27 @@ class PartSurfaces(nn.Module):
         """Offsets of the photos' own shapes from `shared()`, in the rest frame."""
         skeleton = self.skeleton()
         bone = (skeleton.tips - skeleton.joints).index_select(0, self._unique)
-        radius = (self.template.girth.index_select(0, self._unique) * self.log_girth.exp()).mean(1)
+        radius = (self.template.radius.index_select(0, self._unique) * self.log_radius.exp()).mean(1)
         coefficients = self.instance_coefficients.index_select(0, photos)
         local = radius[:, None, None] * self._deformation(coefficients)
         world = (local @ bone_frame(bone).transpose(1, 2)).index_select(1, self._owner)
         return (world * self._mirror[:, None]).reshape(len(photos), -1, 3)
 
     def regularizers(self) -> dict[str, Tensor]:
-        """Named scalar penalties: sizes of the deformation, lengths, girths, attachments; roughness; girth steps."""
+        """Named scalar penalties: sizes of the deformation, lengths, radii, attachments; roughness; radius steps."""
         energy = (self.coefficients * self._mask).square()
         roughness = (self._degrees * (self._degrees + 1)).float().square()
         skeleton = self.template.skeleton
         follow = [(j, c) for j, c in enumerate(skeleton.main_child) if c >= 0]
-        log_girth = self.log_girth.index_select(0, self._owner)
-        bones, children = (torch.tensor(column, device=log_girth.device) for column in zip(*follow, strict=True))
-        ends = log_girth.index_select(0, bones)[:, 2:] - log_girth.index_select(0, children)[:, :2]
+        log_radius = self.log_radius.index_select(0, self._owner)
+        bones, children = (torch.tensor(column, device=log_radius.device) for column in zip(*follow, strict=True))
+        ends = log_radius.index_select(0, bones)[:, 2:] - log_radius.index_select(0, children)[:, :2]
         return {
             "deformation": energy.sum((1, 2)).mean(),
             "laplacian": (energy * roughness[:, None]).sum((1, 2)).mean(),
             "bone_length": self.log_length.square().mean(),
-            "girth": self.log_girth.square().mean(),
-            "girth_step": ends.square().mean(),
+            "radius": self.log_radius.square().mean(),
+            "radius_step": ends.square().mean(),
             "attachment": (self.shift * self._shift_mask).square().sum(1).mean(),
         }
 
@@ -231,5 +231,5 @@ def _blend_weights(skeleton: Skeleton, along: Float[Tensor, "J n"]) -> Float[Ten
             own = own - weights[joint, :, child]
         weights[joint, :, joint] = own
     if bool((weights < 0).any()):
-        raise ValueError("a bone is too short for its girth: the blend zones at its two ends overlap")
+        raise ValueError("a bone is too short for its radius: the blend zones at its two ends overlap")
     return weights.reshape(-1, joint_count)

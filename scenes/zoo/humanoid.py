@@ -27,7 +27,7 @@ class HumanoidShape:
     """Sideways place of the shoulder joint."""
     hips: float = 0.055
     """Sideways place of the hip joint."""
-    girth: float = 1.0
+    radius: float = 1.0
     """Thickness of trunk and limbs."""
     limb: float = 1.0
     """Thickness of arms and legs."""
@@ -113,7 +113,7 @@ def humanoid(shape: HumanoidShape) -> Blueprint:
 
 
 def _torso(shape: HumanoidShape, path: tuple[Point, ...]) -> Loft:
-    g, w, h = shape.girth, shape.shoulders, shape.hips
+    g, w, h = shape.radius, shape.shoulders, shape.hips
     rows = (
         (-0.5, 0.9 * h + 0.02 * g, 0.05 * g, 0.05 * g), (0.0, 0.052 * g + 0.6 * h, 0.068 * g, 0.062 * g),
         (0.5, 0.045 * g + 0.6 * h, 0.064 * g, 0.058 * g), (1.0, 0.04 * g + 0.52 * h, 0.058 * g, 0.054 * g),
@@ -136,7 +136,7 @@ def _torso(shape: HumanoidShape, path: tuple[Point, ...]) -> Loft:
 
 
 def _neck(shape: HumanoidShape, base: Point, top: Point) -> Loft:
-    r = min(0.034 * shape.girth, 0.55 * shape.head)
+    r = min(0.034 * shape.radius, 0.55 * shape.head)
     rows = round_stations(((-0.4, 1.2 * r), (0.3, r), (1.3, r)))
     return Loft("neck", (base, top), ("neck",), ("neck",), rows, caps=(0.5, 0.5), exponent=2.0, rings=16, spokes=18)
 
@@ -192,7 +192,7 @@ def _bunch(shape: HumanoidShape, top: Point) -> Loft:
 
 
 def _arm(shape: HumanoidShape, path: tuple[Point, ...]) -> Loft:
-    g = shape.girth * shape.limb
+    g = shape.radius * shape.limb
     rows = tuple((u, g * a, g * b0, g * b1) for u, a, b0, b1 in (
         (0.1, 0.034, 0.036, 0.036), (1.0, 0.04, 0.042, 0.042), (1.4, 0.033, 0.034, 0.034), (2.0, 0.027, 0.029, 0.029),
         (2.3, 0.028, 0.029, 0.029), (2.9, 0.02, 0.021, 0.021), (3.1, 0.019, 0.023, 0.023), (3.5, 0.018, 0.033, 0.033),
@@ -203,7 +203,7 @@ def _arm(shape: HumanoidShape, path: tuple[Point, ...]) -> Loft:
 
 
 def _thumb(shape: HumanoidShape, wrist: Point, tip: Point) -> Loft:
-    g = shape.girth * shape.limb
+    g = shape.radius * shape.limb
 
     def along(t: float, forward: float) -> Point:
         x, y, z = (p + t * (q - p) for p, q in zip(wrist, tip, strict=True))
@@ -226,7 +226,7 @@ def _thumb(shape: HumanoidShape, wrist: Point, tip: Point) -> Loft:
 
 
 def _leg(shape: HumanoidShape, path: tuple[Point, ...]) -> Loft:
-    g = shape.girth * shape.limb
+    g = shape.radius * shape.limb
     rows = tuple((u, g * a, g * b0, g * b1) for u, a, b0, b1 in (
         (-0.1, 0.05, 0.07, 0.06), (0.15, 0.058, 0.068, 0.062), (0.6, 0.05, 0.053, 0.054), (1.0, 0.038, 0.038, 0.042),
         (1.35, 0.037, 0.048, 0.034), (1.85, 0.024, 0.028, 0.025), (2.0, 0.027, 0.036, 0.028), (2.3, 0.032, 0.026,
@@ -250,7 +250,7 @@ def _leg(shape: HumanoidShape, path: tuple[Point, ...]) -> Loft:
 
 
 def _skirt(shape: HumanoidShape, waist: float, hip_y: float) -> Loft:
-    g, h = shape.girth, shape.hips
+    g, h = shape.radius, shape.hips
     low, high = hip_y - 0.36 * shape.leg, waist + 0.02
     top, hem = 0.046 * g + 0.55 * h, 0.062 * g + 1.1 * h + shape.skirt
     rows = (
@@ -272,6 +272,6 @@ def _skirt(shape: HumanoidShape, waist: float, hip_y: float) -> Loft:
 
 PERSON = HumanoidShape()
 CHIBI = HumanoidShape(
-    head=0.15, neck=0.012, torso=0.2, leg=0.215, arm=(0.085, 0.075, 0.06), shoulders=0.085, hips=0.052, girth=1.12,
+    head=0.15, neck=0.012, torso=0.2, leg=0.215, arm=(0.085, 0.075, 0.06), shoulders=0.085, hips=0.052, radius=1.12,
     limb=0.92, foot=0.095, hair=(0.12, 0.42), skirt=0.05, tails=0.34,
 )  # fmt: skip

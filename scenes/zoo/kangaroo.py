@@ -37,7 +37,7 @@ class KangarooShape:
     )  # fmt: skip
     pitch_deg: float = 0.0
     """The trunk leans forward by this."""
-    girth: float = 1.0
+    radius: float = 1.0
     legs: float = 1.0
     """Thickness of legs and arms."""
     neck: float = 1.0
@@ -84,7 +84,7 @@ def kangaroo(shape: KangarooShape) -> Blueprint:
         *leg_bones("front", fore),
         *leg_bones("hind", hind),
     ]
-    g = shape.girth
+    g = shape.radius
     trunk = tuple((u, g * a, g * b0, g * b1) for u, a, b0, b1 in (
         (-0.75, 0.1, 0.14, 0.14), (-0.3, 0.21, 0.26, 0.22), (0.2, 0.235, 0.29, 0.22), (0.9, 0.205, 0.26, 0.19),
         (1.6, 0.17, 0.21, 0.16), (2.3, 0.15, 0.17, 0.14), (3.0, 0.1, 0.12, 0.11)))  # fmt: skip

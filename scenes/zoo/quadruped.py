@@ -65,7 +65,7 @@ class LegShape:
     """Height of the foot's joint over the ground and length of the foot forward."""
     angles_deg: tuple[float, float, float]
     """Of the three bones, from straight down, forward positive."""
-    girth: float = 1.0
+    radius: float = 1.0
     """Thickness, against a horse's or a dog's."""
     muscle: float = 1.0
     """Extra thickness of the upper leg."""
@@ -351,7 +351,7 @@ def _leg(kind: LegKind, points: tuple[Point, ...], leg: LegShape, rows: tuple[Ro
     stations = []
     for u, *radii in rows:
         upper = min(max(1.2 - u, 0.0), 1.0)
-        factor = leg.girth * (1 + upper * (leg.muscle - 1))
+        factor = leg.radius * (1 + upper * (leg.muscle - 1))
         stations.append((u, *(factor * r for r in radii)))
     return Loft(
         f"left_{kind}_leg", points, *leg_chain(kind), tuple(stations), caps=(0.7, 0.55), rings=40, spokes=18,

@@ -79,8 +79,8 @@ ZEBRA = QuadrupedShape(
 )  # fmt: skip
 
 COW = QuadrupedShape(
-    fore=LegShape((0.26, 0.27, 0.18), (0.13, 0.05), (-30.0, 4.0, 0.0), girth=1.02, apart=(0.14, 0.13)),
-    hind=LegShape((0.33, 0.3, 0.21), (0.13, 0.05), (22.0, -36.0, 6.0), girth=1.02, apart=(0.15, 0.14)),
+    fore=LegShape((0.26, 0.27, 0.18), (0.13, 0.05), (-30.0, 4.0, 0.0), radius=1.02, apart=(0.14, 0.13)),
+    hind=LegShape((0.33, 0.3, 0.21), (0.13, 0.05), (22.0, -36.0, 6.0), radius=1.02, apart=(0.15, 0.14)),
     head=HeadShape(
         0.46, 40.0, _BOVINE_HEAD, (0.3, 0.1, 0.2, 0.05),
         EarShape((0.08, 0.1, 0.18), (0.02, 0.02, 0.5), 0.09, bend=(0.0, 0.05, 0.0), point=0.4), muzzle=0.52,
@@ -95,8 +95,8 @@ COW = QuadrupedShape(
 )  # fmt: skip
 
 SHEEP = QuadrupedShape(
-    fore=LegShape((0.25, 0.29, 0.2), (0.13, 0.045), (-30.0, 2.0, 0.0), girth=0.92, muscle=1.25),
-    hind=LegShape((0.32, 0.33, 0.23), (0.13, 0.045), (22.0, -34.0, 4.0), girth=0.92, muscle=1.25),
+    fore=LegShape((0.25, 0.29, 0.2), (0.13, 0.045), (-30.0, 2.0, 0.0), radius=0.92, muscle=1.25),
+    hind=LegShape((0.32, 0.33, 0.23), (0.13, 0.045), (22.0, -34.0, 4.0), radius=0.92, muscle=1.25),
     head=HeadShape(
         0.42, 38.0, _OVINE_HEAD, (0.32, 0.1, 0.165, 0.048),
         EarShape((0.12, 0.1, 0.15), (0.1, 0.0, 0.46), 0.075, bend=(0.0, 0.03, 0.0), point=0.35), muzzle=0.52,
@@ -109,8 +109,8 @@ SHEEP = QuadrupedShape(
 )  # fmt: skip
 
 ELEPHANT = QuadrupedShape(
-    fore=LegShape((0.52, 0.44, 0.16), (0.1, 0.015), (-8.0, 4.0, 0.0), girth=1.0, apart=(0.18, 0.17)),
-    hind=LegShape((0.56, 0.36, 0.12), (0.08, 0.015), (6.0, -6.0, 0.0), girth=1.0, apart=(0.18, 0.17)),
+    fore=LegShape((0.52, 0.44, 0.16), (0.1, 0.015), (-8.0, 4.0, 0.0), radius=1.0, apart=(0.18, 0.17)),
+    hind=LegShape((0.56, 0.36, 0.12), (0.08, 0.015), (6.0, -6.0, 0.0), radius=1.0, apart=(0.18, 0.17)),
     head=HeadShape(
         0.56, 48.0, _ELEPHANT_HEAD, (0.52, 0.17, 0.3, 0.042),
         EarShape((0.22, 0.08, 0.3), (-0.32, -0.1, 0.86), 0.56, 0.05, widest=0.55, point=0.6, bend=(0.05, 0.0, 0.08),
@@ -129,8 +129,8 @@ ELEPHANT = QuadrupedShape(
 )  # fmt: skip
 
 GIRAFFE = QuadrupedShape(
-    fore=LegShape((0.44, 0.68, 0.6), (0.22, 0.08), (-26.0, 2.0, 0.0), girth=1.08),
-    hind=LegShape((0.44, 0.52, 0.6), (0.22, 0.08), (22.0, -30.0, 2.0), girth=1.05),
+    fore=LegShape((0.44, 0.68, 0.6), (0.22, 0.08), (-26.0, 2.0, 0.0), radius=1.08),
+    hind=LegShape((0.44, 0.52, 0.6), (0.22, 0.08), (22.0, -30.0, 2.0), radius=1.05),
     head=HeadShape(
         0.52, 34.0, _CERVINE_HEAD, (0.32, 0.1, 0.17, 0.05),
         EarShape((0.08, 0.1, 0.14), (-0.06, 0.2, 0.42), 0.08, point=0.35), muzzle=0.5,
@@ -144,8 +144,8 @@ GIRAFFE = QuadrupedShape(
 )  # fmt: skip
 
 TIGER = QuadrupedShape(
-    fore=LegShape((0.31, 0.285, 0.12), (0.07, 0.13), (-34.0, 2.0, 0.0), girth=1.3, muscle=1.1),
-    hind=LegShape((0.35, 0.305, 0.175), (0.07, 0.13), (28.0, -40.0, 4.0), girth=1.15, muscle=1.1),
+    fore=LegShape((0.31, 0.285, 0.12), (0.07, 0.13), (-34.0, 2.0, 0.0), radius=1.3, muscle=1.1),
+    hind=LegShape((0.35, 0.305, 0.175), (0.07, 0.13), (28.0, -40.0, 4.0), radius=1.15, muscle=1.1),
     head=HeadShape(
         0.43, 12.0, _FELINE_HEAD, (0.645, 0.16, 0.245, 0.055),
         EarShape((0.2, 0.27, 0.26), (0.14, 0.54, 0.4), 0.13, point=0.7, widest=0.5), muzzle=0.66, nose=0.1,
@@ -159,8 +159,8 @@ TIGER = QuadrupedShape(
 )  # fmt: skip
 
 CAT = QuadrupedShape(
-    fore=LegShape((0.34, 0.33, 0.13), (0.06, 0.11), (-34.0, 2.0, 0.0), girth=0.98),
-    hind=LegShape((0.37, 0.38, 0.2), (0.06, 0.11), (30.0, -42.0, 4.0), girth=0.98),
+    fore=LegShape((0.34, 0.33, 0.13), (0.06, 0.11), (-34.0, 2.0, 0.0), radius=0.98),
+    hind=LegShape((0.37, 0.38, 0.2), (0.06, 0.11), (30.0, -42.0, 4.0), radius=0.98),
     head=HeadShape(
         0.42, 8.0, _FELINE_HEAD, (0.655, 0.14, 0.25, 0.075),
         EarShape((0.24, 0.25, 0.25), (0.16, 0.74, 0.42), 0.19, point=0.12, widest=0.22), muzzle=0.66, nose=0.06,
@@ -174,8 +174,8 @@ CAT = QuadrupedShape(
 )  # fmt: skip
 
 DOG = QuadrupedShape(
-    fore=LegShape((0.35, 0.36, 0.15), (0.07, 0.11), (-32.0, 0.0, 6.0), girth=1.08),
-    hind=LegShape((0.37, 0.39, 0.21), (0.07, 0.11), (28.0, -42.0, 2.0), girth=1.05),
+    fore=LegShape((0.35, 0.36, 0.15), (0.07, 0.11), (-32.0, 0.0, 6.0), radius=1.08),
+    hind=LegShape((0.37, 0.39, 0.21), (0.07, 0.11), (28.0, -42.0, 2.0), radius=1.05),
     head=HeadShape(
         0.55, 16.0, _CANINE_HEAD, (0.42, 0.13, 0.15, 0.048),
         EarShape((0.1, 0.15, 0.15), (0.0, 0.46, 0.2), 0.1, point=0.15, widest=0.3), muzzle=0.5, nose=0.065,
@@ -189,8 +189,8 @@ DOG = QuadrupedShape(
 )  # fmt: skip
 
 FOX = QuadrupedShape(
-    fore=LegShape((0.37, 0.4, 0.17), (0.065, 0.1), (-32.0, 0.0, 4.0), girth=0.78),
-    hind=LegShape((0.4, 0.43, 0.23), (0.065, 0.1), (28.0, -42.0, 2.0), girth=0.78),
+    fore=LegShape((0.37, 0.4, 0.17), (0.065, 0.1), (-32.0, 0.0, 4.0), radius=0.78),
+    hind=LegShape((0.4, 0.43, 0.23), (0.065, 0.1), (28.0, -42.0, 2.0), radius=0.78),
     head=HeadShape(
         0.54, 14.0, _VULPINE_HEAD, (0.44, 0.1, 0.165, 0.045),
         EarShape((0.12, 0.15, 0.15), (0.02, 0.54, 0.24), 0.13, point=0.12, widest=0.25), muzzle=0.5, nose=0.05,
@@ -204,8 +204,8 @@ FOX = QuadrupedShape(
 )  # fmt: skip
 
 DEER = QuadrupedShape(
-    fore=LegShape((0.29, 0.36, 0.33), (0.14, 0.05), (-32.0, 2.0, 0.0), girth=0.82),
-    hind=LegShape((0.36, 0.41, 0.37), (0.13, 0.045), (26.0, -38.0, 3.0), girth=0.82),
+    fore=LegShape((0.29, 0.36, 0.33), (0.14, 0.05), (-32.0, 2.0, 0.0), radius=0.82),
+    hind=LegShape((0.36, 0.41, 0.37), (0.13, 0.045), (26.0, -38.0, 3.0), radius=0.82),
     head=HeadShape(
         0.4, 26.0, _CERVINE_HEAD, (0.33, 0.1, 0.165, 0.055),
         EarShape((0.08, 0.12, 0.14), (-0.1, 0.32, 0.44), 0.105, point=0.25, widest=0.45), muzzle=0.5,
@@ -223,8 +223,8 @@ DEER = QuadrupedShape(
 )  # fmt: skip
 
 BEAR = QuadrupedShape(
-    fore=LegShape((0.34, 0.28, 0.07), (0.08, 0.2), (-26.0, 2.0, 4.0), girth=1.5, apart=(0.15, 0.16)),
-    hind=LegShape((0.39, 0.285, 0.07), (0.08, 0.24), (24.0, -26.0, 0.0), girth=1.45, apart=(0.15, 0.16)),
+    fore=LegShape((0.34, 0.28, 0.07), (0.08, 0.2), (-26.0, 2.0, 4.0), radius=1.5, apart=(0.15, 0.16)),
+    hind=LegShape((0.39, 0.285, 0.07), (0.08, 0.24), (24.0, -26.0, 0.0), radius=1.45, apart=(0.15, 0.16)),
     head=HeadShape(
         0.48, 18.0, _URSINE_HEAD, (0.48, 0.15, 0.2, 0.036),
         EarShape((0.12, 0.24, 0.25), (0.1, 0.47, 0.36), 0.12, point=0.75, widest=0.55), muzzle=0.52, nose=0.075,

@@ -1,4 +1,4 @@
-"""The mean body of a species as a template that fits can start from: its skeleton, and girths read off its surface.
+"""The mean body of a species as a template that fits can start from: its skeleton, and radii read off its surface.
 
 From proportions near the truth views are told apart at once, and what a generic template has no bones for, such as an
 elephant's trunk, has its joints. What comes of the fit are the photos' own proportions, not the species'.
@@ -24,7 +24,7 @@ _FEWEST = 4
 """Vertices that say a half's radius; where there are fewer, all of the bone's do."""
 _THINNEST = 0.004
 _STOUTEST = 1.0
-"""Girth over length; a stouter part's skin would blend with both of its neighbours at once."""
+"""Radius over length; a stouter part's skin would blend with both of its neighbours at once."""
 
 
 @cache
@@ -49,7 +49,7 @@ def _girths(skeleton: Skeleton, vertices: Float[Tensor, "V 3"], weights: Float[T
     """Radii across and the other way, at the joint and at the tip; alike on both sides."""
     bones = skeleton.tips - skeleton.joints
     lengths, frames, owner = bones.norm(dim=1), bone_frame(bones), weights.argmax(1)
-    girths = torch.empty(len(skeleton), 4)
+    radii = torch.empty(len(skeleton), 4)
     for joint, length in enumerate(lengths.tolist()):
         mine = vertices[owner == joint]
         if len(mine) < _FEWEST:
@@ -58,6 +58,6 @@ def _girths(skeleton: Skeleton, vertices: Float[Tensor, "V 3"], weights: Float[T
         near = local[:, 1] < length / 2
         for end, half in enumerate((near, ~near)):
             some = local[half] if int(half.sum()) >= _FEWEST else local
-            girths[joint, 2 * end : 2 * end + 2] = some[:, [0, 2]].abs().quantile(_GIRTH_SHARE, dim=0)
-    girths = (girths + girths[torch.tensor(skeleton.mirror)]) / 2
-    return torch.minimum(girths, _STOUTEST * lengths[:, None]).clamp_min(_THINNEST)
+            radii[joint, 2 * end : 2 * end + 2] = some[:, [0, 2]].abs().quantile(_GIRTH_SHARE, dim=0)
+    radii = (radii + radii[torch.tensor(skeleton.mirror)]) / 2
+    return torch.minimum(radii, _STOUTEST * lengths[:, None]).clamp_min(_THINNEST)

@@ -1,6 +1,6 @@
 """Individuals: a species' proportions, each a little longer or shorter, fatter or thinner, some of them young.
 
-Lengths and girths are multiplied by exp(deviation * normal), angles shifted; what grows together changes together.
+Lengths and radii are multiplied by exp(deviation * normal), angles shifted; what grows together changes together.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def vary(shape: Shape, random: np.random.Generator) -> Shape:
     if isinstance(shape, KangarooShape):
         return replace(
             shape, head=_head(shape.head, random, 1.0), pitch_deg=shape.pitch_deg + random.normal(4, 7),
-            girth=shape.girth * _times(random, 0.07), legs=shape.legs * _times(random, 0.07),
+            radius=shape.radius * _times(random, 0.07), legs=shape.legs * _times(random, 0.07),
             neck=shape.neck * _times(random, 0.1), tail=shape.tail * _times(random, 0.07),
         )  # fmt: skip
     if isinstance(shape, BirdShape):
@@ -42,14 +42,14 @@ def _times(random: np.random.Generator, deviation: float) -> float:
 
 def _quadruped(shape: QuadrupedShape, random: np.random.Generator) -> QuadrupedShape:
     young = random.random() < _YOUNG
-    legs, girth, fat = _times(random, 0.06), _times(random, 0.07), _times(random, 0.06)
+    legs, radius, fat = _times(random, 0.06), _times(random, 0.07), _times(random, 0.06)
     if young:
-        legs, girth = 1.08 * legs, 1.04 * girth
+        legs, radius = 1.08 * legs, 1.04 * radius
     trunk, neck, tail = shape.trunk, shape.neck, shape.tail
     return replace(
         shape,
-        fore=_leg(shape.fore, random, legs, girth),
-        hind=_leg(shape.hind, random, legs, girth),
+        fore=_leg(shape.fore, random, legs, radius),
+        hind=_leg(shape.hind, random, legs, radius),
         head=_head(shape.head, random, 1.18 if young else 1.0),
         trunk=replace(
             trunk, depth=trunk.depth * fat * _times(random, 0.03), width=trunk.width * fat * _times(random, 0.04),
@@ -72,12 +72,12 @@ def _quadruped(shape: QuadrupedShape, random: np.random.Generator) -> QuadrupedS
     )  # fmt: skip
 
 
-def _leg(leg: LegShape, random: np.random.Generator, length: float, girth: float) -> LegShape:
+def _leg(leg: LegShape, random: np.random.Generator, length: float, radius: float) -> LegShape:
     bones = tuple(bone * length * _times(random, 0.03) for bone in leg.bones)
     angles = tuple(angle + random.normal(0, 1.5) for angle in leg.angles_deg)
     return replace(
         leg, bones=bones, foot=(leg.foot[0] * length, leg.foot[1]), angles_deg=angles,
-        girth=leg.girth * girth * _times(random, 0.03), muscle=leg.muscle * _times(random, 0.05),
+        radius=leg.radius * radius * _times(random, 0.03), muscle=leg.muscle * _times(random, 0.05),
     )  # fmt: skip
 
 
@@ -114,13 +114,13 @@ def _from(root: Place, point: Place, factor: float) -> Place:
 
 
 def _bird(shape: BirdShape, random: np.random.Generator) -> BirdShape:
-    span, girth = _times(random, 0.06), _times(random, 0.06)
+    span, radius = _times(random, 0.06), _times(random, 0.06)
     return replace(
         shape,
         pitch_deg=shape.pitch_deg + random.normal(0, 2.5),
         hip_height=shape.hip_height * _times(random, 0.05),
-        depth=shape.depth * girth * _times(random, 0.03),
-        width=shape.width * girth * _times(random, 0.03),
+        depth=shape.depth * radius * _times(random, 0.03),
+        width=shape.width * radius * _times(random, 0.03),
         neck=(shape.neck[0] * _times(random, 0.08), shape.neck[1]),
         head=shape.head * _times(random, 0.05),
         beak=(shape.beak[0] * _times(random, 0.15), shape.beak[1] * _times(random, 0.08), shape.beak[2]),
@@ -138,7 +138,7 @@ def _humanoid(shape: HumanoidShape, random: np.random.Generator) -> HumanoidShap
         arm=tuple(n * _times(random, 0.04) for n in shape.arm),  # type: ignore[arg-type]
         shoulders=shape.shoulders * _times(random, 0.06),
         hips=shape.hips * _times(random, 0.06),
-        girth=shape.girth * _times(random, 0.08),
+        radius=shape.radius * _times(random, 0.08),
         limb=shape.limb * _times(random, 0.05),
         hair=(shape.hair[0] * _times(random, 0.12), shape.hair[1] * _times(random, 0.15)),
         skirt=shape.skirt * _times(random, 0.1),

@@ -23,7 +23,7 @@ from zoetrope.scenes.photos.collection import load_collection
 from zoetrope.scenes.scene import Scene
 from zoetrope.scenes.zoo.species_template import species_template
 
-BODY = frozenset({"camera", "pose", "rest_pose", "length", "girth", "attachment"})
+BODY = frozenset({"camera", "pose", "rest_pose", "length", "radius", "attachment"})
 STAGES = (
     Stage("camera", 2, 32, frozenset({"camera"}), kept_hypotheses=5, propose="azimuths", level=1),
     Stage("mirror images", 2, 32, BODY, propose="mirror images", level=1),
@@ -161,14 +161,14 @@ def test_stages_keep_as_many_accounts_as_they_say(observations: Observations) ->
     assert descent.done
 
 
-@pytest.mark.parametrize("free", ["camera", "pose", "length", "girth", "attachment", "rest_pose", "deformation"])
+@pytest.mark.parametrize("free", ["camera", "pose", "length", "radius", "attachment", "rest_pose", "deformation"])
 def test_only_what_is_free_moves(observations: Observations, free: str) -> None:
     owner = {
         "camera": {f"placement.{name}" for name in ("azimuth", "elevation", "roll", "log_distance", "offset")},
         "pose": {"placement.pose"},
         "rest_pose": {"rest_pose"},
         "length": {"surface.log_length"},
-        "girth": {"surface.log_girth"},
+        "radius": {"surface.log_radius"},
         "attachment": {"surface.shift"},
         "deformation": {"surface.coefficients"},
     }

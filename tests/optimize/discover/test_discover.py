@@ -38,7 +38,7 @@ class Animal:
         squeeze: float = 1.0,
     ) -> None:
         body = template("quadruped")
-        skeleton, girth = body.skeleton, body.girth.double().numpy()
+        skeleton, radius = body.skeleton, body.radius.double().numpy()
         flat = [t.double().numpy()[:, [2, 1]] for t in (skeleton.joints, skeleton.tips)]
         self.bones: Bones = {}
         self.kind = np.full((SIZE, SIZE), -1)
@@ -68,7 +68,7 @@ class Animal:
             )
             self.bones[name] = (places[0], places[1])
             if not any(name.startswith(part) or name.endswith(part) for part in without):
-                self._paint(skeleton.parts[j], places, girth[j, 1] * 0.8 * SIZE, girth[j, 3] * 0.8 * SIZE, name, near)
+                self._paint(skeleton.parts[j], places, radius[j, 1] * 0.8 * SIZE, radius[j, 3] * 0.8 * SIZE, name, near)
 
     @staticmethod
     def _top(name: str) -> str | None:
@@ -149,13 +149,13 @@ def test_the_skeleton_is_of_the_templates_kind(found: Discovery) -> None:
     torch.testing.assert_close(skeleton.joints[mirror] * torch.tensor([-1.0, 1.0, 1.0]), skeleton.joints)
     lefts = [j for j, name in enumerate(skeleton.names) if name.startswith("left")]
     assert bool((skeleton.joints[lefts, 0] > 0).all())
-    girth = found.template.girth
+    radius = found.template.radius
     ends = torch.cat(
         [
-            skeleton.joints - girth[:, :1],
-            skeleton.joints + girth[:, :1],
-            skeleton.tips - girth[:, 2:3],
-            skeleton.tips + girth[:, 2:3],
+            skeleton.joints - radius[:, :1],
+            skeleton.joints + radius[:, :1],
+            skeleton.tips - radius[:, 2:3],
+            skeleton.tips + radius[:, 2:3],
         ]
     )
     size = ends.amax(0) - ends.amin(0)

@@ -135,7 +135,7 @@ def test_the_subjects_place_in_the_given_world_is_found(turnaround: Callable[...
     made = turnaround([15, 75, 140, 200, 250, 330], scale=40.0, yaw_deg=250, shift=(300, -20, 100), up_z=True)
     observations, scene = started(made.folder)
     world = made.world_from_rest
-    body: frozenset[Free] = frozenset({"camera", "pose", "rest_pose", "length", "girth", "attachment"})
+    body: frozenset[Free] = frozenset({"camera", "pose", "rest_pose", "length", "radius", "attachment"})
     descent = Descent(
         scene,
         observations,

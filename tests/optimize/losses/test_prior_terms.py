@@ -22,7 +22,7 @@ from zoetrope.optimize.schedule.stage import Stage, Weights, without
 from zoetrope.representations.body.template import BUILDS, template
 from zoetrope.scenes.photos.collection import load_collection
 
-BODY = frozenset({"camera", "pose", "rest_pose", "length", "girth", "attachment"})
+BODY = frozenset({"camera", "pose", "rest_pose", "length", "radius", "attachment"})
 STAGES = (
     Stage("camera", 3, 32, frozenset({"camera"}), kept_hypotheses=6, propose="azimuths", build="standard", level=1),
     Stage("pose", 2, 32, BODY, kept_hypotheses=2, build="standard", level=1),

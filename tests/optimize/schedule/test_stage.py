@@ -39,7 +39,7 @@ def test_every_stage_can_be_run(stages: tuple[Stage, ...]) -> None:
         assert all(value >= 0 for value in dataclasses.asdict(stage.weights).values())
         assert all(value > 0 for value in dataclasses.asdict(stage.rates).values())
         if stage.united:
-            assert not stage.free & {"length", "girth", "attachment"}, "these belong to parts"
+            assert not stage.free & {"length", "radius", "attachment"}, "these belong to parts"
 
 
 def test_bands_open_without_a_jump(stages: tuple[Stage, ...]) -> None:

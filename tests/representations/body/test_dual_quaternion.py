@@ -25,7 +25,7 @@ def test_one_joint_moves_what_hangs_on_it_rigidly() -> None:
     )
 
 
-def test_a_twisted_limb_keeps_its_girth() -> None:
+def test_a_twisted_limb_keeps_its_radius() -> None:
     angle = torch.linspace(0, 2 * math.pi, 25)[:-1]
     along = torch.linspace(0, 1, 11)
     ring = torch.stack([angle.cos(), angle.sin()], dim=-1)
@@ -34,8 +34,8 @@ def test_a_twisted_limb_keeps_its_girth() -> None:
     twist = torch.zeros(1, 2, 3)
     twist[0, 1, 0] = math.radians(170)
     transforms = maps(twist, torch.zeros(1, 2, 3))
-    girth = skin_dual(vertices, weights, transforms)[0, :, 1:].norm(dim=1)
-    torch.testing.assert_close(girth, torch.ones_like(girth), atol=1e-5, rtol=0)
+    radius = skin_dual(vertices, weights, transforms)[0, :, 1:].norm(dim=1)
+    torch.testing.assert_close(radius, torch.ones_like(radius), atol=1e-5, rtol=0)
     assert float(skin(vertices, weights, transforms)[0, :, 1:].norm(dim=1).min()) < 0.1
     # Half the weight is half the twist.
     middle = skin_dual(vertices, weights, transforms)[0, 5 * 24]

@@ -50,7 +50,7 @@ def test_left_and_right_are_mirror_images(body: Template) -> None:
         )
     assert torch.equal(skeleton.joints[mirror] * FLIP, skeleton.joints)
     assert torch.equal(skeleton.tips[mirror] * FLIP, skeleton.tips)
-    assert torch.equal(body.girth[mirror], body.girth)
+    assert torch.equal(body.radius[mirror], body.radius)
     lefts = [j for j, name in enumerate(skeleton.names) if name.startswith("left")]
     assert bool((skeleton.joints[lefts, 0] > 0).all()), "left is +X"
     low, high = skeleton.limits_deg.unbind(-1)
@@ -97,7 +97,7 @@ def test_the_rest_body_fills_a_centred_box_of_size_one(body: Template) -> None:
     assert float((high - low).max()) == pytest.approx(1, abs=0.1)
     assert float((low + high).abs().max()) / 2 < 0.05
     assert float((low + high)[0].abs()) < 1e-6
-    assert bool((body.girth > 0).all())
+    assert bool((body.radius > 0).all())
 
 
 def test_the_compact_build_is_short_low_and_large_headed() -> None:
@@ -110,11 +110,11 @@ def test_the_compact_build_is_short_low_and_large_headed() -> None:
         trunk = float(tips[at("chest"), 2] - joints[at("hips"), 2])
         height = float(joints[at("hips"), 1] - tips[at("left_front_paw"), 1])
         skull = float((tips[at("head")] - joints[at("head")]).norm())
-        return {"legs": height / trunk, "head": skull / trunk, "girth": float(body.girth[at("head"), 0]) / trunk}
+        return {"legs": height / trunk, "head": skull / trunk, "radius": float(body.radius[at("head"), 0]) / trunk}
 
     ratio = {name: value / size(standard)[name] for name, value in size(compact).items()}
     assert ratio["head"] > 1.8
-    assert ratio["girth"] > 2.5
+    assert ratio["radius"] > 2.5
     assert 1.0 < ratio["legs"] < 1.7, "legs shrink, though less than the trunk"
 
 

@@ -23,7 +23,7 @@ def shaken(plan: BodyPlan = "quadruped", level: int = 2, size: float = 0.05) -> 
     generator = torch.Generator().manual_seed(3)
     rough = 1 / (1 + band_degrees(surface.degree).float())[:, None]
     with torch.no_grad():
-        for parameter in (surface.log_length, surface.log_girth, surface.shift):
+        for parameter in (surface.log_length, surface.log_radius, surface.shift):
             parameter.copy_(size * torch.randn(parameter.shape, generator=generator))
         for parameter in (surface.coefficients, surface.instance_coefficients):
             parameter.copy_(size * rough * torch.randn(parameter.shape, generator=generator))
@@ -154,7 +154,7 @@ def test_gradients_reach_every_parameter_that_is_not_masked() -> None:
     (vertices * pull).sum().backward()
     masks = {
         "log_length": torch.ones_like(surface.log_length),
-        "log_girth": torch.ones_like(surface.log_girth),
+        "log_radius": torch.ones_like(surface.log_radius),
         "shift": surface._shift_mask,
         "coefficients": surface._mask,
         "instance_coefficients": surface._mask.expand(PHOTOS, -1, -1, -1),
@@ -166,7 +166,7 @@ def test_gradients_reach_every_parameter_that_is_not_masked() -> None:
         assert torch.equal(grad != 0, mask.expand_as(grad) != 0), name
 
 
-@pytest.mark.parametrize("name", ["log_length", "log_girth", "shift", "coefficients"])
+@pytest.mark.parametrize("name", ["log_length", "log_radius", "shift", "coefficients"])
 def test_gradients_are_finite_differences(name: str) -> None:
     surface = shaken("bird", level=1)
     pull = torch.randn(surface.shared().vertices.shape, generator=torch.Generator().manual_seed(0))
@@ -210,7 +210,7 @@ def test_girth_is_felt_across_the_bone_and_not_along_it() -> None:
     thin = PartSurfaces(template("quadruped"), 1)
     thick = PartSurfaces(template("quadruped"), 1)
     with torch.no_grad():
-        thick.log_girth.fill_(math.log(2))
+        thick.log_radius.fill_(math.log(2))
     a, b = thin.shared().vertices, thick.shared().vertices
     skeleton = thin.skeleton()
     for joint in range(len(skeleton)):
@@ -225,5 +225,5 @@ def test_regularizers_are_zero_on_the_template_and_positive_off_it() -> None:
     quiet = PartSurfaces(template("quadruped"), PHOTOS).regularizers()
     loud = shaken().regularizers()
     assert set(quiet) == set(loud)
-    assert all(value.item() == 0 for name, value in quiet.items() if name != "girth_step")
+    assert all(value.item() == 0 for name, value in quiet.items() if name != "radius_step")
     assert all(value.item() > 0 for value in loud.values())

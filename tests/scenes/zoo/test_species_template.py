@@ -15,9 +15,9 @@ def test_every_species_is_a_template(name: str) -> None:
     skeleton = start.skeleton
     assert start.build == name
     assert skeleton.plan == SPECIES[name].plan
-    assert bool((start.girth > 0).all())
+    assert bool((start.radius > 0).all())
     mirror = torch.tensor(skeleton.mirror)
-    assert torch.equal(start.girth, start.girth[mirror])
+    assert torch.equal(start.radius, start.radius[mirror])
     # Parts as they come cover the species' own body: the same box, within a tenth of its longest side.
     drawn = assemble(draw(SPECIES[name].shape)).mesh.vertices
     low, high = drawn.amin(0), drawn.amax(0)
@@ -29,7 +29,7 @@ def test_every_species_is_a_template(name: str) -> None:
 
 
 def test_parts_are_about_as_thick_as_the_body() -> None:
-    """Girths come from the right bones: a neck's points lie about as far from its bone as those of the body drawn."""
+    """Radii come from the right bones: a neck's points lie about as far from its bone as those of the body drawn."""
     for name in ("giraffe", "bear"):
         start = species_template(name)
         pieces = assemble(draw(SPECIES[name].shape))
