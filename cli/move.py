@@ -15,7 +15,7 @@ from ..optimize.checked import checked
 
 @dataclass(frozen=True, kw_only=True)
 class Animate(AnimateConfig):
-    """A finished run in motion: a film, and a GLB that carries the motion; a diffusion prior refines both if asked."""
+    """A finished run in motion: a video, and a GLB that carries the motion; a diffusion prior refines both if asked."""
 
     run_folder: Positional[Path]
     """Folder of a finished run, which is left as it is but for its export folder."""
@@ -35,14 +35,14 @@ class Texture:
     """The coat of one run's subject on another's."""
 
     source: Positional[Path]
-    """Folder of the finished run that lends."""
+    """Folder of the finished run that gives."""
     target: Positional[Path]
-    """Folder of the finished run that is lent to."""
+    """Folder of the finished run that is given to."""
 
     def run(self) -> None:
-        from ..optimize.animate.transfer import LendConfig, lend
+        from ..optimize.animate.transfer import TransferConfig, transfer
 
-        print("\n".join(map(str, lend(LendConfig(what="texture", source=self.source, target=self.target)))))
+        print("\n".join(map(str, transfer(TransferConfig(what="texture", source=self.source, target=self.target)))))
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,17 @@ class Pose:
     """The pose of one photo on another run's subject."""
 
     source: Positional[Path]
-    """Folder of the finished run that lends."""
+    """Folder of the finished run that gives."""
     target: Positional[Path]
-    """Folder of the finished run that is lent to."""
+    """Folder of the finished run that is given to."""
     photo: str | None = None
     """The photo by its name without ending; by default the first."""
 
     def run(self) -> None:
-        from ..optimize.animate.transfer import LendConfig, lend
+        from ..optimize.animate.transfer import TransferConfig, transfer
 
-        config = LendConfig(what="pose", source=self.source, target=self.target, photo=self.photo)
-        print("\n".join(map(str, lend(config))))
+        config = TransferConfig(what="pose", source=self.source, target=self.target, photo=self.photo)
+        print("\n".join(map(str, transfer(config))))
 
 
 @dataclass(frozen=True)
@@ -68,22 +68,22 @@ class Shape:
     """A run's subject on the way to another's shape, in its own coat."""
 
     source: Positional[Path]
-    """Folder of the finished run that lends."""
+    """Folder of the finished run that gives."""
     target: Positional[Path]
-    """Folder of the finished run that is lent to."""
+    """Folder of the finished run that is given to."""
     share: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
     """How far to go, 0 to 1; a GLB for each."""
 
     def run(self) -> None:
-        from ..optimize.animate.transfer import LendConfig, lend
+        from ..optimize.animate.transfer import TransferConfig, transfer
 
-        config = LendConfig(what="shape", source=self.source, target=self.target, share=self.share)
-        print("\n".join(map(str, lend(config))))
+        config = TransferConfig(what="shape", source=self.source, target=self.target, share=self.share)
+        print("\n".join(map(str, transfer(config))))
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """What the subject of one run lends that of another; a GLB and a picture in the other's export folder."""
+    """What the subject of one run gives that of another; a GLB and a picture in the other's export folder."""
 
     what: Annotated[
         Annotated[Texture, tyro.conf.subcommand("texture")]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Turntable:
-    """Films of a run's subject turning, at rest or in motion."""
+    """Videos of a run's subject turning, at rest or in motion."""
 
     run_folder: Positional[Path]
     """Folder of a finished run."""
@@ -33,7 +33,7 @@ class Turntable:
     size: int = 512
     """Width and height of a pass in pixels."""
     seconds: float = 6.0
-    """Time of the film, about."""
+    """Time of the video, about."""
     frames: int | None = None
     """Exact number of frames, in place of --seconds."""
     fps: float = 24.0
@@ -57,11 +57,11 @@ class Turntable:
         self._check()
         from ..optimize.run.open_run import RunFolder
         from ..scenes.export.write_subject import write_turntables
-        from ..scenes.preview.animation import FootageConfig
+        from ..scenes.preview.animation import AnimationConfig
         from ..scenes.preview.studio_words import studio_in_words
         from ..scenes.subject import load_subject
 
-        config = FootageConfig(
+        config = AnimationConfig(
             size=self.size,
             seconds=self.seconds,
             frames=self.frames,

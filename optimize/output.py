@@ -1,4 +1,4 @@
-"""The files of a finished run: cameras, meshes, rigged and textured GLBs, films and pictures."""
+"""The files of a finished run: cameras, meshes, rigged and textured GLBs, videos and pictures."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ def write_outputs(
     name: str,
     outliers: Mapping[int, float] | None = None,
     unseen: UnseenSides | None = None,
-    films: bool = True,
+    videos: bool = True,
 ) -> list[str]:
     """Writes everything that a run folder holds besides logs, checkpoints and scores; returns what people should know.
 
     `outliers`: photos that are explained badly, with their times the usual loss, to be noted beside their cameras;
-    `unseen`: what paints the sides that no photo shows, which are continued smoothly by default; `films`: turntables as
-    well.
+    `unseen`: what paints the sides that no photo shows, which are continued smoothly by default; `videos`: turntables
+    as well.
 
     Raises ValueError if the parts are not united yet.
     """
@@ -98,7 +98,7 @@ def write_outputs(
         write_glb(run.subject, worn, skeleton, texture=subject.texture, clips=subject.clips, pose=rest_pose, name=name)
         _write_instances(run, scene, worn, skeleton, textures, observations)
         write_observations(run, observations)
-        if films:
+        if videos:
             paths = [run.root / f"turntable.{ending}" for ending in ("mp4", "gif", "webp")]
             write_turntables(subject, paths, motion="walk" if _has(subject, "walk") else "interpolate")
         _write_sheet(run, worn, posed.cpu(), scene.hypotheses, textures, light, observations, name)

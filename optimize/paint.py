@@ -70,6 +70,6 @@ def paint(config: PaintConfig) -> dict[str, Any]:
         if finished.masks.is_dir():
             shutil.copytree(finished.masks, run.masks)
         save_checkpoint(run.checkpoints, checkpoint.state, checkpoint.place)
-        for note in write_outputs(run, scene, observations, collection.name, {}, unseen, config.films):
+        for note in write_outputs(run, scene, observations, collection.name, {}, unseen, config.videos):
             print(f"note: {note}", file=sys.stderr)
         return score_run(run.root, collection)

@@ -28,7 +28,7 @@ class PaintConfig:
     """auto, cpu, cuda or cuda:N."""
     seed: int = 0
     """Of the views and the noise that the prior is asked with."""
-    films: bool = True
+    videos: bool = True
     """Write turntables as well."""
     overwrite: bool = False
     """Replace an earlier run in the same folder."""

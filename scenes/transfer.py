@@ -1,4 +1,4 @@
-"""What one subject lends another: its coat, its pose, its shape.
+"""What one subject gives another: its coat, its pose, its shape.
 
 Every subject's surface knows its place on the reference body (`representations.chart`), and every skeleton of a plan
 has the same joints. So a texel takes the colour of that place on the other subject, a vertex its position, and a joint
@@ -63,7 +63,7 @@ def with_texture_of(subject: Subject, other: Subject) -> Subject:
     if subject.texture is None or mesh.uv is None or mesh.uv_faces is None:
         raise InputError("the subject to be dressed has no texture to be replaced; fit it again")
     if other.texture is None or worn.uv is None or worn.uv_faces is None:
-        raise InputError("the subject that lends its texture has none; fit it again")
+        raise InputError("the subject that gives its texture has none; fit it again")
     face_map, bary_map = texel_positions(mesh.uv, mesh.uv_faces, subject.texture.shape[0])
     inside = face_map >= 0
     points = (mesh.reference[mesh.faces[face_map[inside]]] * bary_map[inside][..., None]).sum(1)

@@ -1,4 +1,4 @@
-"""A finished run in motion: a film, and a GLB that carries the motion; refined by a diffusion prior where asked."""
+"""A finished run in motion: a video, and a GLB that carries the motion; refined by a diffusion prior where asked."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ...priors.diffusion.guidance import GuidanceConfig
 from ...scenes.error import InputError
 from ...scenes.export.write_subject import export_subject
 from ...scenes.motion.choose_motion import choose_motion
-from ...scenes.preview.animation import Footage, FootageConfig
-from ...scenes.preview.video import write_film
+from ...scenes.preview.animation import Animation, AnimationConfig
+from ...scenes.preview.video import write_video
 from ...scenes.subject import Subject, load_subject
 from ..config import FitConfig
 from ..device import choose_device
@@ -42,11 +42,11 @@ def animate(config: AnimateConfig) -> list[Path]:
     source = diffusion_source(asked, device) if config.refine != "none" else None
     subject = load_subject(run.exact_subject)
     clip = choose_motion(subject, config.motion, limit=config.limit, hold_feet=config.hold_feet)
-    footage = Footage.of(
+    animation = Animation.of(
         subject.mesh,
         subject.skeleton,
         clip,
-        FootageConfig(
+        AnimationConfig(
             size=config.size,
             seconds=config.seconds,
             frames_per_second=config.fps,
@@ -68,17 +68,17 @@ def animate(config: AnimateConfig) -> list[Path]:
             how = replace(how, guidance=GuidanceConfig(scale=EMBEDDED_GUIDANCE))
         word, why = _subject_words(config, told, subject)
         print(f"diffusion prior: {source.line}; a subject called {word!r}, {why}", file=sys.stderr)
-        refined = refine_animation(footage, texture, prior, word, how, torch.Generator().manual_seed(config.seed))
+        refined = refine_animation(animation, texture, prior, word, how, torch.Generator().manual_seed(config.seed))
         if config.bake:
-            texture = baked(footage, texture, refined)
+            texture = baked(animation, texture, refined)
             subject = replace(subject, texture=(texture * 255).round().to(torch.uint8))
             refined = None
     others = tuple(one for one in subject.clips if one.name != clip.name)
     stem = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in clip.name)
-    model, film = (run.root / "export" / f"{stem}.{ending}" for ending in ("glb", "mp4"))
+    model, video = (run.root / "export" / f"{stem}.{ending}" for ending in ("glb", "mp4"))
     export_subject(replace(subject, clips=(clip, *others)), model)
-    write_film(film, _frames(footage, texture, refined), config.fps)
-    return [model, film]
+    write_video(video, _frames(animation, texture, refined), config.fps)
+    return [model, video]
 
 
 def _subject_words(config: AnimateConfig, told: FitConfig, subject: Subject) -> tuple[str, str]:
@@ -93,7 +93,7 @@ def _subject_words(config: AnimateConfig, told: FitConfig, subject: Subject) -> 
     return name, f"as the canonical network says ({odds:.0%})"
 
 
-def _frames(footage: Footage, texture: Tensor | None, refined: RefinedAnimation | None) -> Iterator[Tensor]:
-    for part in footage.parts():
-        frames = footage.draw(part, texture).color
+def _frames(animation: Animation, texture: Tensor | None, refined: RefinedAnimation | None) -> Iterator[Tensor]:
+    for part in animation.parts():
+        frames = animation.draw(part, texture).color
         yield from frames if refined is None else refined.over(frames, int(part[0]))

@@ -22,8 +22,8 @@ class AnimateConfig:
     limit: bool = False
     """Keep joints within the skeleton's limits, of a motion from a file."""
     skinning: Literal["linear", "dual"] = "linear"
-    """How the film's mesh follows its joints: as the GLB does in any viewer, or by dual quaternions, which keep twisted
-    limbs round."""
+    """How the video's mesh follows its joints: as the GLB does in any viewer, or by dual quaternions, which keep
+    twisted limbs round."""
     refine: Literal["none", "dass", "tdass"] = "none"
     """What a diffusion prior does to the frames: nothing, DASS on each by itself, or T-DASS on all together."""
     bake: bool = False
@@ -33,9 +33,9 @@ class AnimateConfig:
     category: str | None = None
     """What the subject is, in a word; by default the run's own, or what the canonical network takes it for."""
     size: int = 512
-    """Width and height of the film in pixels."""
+    """Width and height of the video in pixels."""
     seconds: float = 4.0
-    """Time of the film, about: a motion that repeats is shown a whole number of times."""
+    """Time of the video, about: a motion that repeats is shown a whole number of times."""
     fps: float = 24.0
     """Frames per second."""
     azimuth: float = 60.0

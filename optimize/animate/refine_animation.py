@@ -23,7 +23,7 @@ from ...priors.distillation.noise_range import NoiseRange
 from ...priors.distillation.t_dass import TDassConfig, t_dass
 from ...priors.distillation.warp import Warp
 from ...representations.atlas import dilate, texel_positions
-from ...scenes.preview.animation import Footage
+from ...scenes.preview.animation import Animation
 from ..texture.backproject import seen_by_texels
 
 Refinement = Literal["dass", "tdass"]
@@ -75,38 +75,38 @@ class RefinedAnimation:
 
 
 def refine_animation(
-    footage: Footage,
+    animation: Animation,
     texture: Float[Tensor, "R R 3"],
     prior: DiffusionPrior,
     subject: str,
     config: RefineConfig,
     generator: torch.Generator,
 ) -> RefinedAnimation:
-    """The frames of `footage`, refined; `texture` is sRGB-encoded in [0, 1]."""
+    """The frames of `animation`, refined; `texture` is sRGB-encoded in [0, 1]."""
     size = prior.picture_size
-    prints = [footage.draw(part, texture, size) for part in footage.parts()]
+    prints = [animation.draw(part, texture, size) for part in animation.parts()]
     rendered = torch.cat([one.color for one in prints]).permute(0, 3, 1, 2).contiguous()
     covered = torch.cat([one.coverage for one in prints])
-    azimuth, elevation = footage.camera.azimuth_deg, footage.camera.elevation_deg
+    azimuth, elevation = animation.camera.azimuth_deg, animation.camera.elevation_deg
     critic = Critic.from_where(prior, subject, azimuth, elevation, config.guidance, config.negatives)
     places = [config.noise.at(k / max(config.steps - 1, 1), 1, generator) for k in range(config.steps)]
     levels = [prior.schedule.at(place) for place in places]
-    warps = ties(footage, size, covered)
+    warps = ties(animation, size, covered)
     tied = warps if config.kind == "tdass" else ()
     refined = t_dass(critic, rendered, tied, levels, generator, config.tie, covered)
     return RefinedAnimation(rendered, refined, covered, warps)
 
 
-def ties(footage: Footage, size: int, covered: Float[Tensor, "F s s"]) -> tuple[Warp, ...]:
-    """Warps between frames that are a few apart, there and back; of a film that closes, across its end as well."""
-    count, warps = len(footage), []
+def ties(animation: Animation, size: int, covered: Float[Tensor, "F s s"]) -> tuple[Warp, ...]:
+    """Warps between frames that are a few apart, there and back; of a video that closes, across its end as well."""
+    count, warps = len(animation), []
     for step in _TIES:
         for there in (step, -step):
             if step * 2 > count:
                 continue
             frames = torch.arange(count)
-            other = (frames + there) % count if footage.closes else (frames + there).clamp(0, count - 1)
-            flows = [footage.flow(part, other[part], size) for part in footage.parts()]
+            other = (frames + there) % count if animation.closes else (frames + there).clamp(0, count - 1)
+            flows = [animation.flow(part, other[part], size) for part in animation.parts()]
             shift = torch.cat([flow.shift for flow in flows])
             # The ground stands still, wherever both frames show it.
             both = (covered == 0) & (covered[other] == 0)
@@ -115,24 +115,24 @@ def ties(footage: Footage, size: int, covered: Float[Tensor, "F s s"]) -> tuple[
     return tuple(warps)
 
 
-def baked(footage: Footage, texture: Float[Tensor, "R R 3"], refined: RefinedAnimation) -> Float[Tensor, "R R 3"]:
+def baked(animation: Animation, texture: Float[Tensor, "R R 3"], refined: RefinedAnimation) -> Float[Tensor, "R R 3"]:
     """The texture with what the frames change of it; what no frame shows stays. The mesh must have uv."""
-    mesh = footage.mesh
+    mesh = animation.mesh
     assert mesh.uv is not None
     assert mesh.uv_faces is not None
     face_map, bary_map = texel_positions(mesh.uv, mesh.uv_faces, texture.shape[0])
     inside = face_map >= 0
     face, bary = face_map[inside], bary_map[inside]
     change, evidence = torch.zeros(len(face), 3), torch.zeros(len(face))
-    count = len(footage)
+    count = len(animation)
     chosen = sorted({k * count // _BAKED for k in range(_BAKED)}) if count > _BAKED else range(count)
-    lens = footage.lens(1, refined.rendered.shape[2])
+    lens = animation.lens(1, refined.rendered.shape[2])
     for k in chosen:
         one = slice(k, k + 1)
         pixels = refined.change[one].permute(0, 2, 3, 1).contiguous()
-        camera = footage.camera.select(one)
+        camera = animation.camera.select(one)
         found, weight = seen_by_texels(
-            footage.vertices[one], mesh.faces, face, bary, camera, lens, pixels, refined.covered[one]
+            animation.vertices[one], mesh.faces, face, bary, camera, lens, pixels, refined.covered[one]
         )
         change, evidence = change + weight[:, None] * found, evidence + weight
     whole = texture.clone()

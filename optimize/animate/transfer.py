@@ -1,4 +1,4 @@
-"""What the subject of one run lends that of another: texture, pose, shape; each a GLB and a picture."""
+"""What the subject of one run gives that of another: texture, pose, shape; each a GLB and a picture."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ...scenes.export.write_subject import export_subject
 from ...scenes.gltf.file import GltfFile
 from ...scenes.gltf.node import read_nodes
 from ...scenes.photos.resample import to_bytes
-from ...scenes.preview.animation import Footage, FootageConfig
+from ...scenes.preview.animation import Animation, AnimationConfig
 from ...scenes.subject import Subject, load_subject
 from ...scenes.transfer import pose_for, with_shape_of, with_texture_of
 from ..run.open_run import RunFolder
@@ -31,14 +31,14 @@ _VIEWS, _CELL = 5, 224
 
 
 @dataclass(frozen=True, kw_only=True)
-class LendConfig:
+class TransferConfig:
     """What goes where."""
 
     what: Literal["texture", "pose", "shape"]
     source: Path
-    """Folder of the finished run that lends."""
+    """Folder of the finished run that gives."""
     target: Path
-    """Folder of the finished run that is lent to, which is left as it is but for its export folder."""
+    """Folder of the finished run that is given to, which is left as it is but for its export folder."""
     photo: str | None = None
     """pose: the photo of the source, by the stem of its name, whose pose is taken; by default the first."""
     share: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
@@ -49,7 +49,7 @@ class LendConfig:
             raise InputError(f"--share is {' '.join(map(str, self.share))}; give numbers between 0 and 1")
 
 
-def lend(config: LendConfig) -> list[Path]:
+def transfer(config: TransferConfig) -> list[Path]:
     """Writes the GLBs and the picture to TARGET/export and returns their paths, the picture last.
 
     Raises InputError where a run is not finished, the photo is unknown, or the subjects do not fit together.
@@ -99,11 +99,11 @@ def _instance_pose(run: Path, skeleton: Skeleton, stem: str | None) -> tuple[str
 def _row(subject: Subject, pose: Float[Tensor, "J 4"] | None = None) -> Float[Tensor, "h w 3"]:
     """The subject from several sides, in a pose or at rest."""
     clip = None if pose is None else Clip("pose", torch.zeros(1), pose[None])
-    config = FootageConfig(size=_CELL, seconds=1.0, frames_per_second=_VIEWS, start_deg=30.0)
+    config = AnimationConfig(size=_CELL, seconds=1.0, frames_per_second=_VIEWS, start_deg=30.0)
     mesh: SkinnedMesh = subject.mesh
-    footage = Footage.of(mesh, subject.skeleton, clip, config)
+    animation = Animation.of(mesh, subject.skeleton, clip, config)
     texture = None if subject.texture is None else subject.texture.float() / 255
-    return torch.cat([frame for part in footage.parts() for frame in footage.draw(part, texture).color], dim=1)
+    return torch.cat([frame for part in animation.parts() for frame in animation.draw(part, texture).color], dim=1)
 
 
 def _picture(path: Path, rows: Sequence[Tensor]) -> Path:

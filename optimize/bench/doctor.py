@@ -21,7 +21,7 @@ _OPTIONAL = (
 
 
 def examine() -> list[tuple[str, str, str]]:
-    """Rows of (topic, name, finding): versions, processor, memory, devices, optional packages, films, caches."""
+    """Rows of (topic, name, finding): versions, processor, memory, devices, optional packages, videos, caches."""
     return [*_software(), *_processor(), *_devices(), *_optional(), *_films(), *_caches()]
 
 
@@ -76,7 +76,7 @@ def _films() -> list[tuple[str, str, str]]:
     except RuntimeError as error:
         # Finding out that there is none is what a doctor is for.
         finding = f"absent: {error}"
-    return [("films", "ffmpeg", finding)]
+    return [("videos", "ffmpeg", finding)]
 
 
 def _caches() -> list[tuple[str, str, str]]:

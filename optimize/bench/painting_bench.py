@@ -144,7 +144,7 @@ def _painted(run: Path, folder: Path, out: Path, rule: str, seed: int, config: P
     named = _species(folder)
     if not RunFolder(out).exact_subject.is_file():
         how: dict[str, Any] = {"diffusion": "none"} if rule == "none" else {"diffusion": config.diffusion, "rule": rule}
-        paint(PaintConfig(run_folder=run, out=out, category=named, seed=seed, films=False, overwrite=True, **how))
+        paint(PaintConfig(run_folder=run, out=out, category=named, seed=seed, videos=False, overwrite=True, **how))
     judges = load_judges(features="embedded", category=named)
     scores = score_run(out, load_collection(folder), folder, judges=judges)
     return {key: scores[key] for key in ("novel_unseen_share", *(key for key, _, _ in _COLUMNS)) if key in scores}

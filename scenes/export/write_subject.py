@@ -13,10 +13,10 @@ from ..error import InputError
 from ..mesh_file import write_obj, write_ply
 from ..motion.choose_motion import choose_motion
 from ..photos.resample import to_bytes
-from ..preview.animation import FootageConfig
+from ..preview.animation import AnimationConfig
 from ..preview.pass_name import Pass
 from ..preview.turntable import render_turntable
-from ..preview.video import NO_TRANSPARENT_MP4, check_frames_folder, write_film, write_frames
+from ..preview.video import NO_TRANSPARENT_MP4, check_frames_folder, write_frames, write_video
 from ..subject import Subject
 from .gltf_export import write_glb
 from .usd_export import USD_ENDINGS, write_usd
@@ -57,17 +57,17 @@ def write_turntables(
     subject: Subject,
     paths: Sequence[Path],
     motion: str = "none",
-    config: FootageConfig | None = None,
+    config: AnimationConfig | None = None,
     passes: Sequence[Pass] = ("color",),
 ) -> None:
-    """Films of the subject turning, rendered once for all `paths`: .mp4, .gif, .webp; .png is a strip of stills, and a
+    """Videos of the subject turning, rendered once for all `paths`: .mp4, .gif, .webp; .png is a strip of stills, and a
     path without ending a folder of all frames, 000.png and so on.
 
     `motion` is none or what `choose_motion` knows; passes stand side by side. Raises InputError for another motion or
-    ending, an MP4 without background, frames too wide for films, and a folder that holds anything but frames.
+    ending, an MP4 without background, frames too wide for videos, and a folder that holds anything but frames.
     """
-    config = FootageConfig() if config is None else config
-    _check_films(paths, config, len(passes))
+    config = AnimationConfig() if config is None else config
+    _check_videos(paths, config, len(passes))
     clip = None if motion == "none" else choose_motion(subject, motion)
     texture = None if subject.texture is None else subject.texture.float() / 255
     rendered = render_turntable(subject.mesh, subject.skeleton, texture, clip=clip, config=config, passes=passes)
@@ -80,12 +80,12 @@ def write_turntables(
             with atomic_write(path) as temporary:
                 Image.fromarray(np.concatenate(chosen, axis=1)).save(temporary)
         elif path.suffix:
-            write_film(path, frames, config.frames_per_second)
+            write_video(path, frames, config.frames_per_second)
         else:
             write_frames(path, frames)
 
 
-def _check_films(paths: Sequence[Path], config: FootageConfig, pass_count: int) -> None:
+def _check_videos(paths: Sequence[Path], config: AnimationConfig, pass_count: int) -> None:
     width = config.size * pass_count
     for path in paths:
         if path.suffix not in FILM_ENDINGS:
@@ -95,7 +95,7 @@ def _check_films(paths: Sequence[Path], config: FootageConfig, pass_count: int) 
             raise InputError(f"{path.name}: {NO_TRANSPARENT_MP4}")
         if path.suffix in (".mp4", ".webp") and width > _WIDEST_FILM:
             raise InputError(
-                f"{path.name}: {pass_count} passes of {config.size} pixels are {width} wide; films can have "
+                f"{path.name}: {pass_count} passes of {config.size} pixels are {width} wide; videos can have "
                 f"{_WIDEST_FILM}, so make them smaller or fewer"
             )
         if not path.suffix:

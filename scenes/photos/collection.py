@@ -161,7 +161,7 @@ def _why_no_photo(path: Path) -> str | None:
     if suffix in _RAW_SUFFIXES:
         return "is a camera raw file, which is not read; develop it to JPEG or TIFF"
     if suffix in _FILM_SUFFIXES:
-        return "is a film or animation, which is not read; save single frames as JPEG or PNG"
+        return "is a video or animation, which is not read; save single frames as JPEG or PNG"
     try:
         return None if looks_like_photo(path) else "is not a photo and was ignored"
     except OSError as error:

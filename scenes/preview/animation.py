@@ -1,6 +1,6 @@
 """A subject in motion before a camera that circles it or stands still: each frame's mesh and camera, ready to be drawn.
 
-The subject is centred over the whole film, and as large as fits in all frames.
+The subject is centred over the whole video, and as large as fits in all frames.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _AT_ONCE = 4
 
 
 @dataclass(frozen=True)
-class FootageConfig:
-    """How a film is taken."""
+class AnimationConfig:
+    """How a video is taken."""
 
     size: int = 512
     """Width and height in pixels."""
     seconds: float = 6.0
-    """Time of the film, about: with a clip that repeats it takes a whole number of its repeats, so that it closes."""
+    """Time of the video, about: with a clip that repeats it takes a whole number of its repeats, so that it closes."""
     frames: int | None = None
     """Exact number of frames, in place of `seconds`; a clip is played a little faster or slower, so that it closes."""
     frames_per_second: float = 24.0
@@ -57,7 +57,7 @@ class FootageConfig:
 
 
 @dataclass(frozen=True, eq=False)
-class Footage:
+class Animation:
     """F frames of one mesh."""
 
     mesh: SkinnedMesh
@@ -66,12 +66,12 @@ class Footage:
     bones: Float[Tensor, "F J 2 3"]
     """Start and tip of each joint's bone."""
     camera: OrbitCamera
-    config: FootageConfig
+    config: AnimationConfig
     closes: bool
     """Whether the first frame follows on the last."""
 
     @staticmethod
-    def of(mesh: SkinnedMesh, skeleton: Skeleton, clip: Clip | None, config: FootageConfig) -> Footage:
+    def of(mesh: SkinnedMesh, skeleton: Skeleton, clip: Clip | None, config: AnimationConfig) -> Animation:
         """The subject at rest, or moved by a clip; on the CPU."""
         with torch.no_grad():
             times = film_times(clip, config)
@@ -87,7 +87,7 @@ class Footage:
             distance = fitting_distance(vertices, aim, config.field_of_view_deg, config.margin).max()
             camera = replace(aim, distance=distance.expand_as(aim.distance))
         closes = clip is None or clip.loop
-        return Footage(mesh.to("cpu"), vertices, skeleton, bones, camera, config, closes)
+        return Animation(mesh.to("cpu"), vertices, skeleton, bones, camera, config, closes)
 
     def __len__(self) -> int:
         return len(self.vertices)
@@ -123,7 +123,7 @@ class Footage:
         return surface_flow(clips[0], clips[1], self.topology, (size, size))
 
 
-def film_times(clip: Clip | None, config: FootageConfig) -> Float[Tensor, " F"]:
+def film_times(clip: Clip | None, config: AnimationConfig) -> Float[Tensor, " F"]:
     """Moments of the frames in seconds. A clip that does not repeat is played once, whatever `config.seconds` says."""
     rate, exact = config.frames_per_second, config.frames
     if clip is None or clip.duration == 0:

@@ -1,4 +1,4 @@
-"""Passes: the ways in which the frames of a film can be drawn, one of which is the subject's own colours.
+"""Passes: the ways in which the frames of a video can be drawn, one of which is the subject's own colours.
 
 * color: the texture in the studio's light, clay where there is none;
 * clay: the shape alone;
@@ -23,7 +23,7 @@ from torch import Tensor
 from ...representations.body.chart import PARTS, reference_point
 from ...representations.camera import project, to_pixels
 from ...representations.rendering.shading import linear_from_srgb, normals
-from .animation import Footage
+from .animation import Animation
 from .bones import draw_bones
 from .part_colour import part_colours
 from .pass_name import Pass
@@ -43,28 +43,28 @@ _TRUNK = 1.6
 
 
 def draw_passes(
-    footage: Footage, texture: Float[Tensor, "H W 3"] | None, passes: Sequence[Pass]
+    animation: Animation, texture: Float[Tensor, "H W 3"] | None, passes: Sequence[Pass]
 ) -> Iterator[Float[Tensor, "S W C"]]:
     """Frames with their passes side by side, W = passes * S, sRGB-encoded; C is 4 where the studio has no background.
 
     `texture` is sRGB-encoded in [0, 1]. What is seen is found once for all passes of a frame.
     """
-    studio, painters = footage.config.studio, _painters(footage, texture)
-    for index in footage.parts():
-        gbuffer = footage.gbuffer(index)
+    studio, painters = animation.config.studio, _painters(animation, texture)
+    for index in animation.parts():
+        gbuffer = animation.gbuffer(index)
         prints = []
         for one in passes:
             exposure = gbuffer.shade(painters[one], studio)
             if one == "skeleton":
-                exposure = exposure.beneath(_bones(footage, index))
+                exposure = exposure.beneath(_bones(animation, index))
             shot = exposure.over(studio.background)
             prints.append(shot.rgba() if studio.background is None else shot.color)
         yield from torch.cat(prints, dim=2)
 
 
-def _painters(footage: Footage, texture: Tensor | None) -> dict[Pass, AlbedoFunction]:
-    shape = clay(footage.config.studio)
-    own = shape if texture is None else textured(footage.mesh, texture)
+def _painters(animation: Animation, texture: Tensor | None) -> dict[Pass, AlbedoFunction]:
+    shape = clay(animation.config.studio)
+    own = shape if texture is None else textured(animation.mesh, texture)
     return {
         "color": own,
         "clay": shape,
@@ -162,9 +162,9 @@ def _faded(own: AlbedoFunction) -> AlbedoFunction:
     return albedo_of
 
 
-def _bones(footage: Footage, index: Tensor) -> PremultipliedImage:
-    size = footage.config.size
-    ends = footage.bones[index]
-    clip = project(ends.flatten(1, 2), footage.camera.select(index), footage.lens(len(index), size))
+def _bones(animation: Animation, index: Tensor) -> PremultipliedImage:
+    size = animation.config.size
+    ends = animation.bones[index]
+    clip = project(ends.flatten(1, 2), animation.camera.select(index), animation.lens(len(index), size))
     places = torch.cat([to_pixels(clip, size, size), clip[..., 3:]], dim=-1)
-    return draw_bones(footage.skeleton, places.reshape(ends.shape), size)
+    return draw_bones(animation.skeleton, places.reshape(ends.shape), size)

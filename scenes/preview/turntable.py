@@ -10,7 +10,7 @@ from torch import Tensor
 from ...representations.body.skeleton import Skeleton
 from ...representations.geometry.mesh import SkinnedMesh
 from ...representations.motion.clip import Clip
-from .animation import Footage, FootageConfig
+from .animation import Animation, AnimationConfig
 from .pass_name import Pass
 from .passes import draw_passes
 
@@ -21,10 +21,10 @@ def render_turntable(
     texture: Float[Tensor, "H W 3"] | None = None,
     *,
     clip: Clip | None = None,
-    config: FootageConfig | None = None,
+    config: AnimationConfig | None = None,
     passes: Sequence[Pass] = ("color",),
 ) -> Iterator[Float[Tensor, "S W C"]]:
-    """Frames of a film, made one by one: write them with `film.write_film(path, frames, frames_per_second)`.
+    """Frames of a video, made one by one: write them with `video.write_video(path, frames, frames_per_second)`.
 
     `texture` is sRGB-encoded in [0, 1] and needs `mesh.uv`; without it the subject is of clay. `clip` moves it. Passes
     stand side by side; C is 4 where the studio has no background, else 3. Raises ValueError where a texture comes
@@ -33,5 +33,5 @@ def render_turntable(
     if texture is not None and mesh.uv is None:
         raise ValueError("a texture needs texture coordinates; unwrap the mesh first (representations.atlas)")
     texture = None if texture is None else texture.detach().cpu()
-    footage = Footage.of(mesh, skeleton, clip, FootageConfig() if config is None else config)
-    return draw_passes(footage, texture, passes)
+    animation = Animation.of(mesh, skeleton, clip, AnimationConfig() if config is None else config)
+    return draw_passes(animation, texture, passes)

@@ -35,7 +35,7 @@ _NOTHING = 255
 NO_TRANSPARENT_MP4 = "mp4 knows no transparency; write webp, gif or png, or take another background"
 
 
-def write_film(path: str | Path, frames: Iterable[Frame], frames_per_second: float = 24) -> None:
+def write_video(path: str | Path, frames: Iterable[Frame], frames_per_second: float = 24) -> None:
     """Write frames of one size as MP4 (H.264, 4:2:0), GIF or WebP, by the extension; GIF and WebP repeat for ever.
 
     MP4 takes frames one by one as they are made, and even sizes only: an odd row or column is doubled. A GIF's frames
@@ -46,7 +46,9 @@ def write_film(path: str | Path, frames: Iterable[Frame], frames_per_second: flo
     path = Path(path)
     writers = {".mp4": _write_mp4, ".gif": _write_gif, ".webp": _write_webp}
     if path.suffix.lower() not in writers:
-        raise ValueError(f"{path}: films are written as {', '.join(writers)}, not {path.suffix or 'without extension'}")
+        raise ValueError(
+            f"{path}: videos are written as {', '.join(writers)}, not {path.suffix or 'without extension'}"
+        )
     if not frames_per_second > 0:
         raise ValueError(f"frames_per_second is {frames_per_second}; it must be positive")
     checked = _checked(path, frames)
@@ -55,10 +57,10 @@ def write_film(path: str | Path, frames: Iterable[Frame], frames_per_second: flo
 
 
 def write_frames(folder: str | Path, frames: Iterable[Frame]) -> None:
-    """Write frames of one size as FOLDER/000.png, 001.png and so on, in place of those of an earlier film.
+    """Write frames of one size as FOLDER/000.png, 001.png and so on, in place of those of an earlier video.
 
     The folder appears when all of them are written. Raises InputError where there is one that holds anything else, see
-    `check_frames_folder`; ValueError as `write_film`.
+    `check_frames_folder`; ValueError as `write_video`.
     """
     folder = Path(folder)
     check_frames_folder(folder)
@@ -95,7 +97,7 @@ def _checked(path: Path, frames: Iterable[Frame]) -> Iterator[np.ndarray]:
         shape = picture.shape
         yield picture
     if shape is None:
-        raise ValueError(f"{path}: a film needs at least one frame, found none")
+        raise ValueError(f"{path}: a video needs at least one frame, found none")
 
 
 def _write_mp4(path: Path, frames: Iterator[np.ndarray], frames_per_second: float) -> None:

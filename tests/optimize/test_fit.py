@@ -33,7 +33,7 @@ from zoetrope.representations.rendering.coverage import coverage
 from zoetrope.scenes.mesh_file import read_ply
 from zoetrope.scenes.photos.collection import load_collection
 from zoetrope.scenes.photos.nerfstudio import read_transforms
-from zoetrope.scenes.preview.animation import FootageConfig
+from zoetrope.scenes.preview.animation import AnimationConfig
 from zoetrope.scenes.subject import load_subject
 
 STEMS = [f"{k:03d}" for k in range(4)]
@@ -54,8 +54,8 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class Thumbnail(FootageConfig):
-    """Films take half the time of a small fit at their full size."""
+class Thumbnail(AnimationConfig):
+    """Videos take half the time of a small fit at their full size."""
 
     size: int = 48
     seconds: float = 0.5
@@ -79,10 +79,10 @@ def mixed_photos(good_photos: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module")
 def tiny_run(mixed_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """The command line's own fit of that folder, with a fiftieth of the effort and a small film."""
+    """The command line's own fit of that folder, with a fiftieth of the effort and a small video."""
     out = tmp_path_factory.mktemp("run") / "out"
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(io.StringIO()) as said:
-        patch.setattr("zoetrope.scenes.export.write_subject.FootageConfig", Thumbnail)
+        patch.setattr("zoetrope.scenes.export.write_subject.AnimationConfig", Thumbnail)
         code = main(["fit", str(mixed_photos), "--out", str(out), "--effort", "0.02", "--device", "cpu"])
     return Finished(mixed_photos, out, code, said.getvalue())
 
@@ -258,7 +258,7 @@ def test_a_diffusion_prior_paints_what_no_photo_shows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("zoetrope.scenes.export.write_subject.FootageConfig", Thumbnail)
+    monkeypatch.setattr("zoetrope.scenes.export.write_subject.AnimationConfig", Thumbnail)
     paint = UnseenSides.painted
     soon = DistilConfig(rounds=8, batch=2)
     monkeypatch.setattr(UnseenSides, "painted", lambda self, *given: paint(replace(self, distil=soon), *given))
@@ -325,8 +325,8 @@ def test_known_cameras_stay_as_they_are_and_the_subject_goes_into_their_world(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    # What costs most after the descent: films, the harmonics of a fine mesh, large textures.
-    monkeypatch.setattr("zoetrope.scenes.export.write_subject.FootageConfig", Thumbnail)
+    # What costs most after the descent: videos, the harmonics of a fine mesh, large textures.
+    monkeypatch.setattr("zoetrope.scenes.export.write_subject.AnimationConfig", Thumbnail)
     monkeypatch.setattr("zoetrope.optimize.descent._FACES", 1500)
     monkeypatch.setattr("zoetrope.optimize.output.TEXTURE_SIZE", 64)
     # Photos with more than the usual loss are named as outliers.

@@ -18,11 +18,11 @@ from zoetrope.representations.geometry.mesh import SkinnedMesh, icosphere
 from zoetrope.representations.motion.clip import Clip
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.export.write_subject import export_subject, write_turntables
-from zoetrope.scenes.preview.animation import FootageConfig
+from zoetrope.scenes.preview.animation import AnimationConfig
 from zoetrope.scenes.preview.studio import Studio
 from zoetrope.scenes.subject import Subject, load_subject, save_subject
 
-SMALL = FootageConfig(size=32, seconds=0.5, frames_per_second=16, studio=Studio(supersampling=1))
+SMALL = AnimationConfig(size=32, seconds=0.5, frames_per_second=16, studio=Studio(supersampling=1))
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Animations of a run: a GLB that carries the motion, a film, and what a prior changes, kept where it is baked."""
+"""Animations of a run: a GLB that carries the motion, a video, and what a prior changes, kept where it is baked."""
 
 import json
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from zoetrope.scenes.gltf.animation import read_clips
 from zoetrope.scenes.gltf.file import GltfFile
 from zoetrope.scenes.gltf.material import read_materials
 from zoetrope.scenes.gltf.node import read_nodes
-from zoetrope.scenes.preview.animation import Footage, FootageConfig
+from zoetrope.scenes.preview.animation import Animation, AnimationConfig
 from zoetrope.scenes.subject import Subject, save_subject
 
 
@@ -60,16 +60,16 @@ def texture_of(path: Path) -> torch.Tensor:
     return picture.pixels[..., :3]
 
 
-def test_a_motion_becomes_a_glb_and_a_film(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_motion_becomes_a_glb_and_a_video(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--size", "48", "--fps", "8", "--seconds", "1", "--skinning", "dual"]
     assert main(["animate", str(run), "--motion", "trot", *options]) == 0
-    model, film = (run / "export" / f"trot.{ending}" for ending in ("glb", "mp4"))
-    assert capsys.readouterr().out.split() == [str(model), str(film)]
+    model, video = (run / "export" / f"trot.{ending}" for ending in ("glb", "mp4"))
+    assert capsys.readouterr().out.split() == [str(model), str(video)]
     file = GltfFile(model)
     clips = read_clips(file, read_nodes(file))
     # The motion first: that is what a viewer plays.
     assert [clip.name for clip in clips] == ["trot", "walk", "idle"]
-    frames = iio.imread(film)
+    frames = iio.imread(video)
     assert frames.shape[1:] == (48, 48, 3)
     # Whole periods of it, about a second long.
     assert abs(len(frames) / 8 - 1) <= clips[0].span[1] / 2 + 1 / 8
@@ -79,9 +79,9 @@ def test_a_motion_of_a_file_gets_a_plain_name(run: Path, tmp_path: Path) -> None
     (model, _) = animate(AnimateConfig(run_folder=run, motion="walk", size=32, fps=4, seconds=1))
     taken = tmp_path / "wild walk.glb"
     taken.write_bytes(model.read_bytes())
-    (again, film) = animate(AnimateConfig(run_folder=run, motion=f"{taken}#idle", size=32, fps=4, seconds=1))
+    (again, video) = animate(AnimateConfig(run_folder=run, motion=f"{taken}#idle", size=32, fps=4, seconds=1))
     assert again.parent == run / "export"
-    assert film.name == again.with_suffix(".mp4").name
+    assert video.name == again.with_suffix(".mp4").name
     file = GltfFile(again)
     assert len(read_clips(file, read_nodes(file))) >= 2
 
@@ -94,21 +94,21 @@ def test_what_a_prior_changes_is_baked_where_asked(
     settings = {"run_folder": run, "size": 48, "fps": 6, "seconds": 1, "device": "cpu"}
     plain, _ = animate(AnimateConfig(motion="walk", **settings))
     before = texture_of(plain)
-    refined, film = animate(AnimateConfig(motion="walk", refine="tdass", diffusion=model, **settings))
+    refined, video = animate(AnimateConfig(motion="walk", refine="tdass", diffusion=model, **settings))
     assert torch.equal(texture_of(refined), before)
-    kept = film.read_bytes()
+    kept = video.read_bytes()
     both, _ = animate(AnimateConfig(motion="walk", refine="tdass", bake=True, diffusion=model, **settings))
     assert float((texture_of(both) - before).abs().mean()) > 0.005
     assert (run / "export" / "walk.mp4").read_bytes() != kept
 
 
 def test_ties_follow_the_surface_and_the_ground(striped: Subject, small_prior: DiffusionPrior) -> None:
-    config = FootageConfig(size=64, seconds=1.0, frames_per_second=12, turns=0)
-    footage = Footage.of(striped.mesh, striped.skeleton, striped.clip("walk"), config)
+    config = AnimationConfig(size=64, seconds=1.0, frames_per_second=12, turns=0)
+    animation = Animation.of(striped.mesh, striped.skeleton, striped.clip("walk"), config)
     texture = striped.texture.float() / 255 if striped.texture is not None else None
-    prints = [footage.draw(part, texture) for part in footage.parts()]
+    prints = [animation.draw(part, texture) for part in animation.parts()]
     frames = torch.cat([one.color for one in prints]).permute(0, 3, 1, 2)
-    warps = ties(footage, 64, torch.cat([one.coverage for one in prints]))
+    warps = ties(animation, 64, torch.cat([one.coverage for one in prints]))
     assert len(warps) == 6
     still = [Warp.of(warp.frame, torch.zeros_like(warp.place), warp.seen) for warp in warps]
     assert disagreement(frames, warps) < 0.01
@@ -116,7 +116,7 @@ def test_ties_follow_the_surface_and_the_ground(striped: Subject, small_prior: D
     how = {"steps": 3, "guidance": GuidanceConfig(scale=1.0), "tie": TDassConfig(batch=5)}
     alone, tied = (
         refine_animation(
-            footage, texture, small_prior, "cat", RefineConfig(kind=kind, **how), torch.Generator().manual_seed(0)
+            animation, texture, small_prior, "cat", RefineConfig(kind=kind, **how), torch.Generator().manual_seed(0)
         )
         for kind in ("dass", "tdass")
     )
@@ -129,15 +129,15 @@ def test_ties_follow_the_surface_and_the_ground(striped: Subject, small_prior: D
 
 
 def test_baking_paints_what_all_frames_say(striped: Subject, small_prior: DiffusionPrior) -> None:
-    config = FootageConfig(size=64, seconds=1.0, frames_per_second=16, turns=1)
-    footage = Footage.of(striped.mesh, striped.skeleton, None, config)
+    config = AnimationConfig(size=64, seconds=1.0, frames_per_second=16, turns=1)
+    animation = Animation.of(striped.mesh, striped.skeleton, None, config)
     assert striped.texture is not None
     texture = striped.texture.float() / 255
     found = refine_animation(
-        footage, texture, small_prior, "cat", RefineConfig(kind="dass", steps=1), torch.Generator().manual_seed(0)
+        animation, texture, small_prior, "cat", RefineConfig(kind="dass", steps=1), torch.Generator().manual_seed(0)
     )
     brighter = type(found)(found.rendered, found.rendered + 0.1, found.covered, found.warps)
-    painted = baked(footage, texture, brighter)
+    painted = baked(animation, texture, brighter)
     # Seen squarely from somewhere: nearly all of it; at the poles, which the camera sees aslant, some of it.
     assert striped.mesh.uv is not None
     assert striped.mesh.uv_faces is not None

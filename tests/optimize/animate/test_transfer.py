@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from zoetrope.cli import main
-from zoetrope.optimize.animate.transfer import LendConfig, lend
+from zoetrope.optimize.animate.transfer import TransferConfig, transfer
 from zoetrope.representations.atlas import unwrap
 from zoetrope.representations.body.template import template
 from zoetrope.representations.geometry.mesh import SkinnedMesh, icosphere
@@ -49,7 +49,7 @@ def write_run(tmp_path: Path) -> Callable[[str, int, float], Path]:
 def test_each_lending_leaves_models_and_a_picture(write_run: Callable[[str, int, float], Path]) -> None:
     source, target = write_run("source", 200, 0.6), write_run("target", 60, 0.2)
     before = (target / "checkpoints" / "subject.safetensors").read_bytes()
-    model, picture = lend(LendConfig(what="texture", source=source, target=target))
+    model, picture = transfer(TransferConfig(what="texture", source=source, target=target))
     assert model == target / "export" / "texture_of_source.glb"
     found = read_materials(GltfFile(model))[0].picture
     assert found is not None
@@ -57,12 +57,12 @@ def test_each_lending_leaves_models_and_a_picture(write_run: Callable[[str, int,
     assert float(found.pixels[..., :3].mean()) == pytest.approx(((200 / 255 + 0.055) / 1.055) ** 2.4, abs=0.01)
     width, height = Image.open(picture).size
     assert (width, height) == (5 * 224, 3 * 224)
-    model, picture = lend(LendConfig(what="pose", source=source, target=target, photo="beach"))
+    model, picture = transfer(TransferConfig(what="pose", source=source, target=target, photo="beach"))
     nodes = read_nodes(GltfFile(model))
     turned = nodes.rotation[0, nodes.names.index("neck")]
     assert 2 * torch.atan2(torch.tensor(turned[0]), torch.tensor(turned[3])).item() == pytest.approx(0.6, abs=1e-5)
     assert Image.open(picture).size == (5 * 224, 2 * 224)
-    *models, picture = lend(LendConfig(what="shape", source=source, target=target, share=(0.5, 1.0)))
+    *models, picture = transfer(TransferConfig(what="shape", source=source, target=target, share=(0.5, 1.0)))
     assert [path.name for path in models] == ["shape_of_source_050.glb", "shape_of_source_100.glb"]
     assert Image.open(picture).size == (5 * 224, 4 * 224)
     assert (target / "checkpoints" / "subject.safetensors").read_bytes() == before
@@ -80,11 +80,11 @@ def test_the_command_prints_what_it_wrote(
 
 def test_what_cannot_be_lent_is_refused(write_run: Callable[[str, int, float], Path]) -> None:
     source, target = write_run("source", 200, 0.6), write_run("target", 60, 0.2)
-    config = LendConfig(what="pose", source=source, target=target, photo="forest")
+    config = TransferConfig(what="pose", source=source, target=target, photo="forest")
     with pytest.raises(InputError, match=r"--photo forest: .* has beach"):
-        lend(config)
+        transfer(config)
     (source / "instances" / "beach.glb").unlink()
     with pytest.raises(InputError, match="has no instances"):
-        lend(replace(config, photo=None))
+        transfer(replace(config, photo=None))
     with pytest.raises(InputError, match=r"--share is 0\.5 1\.5"):
-        LendConfig(what="shape", source=source, target=target, share=(0.5, 1.5))
+        TransferConfig(what="shape", source=source, target=target, share=(0.5, 1.5))

@@ -20,7 +20,7 @@ from zoetrope.priors.distillation.warp import Warp, agreed, disagreement
 
 
 def moving(count: int, size: int, pixels: int) -> tuple[Warp, Warp]:
-    """A film in which everything moves right by so many pixels from frame to frame: ties to the next and back."""
+    """A video in which everything moves right by so many pixels from frame to frame: ties to the next and back."""
     frames = torch.arange(count)
     ties = []
     for there in (1, -1):
@@ -33,14 +33,14 @@ def moving(count: int, size: int, pixels: int) -> tuple[Warp, Warp]:
     return ties[0], ties[1]
 
 
-def film(count: int, size: int, pixels: int) -> Tensor:
+def video(count: int, size: int, pixels: int) -> Tensor:
     """A random picture that moves right."""
     wide = torch.rand(1, 3, size, size + count * pixels, generator=torch.Generator().manual_seed(3))
     return torch.cat([wide[..., (count - k) * pixels :][..., :size] for k in range(count)])
 
 
 def test_a_warp_finds_points_where_they_have_moved_to() -> None:
-    frames = film(4, 16, 2)
+    frames = video(4, 16, 2)
     ahead, back = moving(4, 16, 2)
     for warp in (ahead, back):
         off = ((warp(frames) - frames).abs().amax(1) * warp.seen).max()
@@ -76,7 +76,7 @@ def test_tied_frames_come_to_the_least_squares_answer() -> None:
 
 
 def test_what_is_seen_once_is_left_alone() -> None:
-    frames = film(3, 8, 1) + torch.rand(3, 1, 1, 1)
+    frames = video(3, 8, 1) + torch.rand(3, 1, 1, 1)
     ahead, back = moving(3, 8, 1)
     apart = [Warp(tie.frame, tie.place, torch.zeros_like(tie.seen)) for tie in (ahead, back)]
     assert torch.equal(agreed(frames, apart, 5.0, 10), frames)
@@ -129,7 +129,7 @@ def critic(
 
 
 def test_tied_frames_go_where_the_prior_wants_them_together(critic: Critic) -> None:
-    frames = film(6, 32, 2) * 0.2
+    frames = video(6, 32, 2) * 0.2
     warps = moving(6, 32, 2)
     levels = [critic.prior.schedule.at(torch.tensor([0.5]))] * 6
     alone = t_dass(critic, frames, (), levels, torch.Generator().manual_seed(1), TDassConfig(batch=4))
@@ -141,7 +141,7 @@ def test_tied_frames_go_where_the_prior_wants_them_together(critic: Critic) -> N
 
 
 def test_without_ties_it_is_dass_frame_by_frame(critic: Critic) -> None:
-    frames = film(3, 32, 2)
+    frames = video(3, 32, 2)
     level = critic.prior.schedule.at(torch.tensor([0.5]))
     found = t_dass(critic, frames, (), [level] * 2, torch.Generator().manual_seed(1))
     again = replace(critic, prior=replace(critic.prior, denoiser=Fickle(critic.prior)))

@@ -1,4 +1,4 @@
-"""The passes of a film, each against what it says it shows."""
+"""The passes of a video, each against what it says it shows."""
 
 from dataclasses import replace
 from typing import get_args
@@ -11,7 +11,7 @@ from zoetrope.representations.body.skeleton import Skeleton
 from zoetrope.representations.camera import project, to_pixels
 from zoetrope.representations.geometry.mesh import SkinnedMesh, icosphere
 from zoetrope.representations.rendering.shading import linear_from_srgb, srgb_from_linear
-from zoetrope.scenes.preview.animation import Footage, FootageConfig
+from zoetrope.scenes.preview.animation import Animation, AnimationConfig
 from zoetrope.scenes.preview.bones import LEFT, MIDDLE, RIGHT, draw_bones
 from zoetrope.scenes.preview.part_colour import PART_COLOURS, part_colours
 from zoetrope.scenes.preview.pass_name import Pass
@@ -19,7 +19,7 @@ from zoetrope.scenes.preview.passes import _bones, draw_passes, reference_colour
 from zoetrope.scenes.preview.studio import Studio
 
 PLAIN = Studio(supersampling=1)
-ONE = FootageConfig(size=64, frames=1, studio=PLAIN)
+ONE = AnimationConfig(size=64, frames=1, studio=PLAIN)
 PASSES = get_args(Pass)
 
 
@@ -39,11 +39,11 @@ def _mesh(vertices, faces, part=None, reference=None):
 
 
 def _footage(mesh, **changes):
-    return Footage.of(mesh, _three_bones(), None, replace(ONE, **changes))
+    return Animation.of(mesh, _three_bones(), None, replace(ONE, **changes))
 
 
-def _draw(footage, *passes, texture=None):
-    return next(draw_passes(footage, texture, passes))
+def _draw(animation, *passes, texture=None):
+    return next(draw_passes(animation, texture, passes))
 
 
 def _card():
@@ -52,18 +52,18 @@ def _card():
     return vertices, torch.tensor([[0, 1, 2], [0, 2, 3]])
 
 
-def _seen_at(footage, points, picture):
+def _seen_at(animation, points, picture):
     """Colours of the first frame where points of the world are."""
-    size = footage.config.size
-    clip = project(points[None], footage.camera.select(slice(0, 1)), footage.lens(1, size))
+    size = animation.config.size
+    clip = project(points[None], animation.camera.select(slice(0, 1)), animation.lens(1, size))
     column, row = to_pixels(clip, size, size)[0].floor().long().unbind(1)
     return picture[row, column]
 
 
 def test_normals_of_a_ball_are_where_its_surface_faces():
-    footage = _footage(_mesh(*icosphere(4)), start_deg=25.0)
-    picture = _draw(footage, "normals")
-    distance, lens = float(footage.camera.distance[0]), footage.lens(1, 64)
+    animation = _footage(_mesh(*icosphere(4)), start_deg=25.0)
+    picture = _draw(animation, "normals")
+    distance, lens = float(animation.camera.distance[0]), animation.lens(1, 64)
     rows, columns = torch.meshgrid(torch.arange(64) + 0.5, torch.arange(64) + 0.5, indexing="ij")
     ray = torch.stack([(columns - 32) / lens.fx, (32 - rows) / lens.fy, -torch.ones(64, 64)], dim=-1)
     ray = ray / ray.norm(dim=-1, keepdim=True)
@@ -87,9 +87,9 @@ def test_parts_have_their_colours_and_no_others(subject):
     mesh, skeleton = subject
     count = len(mesh.vertices) // len(skeleton)
     part = torch.tensor([part_index(name) for name in skeleton.parts]).repeat_interleave(count)
-    footage = Footage.of(replace(mesh, part=part), skeleton, None, ONE)
-    picture = _draw(footage, "parts")
-    face = footage.gbuffer(torch.tensor([0])).fragments.face[0].long()
+    animation = Animation.of(replace(mesh, part=part), skeleton, None, ONE)
+    picture = _draw(animation, "parts")
+    face = animation.gbuffer(torch.tensor([0])).fragments.face[0].long()
     seen = torch.where(face >= 0, part[mesh.faces[face.clamp_min(0), 0]], -1)
     # Where all neighbours show the same there is no edge to be smoothed.
     same = torch.ones(62, 62, dtype=torch.bool)
@@ -132,10 +132,10 @@ def test_the_same_place_has_the_same_colour_on_different_bodies():
         address = torch.full((2,), part_index(name)), torch.tensor([0.5, 0.75]), torch.zeros(2)
         expected = reference_colours(reference_point(*address))
         for level, stretch in ((3, (1.0, 1.0, 1.0)), (4, (0.5, 1.3, 0.8))):
-            footage = _footage(_charted(level, stretch, name), start_deg=0.0, elevation_deg=5.0)
-            picture = _draw(footage, "correspondence")
+            animation = _footage(_charted(level, stretch, name), start_deg=0.0, elevation_deg=5.0)
+            picture = _draw(animation, "correspondence")
             places = torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.5, 0.75**0.5]]) * torch.tensor(stretch)
-            torch.testing.assert_close(_seen_at(footage, places, picture), expected, atol=0.03, rtol=0)
+            torch.testing.assert_close(_seen_at(animation, places, picture), expected, atol=0.03, rtol=0)
         colours[name] = expected[0]
     for one, other in (("neck", "left_front_upper"), ("left_front_upper", "right_front_upper")):
         assert float((colours[one] - colours[other]).abs().max()) > 0.2
@@ -145,9 +145,9 @@ def test_places_of_different_parts_are_not_mixed():
     """A triangle between head and ear shows places of the two, none between them."""
     part = torch.tensor([part_index("head")] * 2 + [part_index("left_ear")] * 2)
     places = torch.tensor([[0.0, 0.5, 1.0]] * 2 + [[0.5, 0.9, 0.95]] * 2)
-    footage = _footage(_mesh(*_card(), part, places), start_deg=0.0, elevation_deg=0.0)
+    animation = _footage(_mesh(*_card(), part, places), start_deg=0.0, elevation_deg=0.0)
     for one, colours in (("correspondence", reference_colours(places[1:3])), ("parts", part_colours()[part[1:3]])):
-        picture = _draw(footage, one)[12:-12, 12:-12]
+        picture = _draw(animation, one)[12:-12, 12:-12]
         distance = torch.stack([(picture - colour).abs().amax(-1) for colour in colours])
         assert float(distance.amin(0).max()) < 1e-4
         assert (distance.argmin(0) == 0).float().mean() == pytest.approx(0.5, abs=0.05)
@@ -159,13 +159,13 @@ def test_places_of_different_parts_are_not_mixed():
 def test_lines_of_the_wireframe_are_a_pixel_wide(size, start, supersampling):
     """Along a row a slanting line takes 1 / |x of its normal| pixels."""
     studio = Studio(supersampling=supersampling)
-    footage = _footage(_mesh(*_card()), size=size, start_deg=start, elevation_deg=0.0, studio=studio)
-    wired, plain = _draw(footage, "wireframe", "clay").split(size, dim=1)
+    animation = _footage(_mesh(*_card()), size=size, start_deg=start, elevation_deg=0.0, studio=studio)
+    wired, plain = _draw(animation, "wireframe", "clay").split(size, dim=1)
     clay = linear_from_srgb(torch.tensor(studio.clay))[0]
     share = (1 - linear_from_srgb(wired)[..., 0] / linear_from_srgb(plain)[..., 0]) / (1 - 0.012 / clay)
     row = size // 2
     ends = torch.tensor([[-0.5, 0.5, 0.0], [0.5, -0.5, 0.0]])
-    pixels = to_pixels(project(ends[None], footage.camera, footage.lens(1, size)), size, size)[0]
+    pixels = to_pixels(project(ends[None], animation.camera, animation.lens(1, size)), size, size)[0]
     along = pixels[1] - pixels[0]
     column = pixels[0, 0] + (row + 0.5 - pixels[0, 1]) / along[1] * along[0]
     around = share[row, int(column) - 5 : int(column) + 6]
@@ -182,9 +182,9 @@ def test_a_mesh_finer_than_pixels_does_not_drown_in_its_lines():
 
 def test_joints_are_drawn_where_they_project(subject):
     mesh, skeleton = subject
-    footage = Footage.of(mesh, skeleton, None, replace(ONE, size=96))
-    picture, plain = _draw(footage, "skeleton", "color").split(96, dim=1)
-    clip = project(footage.bones[:, :, 0], footage.camera, footage.lens(1, 96))
+    animation = Animation.of(mesh, skeleton, None, replace(ONE, size=96))
+    picture, plain = _draw(animation, "skeleton", "color").split(96, dim=1)
+    clip = project(animation.bones[:, :, 0], animation.camera, animation.lens(1, 96))
     pixels = to_pixels(clip, 96, 96)[0]
     apart = torch.cdist(pixels, pixels).fill_diagonal_(99).amin(1)
     alone = pixels[apart > 5]
@@ -192,8 +192,8 @@ def test_joints_are_drawn_where_they_project(subject):
     column, row = alone.floor().long().unbind(1)
     assert float(picture[row, column].min()) > 0.85
     # The subject behind shows, paler than by itself.
-    bones = _bones(footage, torch.tensor([0])).coverage[0]
-    behind = (footage.gbuffer(torch.tensor([0])).fragments.face[0] >= 0) & (bones == 0)
+    bones = _bones(animation, torch.tensor([0])).coverage[0]
+    behind = (animation.gbuffer(torch.tensor([0])).fragments.face[0] >= 0) & (bones == 0)
     assert int(behind.sum()) > 50
     ground = torch.tensor(PLAIN.background)
     assert float((picture[behind] - ground).abs().mean()) > 0.05
@@ -223,7 +223,7 @@ def test_transparent_frames_over_white_are_frames_on_white(subject, one):
     frames = []
     for background in (None, (1.0, 1.0, 1.0)):
         config = replace(ONE, size=48, studio=Studio(background=background))
-        frames.append(_draw(Footage.of(mesh, skeleton, None, config), one, texture=texture))
+        frames.append(_draw(Animation.of(mesh, skeleton, None, config), one, texture=texture))
     clear, white = frames
     assert clear.shape == (48, 48, 4)
     assert bool(((clear[..., 3] > 0.2) & (clear[..., 3] < 0.8)).any())
@@ -256,11 +256,11 @@ def test_transparent_edges_have_no_fringe():
 
 def test_passes_stand_side_by_side(subject):
     mesh, skeleton = subject
-    footage = Footage.of(mesh, skeleton, None, replace(ONE, size=32))
-    row = _draw(footage, *PASSES)
+    animation = Animation.of(mesh, skeleton, None, replace(ONE, size=32))
+    row = _draw(animation, *PASSES)
     assert row.shape == (32, 32 * len(PASSES), 3)
     for one, picture in zip(PASSES, row.split(32, dim=1), strict=True):
-        assert torch.equal(picture, _draw(footage, one)), one
+        assert torch.equal(picture, _draw(animation, one)), one
     different = [picture for one, picture in zip(PASSES, row.split(32, dim=1), strict=True) if one != "color"]
     for k, picture in enumerate(different):
         assert all(float((picture - other).abs().max()) > 0.02 for other in different[:k])

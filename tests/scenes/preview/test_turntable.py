@@ -10,14 +10,14 @@ from zoetrope.representations.camera import Intrinsics, project, to_pixels
 from zoetrope.representations.motion.gait import walk
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.export.write_subject import write_turntables
-from zoetrope.scenes.preview.animation import Footage, FootageConfig, film_times
+from zoetrope.scenes.preview.animation import Animation, AnimationConfig, film_times
 from zoetrope.scenes.preview.studio import Studio
 from zoetrope.scenes.preview.turntable import render_turntable
 from zoetrope.scenes.preview.turntable_camera import fitting_distance, orbit_cameras
-from zoetrope.scenes.preview.video import write_film
+from zoetrope.scenes.preview.video import write_video
 from zoetrope.scenes.subject import Subject
 
-QUICK = FootageConfig(size=64, seconds=1.0, frames_per_second=8.0, studio=Studio(supersampling=1))
+QUICK = AnimationConfig(size=64, seconds=1.0, frames_per_second=8.0, studio=Studio(supersampling=1))
 
 
 def _covered(frame, config):
@@ -69,7 +69,7 @@ def test_a_clip_moves_it_and_closes(subject):
     differing = [int((_covered(a, QUICK) ^ _covered(b, QUICK)).sum()) for a, b in zip(still, moving, strict=True)]
     assert min(differing) > 20
     # A turn lasts a whole number of repeats, however long it was meant to be.
-    uneven = FootageConfig(size=16, seconds=2.3, frames_per_second=8.0)
+    uneven = AnimationConfig(size=16, seconds=2.3, frames_per_second=8.0)
     assert len(list(render_turntable(mesh, skeleton, clip=clip, config=uneven))) == 16
 
 
@@ -88,7 +88,7 @@ def test_a_texture_shows_and_needs_coordinates(subject):
 def test_the_same_turntable_gives_the_same_bytes(subject, tmp_path):
     mesh, skeleton = subject
     for name in ("a.mp4", "b.mp4"):
-        write_film(tmp_path / name, render_turntable(mesh, skeleton, config=QUICK), QUICK.frames_per_second)
+        write_video(tmp_path / name, render_turntable(mesh, skeleton, config=QUICK), QUICK.frames_per_second)
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
 
 
@@ -97,9 +97,9 @@ def test_a_film_of_360_frames_has_no_seam(subject):
     mesh, skeleton = subject
     config = replace(QUICK, size=24, frames=360, frames_per_second=24.0)
     clip = walk(skeleton)
-    footage = Footage.of(mesh, skeleton, clip, config)
-    assert len(footage) == 360
-    azimuth = footage.camera.azimuth_deg.double()
+    animation = Animation.of(mesh, skeleton, clip, config)
+    assert len(animation) == 360
+    azimuth = animation.camera.azimuth_deg.double()
     steps = torch.remainder(azimuth.roll(-1) - azimuth, 360)
     torch.testing.assert_close(steps, torch.ones_like(steps), atol=1e-4, rtol=0)
     times = film_times(clip, config).double()
@@ -127,15 +127,15 @@ def test_an_exact_number_of_frames_is_kept(subject):
 def test_bones_move_with_the_skin(subject):
     """A blob's own vertices and its bone's ends turn together."""
     mesh, skeleton = subject
-    footage = Footage.of(mesh, skeleton, walk(skeleton), replace(QUICK, frames=6))
+    animation = Animation.of(mesh, skeleton, walk(skeleton), replace(QUICK, frames=6))
     count = len(mesh.vertices) // len(skeleton)
     paw = skeleton.index("left_front_paw")
     rigid = mesh.weights[paw * count : (paw + 1) * count, paw] > 0.999
     assert int(rigid.sum()) > 50
-    own = footage.vertices[:, paw * count : (paw + 1) * count][:, rigid]
-    apart = torch.cdist(footage.bones[:, paw], own)
+    own = animation.vertices[:, paw * count : (paw + 1) * count][:, rigid]
+    apart = torch.cdist(animation.bones[:, paw], own)
     torch.testing.assert_close(apart, apart[:1].expand_as(apart), atol=1e-5, rtol=0)
-    assert float((footage.bones[3, paw] - footage.bones[0, paw]).norm(dim=-1).min()) > 0.01
+    assert float((animation.bones[3, paw] - animation.bones[0, paw]).norm(dim=-1).min()) > 0.01
 
 
 def test_turntables_come_in_every_format_with_passes_side_by_side(subject, tmp_path):
@@ -144,10 +144,10 @@ def test_turntables_come_in_every_format_with_passes_side_by_side(subject, tmp_p
     paths = [tmp_path / name for name in ("turntable.webp", "turntable.gif", "turntable.png", "turntable")]
     write_turntables(moving, paths, "trot", config, ("normals", "parts", "skeleton"))
     for path in paths[:2]:
-        with Image.open(path) as film:
-            assert film.size == (96, 32)
-            assert film.n_frames == 5
-            assert np.asarray(film.convert("RGBA"))[0, 0, 3] == 0
+        with Image.open(path) as video:
+            assert video.size == (96, 32)
+            assert video.n_frames == 5
+            assert np.asarray(video.convert("RGBA"))[0, 0, 3] == 0
     assert iio.imread(paths[2]).shape == (32, 8 * 96, 4)
     assert sorted(path.name for path in paths[3].iterdir()) == [f"{k:03d}.png" for k in range(5)]
     np.testing.assert_array_equal(iio.imread(paths[3] / "000.png"), iio.imread(paths[2])[:, :96])
@@ -159,7 +159,7 @@ def test_turntables_come_in_every_format_with_passes_side_by_side(subject, tmp_p
     ("name", "changes", "message"),
     [
         ("turntable.mp4", {"studio": Studio(background=None)}, r"turntable\.mp4: mp4 knows no transparency"),
-        ("turntable.webp", {"size": 8192}, "2 passes of 8192 pixels are 16384 wide; films can have 16383"),
+        ("turntable.webp", {"size": 8192}, "2 passes of 8192 pixels are 16384 wide; videos can have 16383"),
         ("turntable.avi", {}, "turntables are written as .mp4, .gif, .webp, .png, or without ending as a folder"),
         ("taken", {}, "holds notes, which is no frame"),
     ],
@@ -180,10 +180,11 @@ def test_refusals_come_in_one_line_before_any_work(subject, tmp_path, monkeypatc
 def test_limbs_are_skinned_as_asked(subject):
     mesh, skeleton = subject
     linear, dual = (
-        Footage.of(mesh, skeleton, walk(skeleton), replace(QUICK, skinning=one)).vertices for one in ("linear", "dual")
+        Animation.of(mesh, skeleton, walk(skeleton), replace(QUICK, skinning=one)).vertices
+        for one in ("linear", "dual")
     )
     single = mesh.weights.amax(1) > 1 - 1e-6
-    # The film is centred by its own box, which is a little different.
+    # The video is centred by its own box, which is a little different.
     apart = linear - dual - (linear - dual)[:1, single][:, :1]
     # What hangs on one joint moves as it does either way; where limbs bend there is a difference.
     assert float(apart[:, single].abs().max()) < 1e-5

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from zoetrope.scenes.error import InputError
-from zoetrope.scenes.preview.video import check_frames_folder, write_film, write_frames
+from zoetrope.scenes.preview.video import check_frames_folder, write_frames, write_video
 
 
 def _frames(count=12, height=48, width=64):
@@ -23,8 +23,8 @@ def _frames(count=12, height=48, width=64):
 
 @pytest.mark.parametrize("suffix", ["mp4", "gif", "webp"])
 def test_films_read_back(tmp_path, suffix):
-    path = tmp_path / f"film.{suffix}"
-    write_film(path, _frames(), 20)
+    path = tmp_path / f"video.{suffix}"
+    write_video(path, _frames(), 20)
     read = np.stack(list(iio.imiter(path)))
     expected = np.stack([(frame * 255).round().numpy() for frame in _frames()])
     assert read.shape[:3] == expected.shape[:3]
@@ -37,7 +37,7 @@ def test_films_read_back(tmp_path, suffix):
 def test_mp4_plays_everywhere(tmp_path):
     """4:2:0 with even sides, at the right speed, its colours named."""
     path = tmp_path / "odd.mp4"
-    write_film(path, _frames(10, 47, 63), 25)
+    write_video(path, _frames(10, 47, 63), 25)
     reader = imageio_ffmpeg.read_frames(str(path))
     meta = next(reader)
     reader.close()
@@ -51,33 +51,33 @@ def test_mp4_plays_everywhere(tmp_path):
 
 @pytest.mark.parametrize(("suffix", "rate"), [("gif", 30), ("webp", 24)])
 def test_mean_speed_is_kept(tmp_path, suffix, rate):
-    path = tmp_path / f"film.{suffix}"
-    write_film(path, _frames(), rate)
-    with Image.open(path) as film:
-        assert film.n_frames == 12
-        assert film.info["loop"] == 0
+    path = tmp_path / f"video.{suffix}"
+    write_video(path, _frames(), rate)
+    with Image.open(path) as video:
+        assert video.n_frames == 12
+        assert video.info["loop"] == 0
         total = 0
         for index in range(12):
-            film.seek(index)
-            film.load()
-            total += film.info["duration"]
+            video.seek(index)
+            video.load()
+            total += video.info["duration"]
     assert total == pytest.approx(12 * 1000 / rate, abs=10)
 
 
 def test_a_gif_keeps_still_things_still(tmp_path):
-    write_film(tmp_path / "film.gif", _frames(), 20)
-    read = iio.imread(tmp_path / "film.gif", index=None)
+    write_video(tmp_path / "video.gif", _frames(), 20)
+    read = iio.imread(tmp_path / "video.gif", index=None)
     assert (read[:6, :, 50:] == read[0, :, 50:]).all()
 
 
 def test_wrong_frames_leave_nothing_behind(tmp_path):
     with pytest.raises(ValueError, match=r"\.mp4, \.gif, \.webp, not \.avi"):
-        write_film(tmp_path / "film.avi", _frames())
+        write_video(tmp_path / "video.avi", _frames())
     with pytest.raises(ValueError, match="at least one frame"):
-        write_film(tmp_path / "film.mp4", [])
+        write_video(tmp_path / "video.mp4", [])
     for suffix in ("mp4", "gif", "webp"):
         with pytest.raises(ValueError, match="frame 1 has shape"):
-            write_film(tmp_path / f"film.{suffix}", [torch.zeros(8, 8, 3), torch.zeros(8, 10, 3)])
+            write_video(tmp_path / f"video.{suffix}", [torch.zeros(8, 8, 3), torch.zeros(8, 10, 3)])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -90,19 +90,19 @@ def _clear_frames(count=6):
         yield torch.cat([colour, share[..., None]], dim=-1)
 
 
-def _alpha(film, index):
-    film.seek(index)
-    return np.asarray(film.convert("RGBA")).astype(float) / 255
+def _alpha(video, index):
+    video.seek(index)
+    return np.asarray(video.convert("RGBA")).astype(float) / 255
 
 
 @pytest.mark.parametrize("suffix", ["webp", "gif"])
 def test_transparent_films_read_back(tmp_path, suffix):
-    path = tmp_path / f"film.{suffix}"
-    write_film(path, _clear_frames(), 20)
-    with Image.open(path) as film:
-        assert film.n_frames == 6
+    path = tmp_path / f"video.{suffix}"
+    write_video(path, _clear_frames(), 20)
+    with Image.open(path) as video:
+        assert video.n_frames == 6
         for index, frame in enumerate(_clear_frames()):
-            read, expected = _alpha(film, index), frame.numpy()
+            read, expected = _alpha(video, index), frame.numpy()
             if suffix == "webp":
                 np.testing.assert_allclose(read[..., 3], expected[..., 3], atol=1 / 255)
             else:
@@ -115,7 +115,7 @@ def test_transparent_films_read_back(tmp_path, suffix):
 
 def test_mp4_refuses_transparency_and_leaves_nothing(tmp_path):
     with pytest.raises(InputError, match="mp4 knows no transparency; write webp, gif or png") as caught:
-        write_film(tmp_path / "film.mp4", _clear_frames())
+        write_video(tmp_path / "video.mp4", _clear_frames())
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
