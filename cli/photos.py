@@ -27,11 +27,11 @@ class Dataset:
     """coco: ids of annotations to take in place of the largest subject of each photo."""
 
     def run(self) -> None:
-        from ..scenes.datasets.dataset import write_collection
+        from ..scenes.datasets.dataset import write_dataset
         from ..scenes.datasets.kind import read_dataset
 
         dataset = read_dataset(self.kind, self.source, self.category, self.subjects)
-        written = write_collection(dataset, self.out, show_progress=True)
+        written = write_dataset(dataset, self.out, show_progress=True)
         for line in (*written.left_out[:20], *written.notes[:20]):
             print(line, file=sys.stderr)
         print(

@@ -26,7 +26,7 @@ from ..scenes.error import InputError
 from .measure import MEASURES, Measure
 from .metrics.bootstrap import bootstrap_interval
 
-FORMAT_VERSION = 1
+COMPARISON_FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Differe
 def write_comparison(path: Path, differences: list[Difference], second: Path) -> None:
     """Writes the differences as JSON; `second` is the run that the folder's own one is compared with."""
     content = {
-        "format_version": FORMAT_VERSION,
+        "format_version": COMPARISON_FORMAT_VERSION,
         "second_run": os.path.relpath(second, path.parent),
         "measures": {one.measure.name: _plain(one) for one in differences},
     }

@@ -12,13 +12,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..priors.canonical import SIZE, CanonicalPrior
+from ..priors.canonical import CANONICAL_INPUT_SIZE, CanonicalPrior
 from ..priors.embedded import CANONICAL
 from ..representations.body.chart import VERSION
 from ..scenes.zoo.species import species_key
 from .metrics.feature_distance import FeatureNetwork
 
-NAME = "canonical"
+JUDGE_NAME = "canonical"
 
 
 def load_embedded_judge(device: torch.device | str = "cpu") -> CanonicalPrior:
@@ -30,10 +30,12 @@ def embedded_features(prior: CanonicalPrior) -> FeatureNetwork:
     """Its stages, as `feature_distance` takes them."""
 
     def stages(pictures: Tensor) -> list[Tensor]:
-        seen = torch.nn.functional.interpolate(pictures, (SIZE, SIZE), mode="bilinear", antialias=True)
+        seen = torch.nn.functional.interpolate(
+            pictures, (CANONICAL_INPUT_SIZE, CANONICAL_INPUT_SIZE), mode="bilinear", antialias=True
+        )
         return prior.stages(seen)
 
-    return FeatureNetwork(NAME, stages)
+    return FeatureNetwork(JUDGE_NAME, stages)
 
 
 def likeliest_species(prior: CanonicalPrior, pictures: Float[Tensor, "B S S 3"]) -> tuple[str, float]:

@@ -39,7 +39,7 @@ from ..scenes.error import InputError
 from ..scenes.photography.flat import FlatPicture, draw_flat
 from ..scenes.photography.held_out import HeldOutView, read_held_out
 from .metrics.feature_distance import FeatureNetwork, name_of
-from .metrics.visibility import draw, in_camera, lens
+from .metrics.visibility import draw_mesh, in_camera, lens
 from .picture_score import HIGHEST_PSNR_DB, Judges, score_pairs
 from .redraw import Redrawn, box_of
 from .textured import Wardrobe
@@ -152,7 +152,7 @@ def _unseen(
         mesh = world.laid(one.pose)
         if mesh is None:
             continue
-        face = draw(mesh, one.camera).face[0].numpy()
+        face = draw_mesh(mesh, one.camera).face[0].numpy()
         shown = np.asarray(seen[mesh[1]].any(axis=1))
         new = (face >= 0) & ~shown[face]
         both = ((made.coverage > _COVERED) & (one.picture.coverage > _COVERED)).numpy()

@@ -18,7 +18,7 @@ from .metrics.registration import best_similarity
 from .metrics.side_flip import face_sides, side_agreement
 from .metrics.silhouette import mask_iou
 from .metrics.surface_pairs import pair_surfaces
-from .metrics.visibility import View, view
+from .metrics.visibility import ProjectedMesh, view
 from .metrics.volume_iou import volume_iou
 from .prediction import Prediction
 from .truth import Truth
@@ -36,7 +36,12 @@ class Thorough:
 
 
 def score_photo(
-    stem: str, found: Prediction, seen: View | None, known: Truth, cameras: CameraScore | None, thorough: Thorough
+    stem: str,
+    found: Prediction,
+    seen: ProjectedMesh | None,
+    known: Truth,
+    cameras: CameraScore | None,
+    thorough: Thorough,
 ) -> dict[str, float]:
     """The photo's scores by name; those that what is known of it does not allow are absent.
 
@@ -66,7 +71,7 @@ def score_photo(
     return scores
 
 
-def _true_view(stem: str, known: Truth) -> View | None:
+def _true_view(stem: str, known: Truth) -> ProjectedMesh | None:
     if stem not in known.meshes or stem not in known.cameras:
         return None
     return view(known.meshes[stem], known.cameras[stem])

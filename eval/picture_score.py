@@ -21,7 +21,7 @@ from ..scenes.error import InputError
 from ..scenes.photos.collection import Collection
 from ..scenes.zoo.species import species_key
 from .embedded_judge import embedded_features, load_embedded_judge, species_odds
-from .metrics.clip_similarity import Clip, clip_similarity, load_clip, orbit_views, square_on_white
+from .metrics.clip_similarity import ClipModel, clip_similarity, load_clip, orbit_views, square_on_white
 from .metrics.feature_distance import (
     FeatureNetwork,
     feature_distance,
@@ -44,7 +44,7 @@ _SET_SIZE = 299
 class Judges:
     """Networks that look at the pictures; None: not asked. Made by `load_judges`."""
 
-    clip: Clip | None = None
+    clip: ClipModel | None = None
     category: str = ""
     """What CLIP is to see in the subject, in a word."""
     lpips: Lpips | None = None

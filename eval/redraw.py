@@ -31,7 +31,7 @@ from ..scenes.photos.nerfstudio import CameraFrame
 from ..scenes.photos.photo import SUBJECT_LEVEL, Photo
 from ..scenes.preview.studio import Studio, draw_subject
 from .metrics.alignment import Mesh
-from .metrics.visibility import View, in_camera, lens
+from .metrics.visibility import ProjectedMesh, in_camera, lens
 from .prediction import Prediction
 from .textured import Wardrobe
 
@@ -60,7 +60,7 @@ class Redrawn:
 
 
 def redraw_run(
-    run: Path, photos: Collection, found: Prediction, views: Mapping[str, View]
+    run: Path, photos: Collection, found: Prediction, views: Mapping[str, ProjectedMesh]
 ) -> tuple[dict[str, Redrawn], list[str]]:
     """All photos that have a mask, drawn again, by stem; and what could not be drawn, a few words each.
 
@@ -128,7 +128,7 @@ class _Drawing:
         ).color[0]
 
 
-def _redraw(photo: Photo, mask: np.ndarray, seen: View | None, drawing: _Drawing | None) -> Redrawn:
+def _redraw(photo: Photo, mask: np.ndarray, seen: ProjectedMesh | None, drawing: _Drawing | None) -> Redrawn:
     shown = mask >= SUBJECT_LEVEL
     if drawing is not None and seen is not None:
         shown = shown | seen.silhouette

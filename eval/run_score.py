@@ -31,7 +31,7 @@ from .metrics.feature_distance import FeatureNetwork, name_of
 from .metrics.keypoint_transfer import Normaliser, TransferPhoto, TransferScore, score_transfers, transfer_keypoints
 from .metrics.pose_error import pose_error
 from .metrics.thickness import thickness
-from .metrics.visibility import View, view
+from .metrics.visibility import ProjectedMesh, view
 from .novel_picture import NovelPictureScore, has_held_out_views, novel_picture_scores
 from .novel_view import novel_view_iou
 from .photo_score import Thorough, score_photo
@@ -41,7 +41,7 @@ from .redraw import redraw_run
 from .true_world import load_true_world
 from .truth import Truth, load_masks, load_truth
 
-FORMAT_VERSION = 2
+SCORES_FORMAT_VERSION = 2
 _NORMALISERS: tuple[Normaliser, ...] = ("tight_box", "lassie_crop", "artic3d_crop", "acsm")
 _Rows = dict[str, dict[str, float]]
 
@@ -82,7 +82,7 @@ def score_run(
     for stem, row in score_pairs(pairs, judges).items():
         rows[stem] |= row
     scores: dict[str, Any] = {
-        "format_version": FORMAT_VERSION,
+        "format_version": SCORES_FORMAT_VERSION,
         "collection": photos.name,
         "photos": len(known.sizes),
         "failed_photos": found.faults,
@@ -165,7 +165,7 @@ def _novel(
     run: Path,
     truth: Path,
     known: Truth,
-    views: Mapping[str, View],
+    views: Mapping[str, ProjectedMesh],
     features: FeatureNetwork | None,
     missing: list[str],
 ) -> dict[str, Any]:
@@ -212,7 +212,9 @@ def _novel_pictures(novel: NovelPictureScore, features: FeatureNetwork | None) -
     }
 
 
-def _keypoints(run: Path, photos: Collection, known: Truth, views: dict[str, View], rows: _Rows) -> dict[str, Any]:
+def _keypoints(
+    run: Path, photos: Collection, known: Truth, views: dict[str, ProjectedMesh], rows: _Rows
+) -> dict[str, Any]:
     parts = {
         stem: TransferPhoto(keypoints, known.box(stem), views.get(stem)) for stem, keypoints in known.keypoints.items()
     }

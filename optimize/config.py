@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ..scenes.error import InputError
 
-FORMAT_VERSION = 1
+CONFIG_FORMAT_VERSION = 1
 """Of `config.json`; raised when an option changes its meaning."""
 
 CAMERA_WORDS = ("auto", "estimate")
@@ -131,7 +131,7 @@ class FitConfig:
             if _names_folder(options[name]):
                 path = _relative(Path(options[name]), self.out)
                 options[name] = path if Path(path).is_absolute() else f"./{path}"
-        return {"format_version": FORMAT_VERSION, "options": options}
+        return {"format_version": CONFIG_FORMAT_VERSION, "options": options}
 
     @classmethod
     def from_json(cls, data: dict[str, Any], out: Path) -> FitConfig:
@@ -139,10 +139,10 @@ class FitConfig:
 
         Raises InputError for another format version, an unknown option or a value out of its bounds.
         """
-        if data.get("format_version") != FORMAT_VERSION:
+        if data.get("format_version") != CONFIG_FORMAT_VERSION:
             raise InputError(
                 f"{out / 'config.json'} has format version {data.get('format_version')!r}; "
-                f"this zoetrope reads {FORMAT_VERSION}: use the version that wrote it"
+                f"this zoetrope reads {CONFIG_FORMAT_VERSION}: use the version that wrote it"
             )
         options = dict(data.get("options", {}))
         odd = sorted(set(options) - {field.name for field in dataclasses.fields(cls)})

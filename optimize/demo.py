@@ -13,7 +13,7 @@ from .config import FitConfig
 from .fit import fit
 from .run.open_run import visible_names
 
-SPECIES = "zebra"
+DEMO_SPECIES = "zebra"
 _SIZE = 320
 
 
@@ -30,7 +30,12 @@ def demo(config: FitConfig, *, photo_count: int = 12) -> dict[str, Any]:
         raise InputError(f"{config.photos} holds a demo already; add --resume or --overwrite, or choose another --out")
     if not present or config.overwrite:
         write_zoo(
-            SPECIES, config.photos, photo_count=photo_count, seed=config.seed, size=_SIZE, overwrite=config.overwrite
+            DEMO_SPECIES,
+            config.photos,
+            photo_count=photo_count,
+            seed=config.seed,
+            size=_SIZE,
+            overwrite=config.overwrite,
         )
     fit(replace(config, template="quadruped"))
     return score_run(config.out, load_collection(config.photos), config.photos)

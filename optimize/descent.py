@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..representations.geometry.mesh import SkinnedMesh
 from ..representations.geometry.unite import unite
-from ..representations.rendering.vertex_sampling import Sample, folded, sample
+from ..representations.rendering.vertex_sampling import VertexSamples, fold_mirror_images, sample_at_vertices
 from ..representations.surfaces.part_surface import PartSurfaces
 from ..representations.surfaces.united_surface import UnitedSurface
 from ..scenes.scene import Scene
@@ -256,14 +256,14 @@ class Descent:
             samples = self._sample(scene.surface.shared(), _JUDGING_SIZE, own_shape=False)
             alone = self.observations.canonical is None or not self.led
             return joint_hypothesis_loss(
-                hypotheses, samples, folded(scene.surface.mirror), self.scores, weight, alone=alone
+                hypotheses, samples, fold_mirror_images(scene.surface.mirror), self.scores, weight, alone=alone
             )
 
-    def _sample(self, mesh: SkinnedMesh, size: int, *, own_shape: bool) -> Sample:
+    def _sample(self, mesh: SkinnedMesh, size: int, *, own_shape: bool) -> VertexSamples:
         """Colours that every hypothesis puts onto the surface, looked up in crops of `size` pixels."""
         scene, view = self.scene, self._view(size)
         photo = scene.hypotheses.photo
-        return sample(
+        return sample_at_vertices(
             scene.posed(mesh, own_shape=own_shape),
             mesh.faces,
             scene.hypotheses.camera(),
@@ -279,7 +279,7 @@ class Descent:
         with torch.no_grad():
             samples = self._sample(scene.surface.shared(), self.stage.size, own_shape=self._has_own_shapes(self.stage))
             self.expected_colors = expected_colors(
-                vertex_sums(samples, folded(scene.surface.mirror)), photo, self.responsibility
+                vertex_sums(samples, fold_mirror_images(scene.surface.mirror)), photo, self.responsibility
             )
             self.color_confidence = float(
                 color_confidence(

@@ -27,7 +27,7 @@ from .observe.observations import Observations
 from .observe.semantic_prior import SemanticPrior, doubt, load_semantic_prior
 from .output import write_outputs
 from .plan import schedule
-from .run.checkpoint import Place, load_checkpoint, save_checkpoint
+from .run.checkpoint import StageStep, load_checkpoint, save_checkpoint
 from .run.metrics_log import MetricsLog
 from .run.open_run import RunFolder, changed_versions, check_out, open_run
 from .run.progress import FitProgress, Work
@@ -158,7 +158,7 @@ def _descend(descent: Descent, run: RunFolder, progress: FitProgress, log: Metri
         progress.advance({name: place.losses[name] for name in ("loss", "iou")})
         if place.step % CHECKPOINT_INTERVAL == 0 or place.iteration == stage.iterations:
             state = descent.state()
-            here = Place(stage.name, place.iteration, place.step)
+            here = StageStep(stage.name, place.iteration, place.step)
             save_checkpoint(run.checkpoints, state, here)
             # Losses of different stages don't compare; the best is the best of the last stage.
             if stage is descent.stages[-1] and place.losses["loss"] < best:

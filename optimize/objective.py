@@ -56,7 +56,7 @@ class Losses(NamedTuple):
     """Means of all terms, and the overlap with the masks of each photo's best hypothesis as `iou`."""
 
 
-class Evidence(NamedTuple):
+class PhotoTerms(NamedTuple):
     """What photos say of posed bodies."""
 
     terms: dict[str, Tensor]
@@ -199,7 +199,7 @@ class Objective:
         weights: Weights,
         expected_colors: Float[Tensor, "N V 3"] | None,
         rows: Int[Tensor, " B"] | None = None,
-    ) -> Evidence:
+    ) -> PhotoTerms:
         """The weighted terms in which photos have a say, of posed `vertices`; `transforms`: rest-to-posed maps.
 
         `rows`: which ones of a larger scene these are.
@@ -223,7 +223,7 @@ class Objective:
             shown = view.shown.index_select(0, photo)
             terms["texture"] = weights.texture * texture_loss(clip, mesh.faces, topology, expected, colors, shown)
         terms |= self.priors.losses(scene, mesh, vertices, transforms, view, weights, rows)
-        return Evidence(terms, seen, clip, mask, valid)
+        return PhotoTerms(terms, seen, clip, mask, valid)
 
     def shared(self, scene: Scene, weights: Weights, mesh: SkinnedMesh) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of what all photos share, and its terms; `mesh` is the shared one."""

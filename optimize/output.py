@@ -23,7 +23,7 @@ from ..representations.rendering.coverage import coverage
 from ..representations.rendering.photo_light import PhotoLight
 from ..representations.rendering.shading import linear_from_srgb
 from ..representations.rendering.topology import Topology
-from ..representations.rendering.vertex_sampling import folded, sample
+from ..representations.rendering.vertex_sampling import fold_mirror_images, sample_at_vertices
 from ..representations.rotation import multiply, quaternion_from_vector
 from ..representations.surfaces.united_surface import UnitedSurface
 from ..scenes.atomic import atomic_write
@@ -142,10 +142,10 @@ def _zooms(hypotheses: Hypotheses, count: int) -> list[float]:
 
 def _light(mesh: SkinnedMesh, mirror: Tensor, posed: Float[Tensor, "N V 3"], camera: Camera, view: View) -> PhotoLight:
     pixels = linear_from_srgb(view.pixels)
-    samples = sample(posed, mesh.faces, camera, view.intrinsics, pixels, view.shown)
+    samples = sample_at_vertices(posed, mesh.faces, camera, view.intrinsics, pixels, view.shown)
     rotation = camera.rotation()
     normals = vertex_normals(posed, mesh.faces) @ rotation.transpose(1, 2)
-    return estimate_light(samples, normals, rotation[:, :, 1], folded(mirror))
+    return estimate_light(samples, normals, rotation[:, :, 1], fold_mirror_images(mirror))
 
 
 def _paint(

@@ -23,12 +23,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from .canonical_network import STRIDE, CanonicalLayout, CanonicalNetwork, CanonicalOutput, folded
+from .canonical_network import STRIDE, CanonicalLayout, CanonicalNetwork, CanonicalOutput, fold_sides
 from .semantic import SemanticNetwork, load_semantic
 
-FORMAT_VERSION = 2
+CANONICAL_FORMAT_VERSION = 2
 """Of weight files."""
-SIZE = 192
+CANONICAL_INPUT_SIZE = 192
 """Side of the square pictures that the network looks at."""
 _AT_ONCE = 32
 _FEATURE_STRIDE = 16
@@ -92,7 +92,7 @@ class CanonicalPrior:
     @cached_property
     def _eye(self) -> CanonicalNetwork:
         """The network as it was when it first looked, in its fastest form."""
-        return folded(self.network)
+        return fold_sides(self.network)
 
     @classmethod
     def load(
@@ -109,9 +109,11 @@ class CanonicalPrior:
                 weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError) as error:
             raise ValueError(f"{path} cannot be read as safetensors ({error})") from error
-        if header.get("format_version") != str(FORMAT_VERSION):
+        if header.get("format_version") != str(CANONICAL_FORMAT_VERSION):
             found = header.get("format_version", "none")
-            raise ValueError(f"{path} has format version {found}; expected the canonical prior's {FORMAT_VERSION}")
+            raise ValueError(
+                f"{path} has format version {found}; expected the canonical prior's {CANONICAL_FORMAT_VERSION}"
+            )
         meaning = CanonicalMeaning(**_options(header["meaning"]))
         if meaning.chart_version != chart_version:
             raise ValueError(
@@ -128,7 +130,7 @@ class CanonicalPrior:
         self,
         pictures: Float[Tensor, "B H W 3"],
         masks: Float[Tensor, "B H W"] | None = None,
-        size: int = SIZE,
+        size: int = CANONICAL_INPUT_SIZE,
         mirror: bool = True,
     ) -> CanonicalMaps:
         """Maps of square pictures (sRGB-encoded, [0, 1]), with or without the masks of their subjects.
@@ -230,7 +232,7 @@ def _together(one: CanonicalMaps, other: CanonicalMaps) -> CanonicalMaps:
 def save_canonical(network: CanonicalNetwork, meaning: CanonicalMeaning, path: Path) -> None:
     """Writes weights in half precision, with the layout and the meaning."""
     header = {
-        "format_version": str(FORMAT_VERSION),
+        "format_version": str(CANONICAL_FORMAT_VERSION),
         "layout": json.dumps(asdict(network.layout)),
         "meaning": json.dumps(asdict(meaning)),
     }

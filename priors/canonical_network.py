@@ -195,7 +195,7 @@ class CanonicalNetwork(nn.Module):
         return tokens[:, 0], tokens[:, 1:].transpose(1, 2).unflatten(2, (height, width))
 
 
-def folded(network: CanonicalNetwork) -> CanonicalNetwork:
+def fold_sides(network: CanonicalNetwork) -> CanonicalNetwork:
     """A copy that is not to be trained: its norms are taken into the convolutions before them, which saves a tenth."""
     copied = copy.deepcopy(network).eval()
     for module in copied.modules():

@@ -16,16 +16,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-View = Literal["front", "three-quarter", "side", "back", "overhead"]
-VIEWS: tuple[View, ...] = get_args(View)
-WORDS: dict[View, str] = {
+ViewName = Literal["front", "three-quarter", "side", "back", "overhead"]
+VIEWS: tuple[ViewName, ...] = get_args(ViewName)
+WORDS: dict[ViewName, str] = {
     "front": "front view",
     "three-quarter": "three-quarter view",
     "side": "side view",
     "back": "view from behind",
     "overhead": "view from above",
 }
-_CANNOT: dict[View, str] = {
+_CANNOT: dict[ViewName, str] = {
     "front": "view from behind, tail in front, two heads",
     "three-quarter": "view from behind, two heads",
     "side": "front view, both eyes, two heads",

@@ -22,7 +22,7 @@ from ..representations.motion.clip import Clip, RootMotion
 from .atomic import atomic_write
 from .error import InputError
 
-FORMAT_VERSION = 1
+SUBJECT_FORMAT_VERSION = 1
 
 _TREE = ("names", "parents", "mirror", "parts", "plan", "landmarks")
 _PLACES = ("joints", "tips", "limits_deg")
@@ -58,7 +58,7 @@ def save_subject(path: Path, subject: Subject) -> None:
         if clip.root is not None:
             tensors |= {f"clip.{k}.turns": clip.root.turns, f"clip.{k}.shifts": clip.root.shifts}
     about = {
-        "format_version": FORMAT_VERSION,
+        "format_version": SUBJECT_FORMAT_VERSION,
         "skeleton": {name: getattr(skeleton, name) for name in _TREE},
         "clips": [{"name": clip.name, "loop": clip.loop} for clip in subject.clips],
     }
@@ -80,10 +80,10 @@ def load_subject(path: Path) -> Subject:
             tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118 - the file is no dict
     except (SafetensorError, ValueError) as error:
         raise InputError(f"{path} is damaged ({error}); run the fit again") from error
-    if about.get("format_version") != FORMAT_VERSION:
+    if about.get("format_version") != SUBJECT_FORMAT_VERSION:
         found = about.get("format_version")
         raise InputError(
-            f"{path} has format version {found!r}, this zoetrope reads {FORMAT_VERSION}; run the fit again"
+            f"{path} has format version {found!r}, this zoetrope reads {SUBJECT_FORMAT_VERSION}; run the fit again"
         )
     clips = tuple(_clip(_group(tensors, f"clip.{k}."), entry) for k, entry in enumerate(about["clips"]))
     mesh = SkinnedMesh(**_group(tensors, "mesh."))

@@ -29,7 +29,7 @@ from ...scenes.error import InputError, one_line
 from ...scenes.preview.studio import Studio, draw_subject
 from ...scenes.preview.turntable_camera import fitting_distance, orbit_cameras
 
-AZIMUTH_COUNT = 36
+VIEW_COUNT = 36
 ELEVATION_DEG = 30.0
 DEFAULT_MODEL = "openai/clip-vit-base-patch32"
 
@@ -40,7 +40,7 @@ _BATCH = 16
 
 
 @dataclass(frozen=True, eq=False)
-class Clip:
+class ClipModel:
     """A frozen CLIP; made by `load_clip`."""
 
     name: str
@@ -87,7 +87,7 @@ class ClipSimilarity:
 
 def load_clip(
     model: str | Path = DEFAULT_MODEL, *, allow_download: bool = False, device: torch.device | str = "cpu"
-) -> Clip:
+) -> ClipModel:
     """A CLIP model of transformers by hub id or from a local folder; fetched only if `allow_download`.
 
     Raises InputError, one line, where it is not there, is not a whole CLIP, or cannot be downloaded.
@@ -116,11 +116,11 @@ def load_clip(
     if missing:
         raise InputError(f"{model} is not a whole CLIP: {len(missing)} weights such as {missing[0]} are missing")
     name = Path(model).resolve().name if Path(model).is_dir() else str(model)
-    return Clip(name, network.to(device).eval().requires_grad_(False), processor)
+    return ClipModel(name, network.to(device).eval().requires_grad_(False), processor)
 
 
 def clip_similarity(
-    clip: Clip, renderings: Float[Tensor, "B H W 3"], photos: Float[Tensor, "N h w 3"], category: str
+    clip: ClipModel, renderings: Float[Tensor, "B H W 3"], photos: Float[Tensor, "N h w 3"], category: str
 ) -> ClipSimilarity:
     """The two similarities of renderings (`orbit_views`) to photos (`square_on_white`) and to "A photo of <category>".
 
@@ -141,12 +141,12 @@ def orbit_views(
     The subject is centred, upright (+Y), and as large as fits into all of them. texture: sRGB-encoded, in [0, 1].
     """
     with torch.no_grad():
-        centred = (vertices - (vertices.amin(0) + vertices.amax(0)) / 2).expand(AZIMUTH_COUNT, -1, -1)
-        aim = orbit_cameras(AZIMUTH_COUNT, distance=1.0, elevation_deg=ELEVATION_DEG, device=vertices.device)
+        centred = (vertices - (vertices.amin(0) + vertices.amax(0)) / 2).expand(VIEW_COUNT, -1, -1)
+        aim = orbit_cameras(VIEW_COUNT, distance=1.0, elevation_deg=ELEVATION_DEG, device=vertices.device)
         distance = fitting_distance(centred, aim, _FIELD_OF_VIEW_DEG, _MARGIN).max()
         camera = replace(aim, distance=distance.expand_as(aim.distance))
         pictures = []
-        for index in torch.arange(AZIMUTH_COUNT, device=vertices.device).split(4):
+        for index in torch.arange(VIEW_COUNT, device=vertices.device).split(4):
             lens = Intrinsics.from_field_of_view(_FIELD_OF_VIEW_DEG, size, size, len(index), device=vertices.device)
             view = camera.select(index)
             pictures.append(draw_subject(centred[index], mesh, view, lens, texture, _WHITE_STUDIO).color)

@@ -38,7 +38,7 @@ from scipy.spatial import KDTree
 
 from ...scenes.photos.keypoints import Keypoints
 from .bootstrap import pair_interval
-from .visibility import View
+from .visibility import ProjectedMesh
 
 Normaliser = Literal["tight_box", "lassie_crop", "artic3d_crop", "acsm"]
 
@@ -55,7 +55,7 @@ class TransferPhoto:
     keypoints: Keypoints
     box: Float64[np.ndarray, " 4"]
     """Left, top, right, bottom of the visible mask."""
-    view: View | None
+    view: ProjectedMesh | None
     """The predicted mesh as the predicted camera sees it; None: this photo failed."""
 
     @property

@@ -29,7 +29,8 @@ def side_agreement(
 ) -> float | None:
     """Share of the pixels with a side in both pictures whose sides agree; None where there is no such pixel.
 
-    `*_face`: the face seen at each pixel, -1 for none (`visibility.View.face`); `*_side`: what `face_sides` gives.
+    `*_face`: the face seen at each pixel, -1 for none (`visibility.ProjectedMesh.face`); `*_side`: what `face_sides`
+    gives.
     """
     both = (predicted_face >= 0) & (true_face >= 0)
     found, wanted = predicted_side[predicted_face[both]], true_side[true_face[both]]

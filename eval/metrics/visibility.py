@@ -29,7 +29,7 @@ _TOLERANCE = 0.01
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class ProjectedMesh:
     """A mesh as one camera sees it."""
 
     pixels: Float64[np.ndarray, "V 2"]
@@ -44,10 +44,10 @@ class View:
         return self.face >= 0
 
 
-def view(mesh: Mesh, camera: CameraFrame) -> View:
+def view(mesh: Mesh, camera: CameraFrame) -> ProjectedMesh:
     """The mesh in a picture of the camera's own size."""
     vertices, faces = mesh
-    fragments = draw(mesh, camera)
+    fragments = draw_mesh(mesh, camera)
     face, depth = fragments.face[0].numpy(), fragments.depth[0].double().numpy()
     pixels, distance = camera.project(vertices)
     pixels[distance <= 0] = np.nan
@@ -62,10 +62,10 @@ def view(mesh: Mesh, camera: CameraFrame) -> View:
     tolerance = _TOLERANCE * np.linalg.norm(np.ptp(vertices[used], axis=0))
     # Where no pixel round a vertex shows the mesh, it sits on a part thinner than a pixel, with nothing before it.
     visible[at] = np.isneginf(farthest) | (distance[at] <= farthest + tolerance)
-    return View(pixels, visible, face)
+    return ProjectedMesh(pixels, visible, face)
 
 
-def draw(mesh: Mesh, camera: CameraFrame) -> Fragments:
+def draw_mesh(mesh: Mesh, camera: CameraFrame) -> Fragments:
     """What the camera sees of the mesh at each pixel, one picture of the camera's own size."""
     vertices, faces = mesh
     clip = to_clip(torch.from_numpy(in_camera(vertices, camera))[None], lens(camera))

@@ -26,7 +26,7 @@ from ...scenes.zoo.zoo import split_collection
 from ..observe.estimated_masks import load_run_photos
 from ..run.open_run import read_config
 
-FORMAT_VERSION = 1
+BENCH_FORMAT_VERSION = 1
 _COLUMNS = (
     ("pck", "PCK"), ("pck_identity", "copying"), ("mask_iou", "mask IoU"), ("amodal_iou", "amodal IoU"),
     ("novel_view_iou", "novel views"), ("novel_psnr_db", "novel PSNR"), ("novel_ssim", "novel SSIM"),
@@ -63,7 +63,7 @@ def run_bench(config: BenchConfig, log: Callable[[str], None] = print) -> Path:
     """
     jobs = _jobs(config)
     table = config.out / "bench.json"
-    rows = read_rows(table, FORMAT_VERSION)
+    rows = read_rows(table, BENCH_FORMAT_VERSION)
     for number, (name, folder, preset) in enumerate(jobs, start=1):
         key = " ".join((name, preset, *config.fit_options))
         if "fault" not in rows.get(key, {"fault": ""}):
@@ -72,14 +72,14 @@ def run_bench(config: BenchConfig, log: Callable[[str], None] = print) -> Path:
         rows[key] = {"collection": name, "preset": preset, "options": list(config.fit_options)}
         rows[key] |= _fitted(folder, config.out / "runs" / key.replace(" ", "_").replace("/", "_"), preset, config)
         with atomic_write(table) as temporary:
-            content = {"format_version": FORMAT_VERSION, "rows": rows}
+            content = {"format_version": BENCH_FORMAT_VERSION, "rows": rows}
             temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         with atomic_write(table.with_suffix(".md")) as temporary:
-            temporary.write_text("\n".join(markdown(list(rows.values()))) + "\n", encoding="utf-8")
+            temporary.write_text("\n".join(bench_table(list(rows.values()))) + "\n", encoding="utf-8")
     return table.with_suffix(".md")
 
 
-def markdown(rows: Sequence[dict[str, Any]]) -> list[str]:
+def bench_table(rows: Sequence[dict[str, Any]]) -> list[str]:
     """The table as lines of Markdown; a figure that was not taken is a dash."""
     lines = [
         "| collection | preset | " + " | ".join(head for _, head in _COLUMNS) + " |",

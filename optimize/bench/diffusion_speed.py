@@ -27,9 +27,9 @@ from ...priors.distillation.critic import Critic
 from ...priors.distillation.dass import dass
 from ...priors.distillation.sds import sds
 from ...scenes.error import InputError
-from .network_clock import PARTS, NetworkCall, NetworkClock, Part
+from .network_clock import MODEL_PARTS, ModelPart, NetworkCall, NetworkClock
 from .peak_memory import PeakMemory, peak_memory
-from .untrained_diffusion import NAME, untrained_diffusion_prior
+from .untrained_diffusion import UNTRAINED_NAME, untrained_diffusion_prior
 
 RuleCase = Literal["dass", "sds", "sds checkpointed"]
 CASES: tuple[RuleCase, ...] = get_args(RuleCase)
@@ -44,7 +44,7 @@ _PLACE, _SCALE = 0.25, 12.0
 class DiffusionSpeedConfig:
     """Which model, where, and how often."""
 
-    model: str = NAME
+    model: str = UNTRAINED_NAME
     """random (SD 1.5's architecture with random weights), or hub id or folder of a model on this machine."""
     device: str = "cpu"
     precision: Precision | None = None
@@ -75,7 +75,7 @@ class StepCost:
     """Bytes of the autoencoder and the denoiser."""
     memory: PeakMemory | None
 
-    def part(self, part: Part) -> float:
+    def part(self, part: ModelPart) -> float:
         """Seconds in it."""
         return sum(call.seconds for call in self.calls if call.part == part)
 
@@ -95,11 +95,11 @@ def measure_diffusion_speed(config: DiffusionSpeedConfig, cases: tuple[RuleCase,
 
     Raises InputError where there is no such model, or where a process is ended from outside.
     """
-    if config.model != NAME:
+    if config.model != UNTRAINED_NAME:
         try:
             model_folder(config.model)
         except OSError as error:
-            raise InputError(f"--diffusion: {error}; say {NAME} for a model of random weights") from error
+            raise InputError(f"--diffusion: {error}; say {UNTRAINED_NAME} for a model of random weights") from error
     for case in cases:
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             try:
@@ -149,7 +149,7 @@ def report_lines(config: DiffusionSpeedConfig, costs: Iterable[StepCost]) -> Ite
 def _measured_alone(config: DiffusionSpeedConfig, case: RuleCase) -> StepCost:
     device = torch.device(config.device)
     how = DiffusionConfig(precision=config.chosen_precision(), checkpointed=case == "sds checkpointed")
-    if config.model == NAME:
+    if config.model == UNTRAINED_NAME:
         return step_cost(untrained_diffusion_prior(device, how), case, config, device)
     try:
         prior = load_diffusion_prior(config.model, device, how)
@@ -197,13 +197,13 @@ def _heading(config: DiffusionSpeedConfig, cost: StepCost) -> Iterator[str]:
         yield "memory is not measured on this system"
     else:
         yield f"memory: {'allocated on the GPU' if config.device.startswith('cuda') else 'resident, of the process'}"
-    times = "".join(f"{title:>10}" for title in ("seconds", *PARTS, "ours"))
+    times = "".join(f"{title:>10}" for title in ("seconds", *MODEL_PARTS, "ours"))
     yield f"{'rule':<18}{times}{'peak':>12}{'before':>12}{'above it':>12}"
 
 
 def _row(cost: StepCost) -> str:
     ours = cost.seconds - cost.bare
-    times = "".join(f"{value:>10.3f}" for value in (cost.seconds, *map(cost.part, PARTS), ours))
+    times = "".join(f"{value:>10.3f}" for value in (cost.seconds, *map(cost.part, MODEL_PARTS), ours))
     memory = cost.memory
     sizes = ("-",) * 3 if memory is None else map(_gib, (memory.peak, memory.before, memory.above))
     return f"{cost.case:<18}{times}" + "".join(f"{size:>12}" for size in sizes)

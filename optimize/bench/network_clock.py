@@ -18,15 +18,15 @@ from torch import Tensor
 
 from ...priors.diffusion.prior import DiffusionPrior
 
-Part = Literal["encode", "denoise", "decode", "backward"]
-PARTS: tuple[Part, ...] = get_args(Part)
+ModelPart = Literal["encode", "denoise", "decode", "backward"]
+MODEL_PARTS: tuple[ModelPart, ...] = get_args(ModelPart)
 
 
 @dataclass(frozen=True)
 class NetworkCall:
     """One call of one network."""
 
-    part: Part
+    part: ModelPart
     rows: int
     """Of its batch."""
     seconds: float
@@ -39,7 +39,7 @@ class NetworkClock:
         autoencoder, denoiser = prior.autoencoder.module, prior.denoiser.module
         self.calls: list[NetworkCall] = []
         self._device = device
-        self._places: tuple[tuple[Any, str, Part], ...] = (
+        self._places: tuple[tuple[Any, str, ModelPart], ...] = (
             (autoencoder, "encode", "encode"),
             (autoencoder, "decode", "decode"),
             (denoiser, "forward", "denoise"),
@@ -62,7 +62,7 @@ class NetworkClock:
             torch.cuda.synchronize(self._device)
         return time.perf_counter()
 
-    def _timed(self, part: Part, method: Callable[..., Any]) -> Callable[..., Any]:
+    def _timed(self, part: ModelPart, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
             given = arguments[0] if arguments else options["hidden_states"]
             start = self.now()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ...eval.embedded_judge import NAME as EMBEDDED
+from ...eval.embedded_judge import JUDGE_NAME as EMBEDDED
 from ...eval.picture_score import load_judges
 from ...eval.run_score import score_run
 from ...eval.texture_deviation import texture_deviation
@@ -32,7 +32,7 @@ from ..paint_config import PaintConfig
 from ..run.open_run import RunFolder
 from .bench import read_rows
 
-FORMAT_VERSION = 1
+PAINTING_BENCH_FORMAT_VERSION = 1
 BEHIND = (110.0, 250.0)
 """Azimuths of the photos of collections that are made."""
 _PHOTOS = 8
@@ -86,7 +86,7 @@ def run_painting_bench(config: PaintingBenchConfig, log: Callable[[str], None] =
         if not (folder / "truth" / "novel").is_dir():
             raise InputError(f"{folder} has no held-out views (truth/novel) to score against")
     path = config.out / "paintings.json"
-    rows = read_rows(path, FORMAT_VERSION)
+    rows = read_rows(path, PAINTING_BENCH_FORMAT_VERSION)
     for folder in folders:
         run = config.out / "runs" / folder.name
         if not RunFolder(run).exact_subject.is_file():
@@ -106,7 +106,7 @@ def run_painting_bench(config: PaintingBenchConfig, log: Callable[[str], None] =
     return path.with_suffix(".md")
 
 
-def markdown(rows: Iterable[dict[str, Any]], deviations: dict[str, dict[str, float]]) -> list[str]:
+def painting_table(rows: Iterable[dict[str, Any]], deviations: dict[str, dict[str, float]]) -> list[str]:
     """The table as lines of Markdown, a line for each collection and rule: means over seeds, and how far these stray;
     `deviations` of each rule by collection. A figure that was not taken is a dash."""
     lines = [
@@ -170,7 +170,7 @@ def _write(path: Path, rows: dict[str, dict[str, Any]], config: PaintingBenchCon
         if RunFolder(runs / collection).exact_subject.is_file():
             deviations[collection] = texture_deviation(runs / collection, painted)
     with atomic_write(path) as temporary:
-        content = {"format_version": FORMAT_VERSION, "rows": rows, "deviations": deviations}
+        content = {"format_version": PAINTING_BENCH_FORMAT_VERSION, "rows": rows, "deviations": deviations}
         temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     with atomic_write(path.with_suffix(".md")) as temporary:
-        temporary.write_text("\n".join(markdown(rows.values(), deviations)) + "\n", encoding="utf-8")
+        temporary.write_text("\n".join(painting_table(rows.values(), deviations)) + "\n", encoding="utf-8")

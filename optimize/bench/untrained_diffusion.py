@@ -18,7 +18,7 @@ from ...priors.diffusion.load import DiffusionConfig
 from ...priors.diffusion.noise_schedule import NoiseSchedule
 from ...priors.diffusion.prior import DiffusionPrior
 
-NAME = "random"
+UNTRAINED_NAME = "random"
 _TOKENS, _WIDTH = 77, 768
 
 
@@ -43,7 +43,7 @@ def untrained_diffusion_prior(device: torch.device | str, config: DiffusionConfi
         return Conditions(torch.cat([context.roll(len(prompt), dims=1) for prompt in prompts])).to(device)
 
     side = unet.config.sample_size * coder.stride
-    return DiffusionPrior(NAME, side, schedule.to(device), coder, denoiser, embed)
+    return DiffusionPrior(UNTRAINED_NAME, side, schedule.to(device), coder, denoiser, embed)
 
 
 def sd15_networks() -> tuple[Any, Any]:

@@ -18,7 +18,7 @@ from .labelled_sketch import labelled_sketch
 from .medial_sketch import medial_sketch
 from .reference_photo import ReferenceScore, rank_photos
 from .skeleton_check import fault_in
-from .skeleton_evidence import Evidence
+from .skeleton_evidence import SkeletonEvidence
 from .skeleton_lift import lift
 from .sketch import NotFoundError, Sketch
 
@@ -44,7 +44,7 @@ class Discovery:
     """One line on why the template stands in; "" where a skeleton was found."""
 
 
-def discover(evidence: Evidence, most: int = 8) -> Discovery:
+def discover(evidence: SkeletonEvidence, most: int = 8) -> Discovery:
     """The skeleton read from the best of at most `most` photos, in the template's names and the package's gauges."""
     ranking = rank_photos(evidence)
     best = ranking[0].score if ranking else 0.0
@@ -68,7 +68,7 @@ def discover(evidence: Evidence, most: int = 8) -> Discovery:
     return Discovery(template("quadruped"), None, None, tuple(ranking), tuple(tried), _why(tried, len(evidence)))
 
 
-def sketch_photo(evidence: Evidence, photo: int, tail_may_hide: bool = False) -> Sketch:
+def sketch_photo(evidence: SkeletonEvidence, photo: int, tail_may_hide: bool = False) -> Sketch:
     """The joints in one photo, from part labels where given, else from silhouette and features.
 
     With labels a tail may hide (see `labelled_sketch`). Raises `NotFoundError` with what the photo does not show.

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int64
 
 from ...representations.geometry.medial import depth_inside
-from .skeleton_evidence import Evidence
+from .skeleton_evidence import SkeletonEvidence
 
 _STRIDE = 4
 """Every so many pixels of a crop are looked at."""
@@ -20,7 +20,7 @@ _STRIDE = 4
 class LimbFeatures:
     """Seeds of K limbs and where their clusters lie in all photos; all zeros where no features are given."""
 
-    def __init__(self, evidence: Evidence, photo: int, limbs: list[Bool[np.ndarray, "S S"]]) -> None:
+    def __init__(self, evidence: SkeletonEvidence, photo: int, limbs: list[Bool[np.ndarray, "S S"]]) -> None:
         self.count = len(limbs)
         self._similarity = np.zeros((self.count, self.count))
         self._height = np.full((self.count, len(evidence)), np.nan)

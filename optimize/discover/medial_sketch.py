@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float64
 
 from ...representations.geometry.medial import Branch, MedialGraph, medial_graph
 from .limb_features import LimbFeatures
-from .skeleton_evidence import Evidence
+from .skeleton_evidence import SkeletonEvidence
 from .sketch import Extra, Found, NotFoundError, Sketch, complete
 
 _LOW = 0.25
@@ -51,7 +51,7 @@ class _Limb:
     tip: Float64[np.ndarray, " 2"]
 
 
-def medial_sketch(evidence: Evidence, photo: int) -> Sketch:
+def medial_sketch(evidence: SkeletonEvidence, photo: int) -> Sketch:
     """The sketch of one photo seen from the side. Raises `NotFoundError` with what its silhouette does not show."""
     subject = evidence.subject(photo)
     if not subject.any():

@@ -22,7 +22,7 @@ from scipy import ndimage
 
 from ...representations.body.chart import PART_KINDS
 from ...representations.geometry.medial import depth_inside, medial_graph
-from .skeleton_evidence import Evidence
+from .skeleton_evidence import SkeletonEvidence
 
 _ENDS = 6
 """Head, tail, four feet."""
@@ -45,7 +45,7 @@ class ReferenceScore:
         return self.side * self.limbs * self.whole
 
 
-def rank_photos(evidence: Evidence) -> list[ReferenceScore]:
+def rank_photos(evidence: SkeletonEvidence) -> list[ReferenceScore]:
     """All photos with a subject, the best first."""
     photos = [k for k in range(len(evidence)) if evidence.subject(k).any()]
     side = np.array([_side(evidence, k) for k in photos])
@@ -59,7 +59,7 @@ def rank_photos(evidence: Evidence) -> list[ReferenceScore]:
     return sorted(scores, key=lambda one: (-one.score, one.photo))
 
 
-def _side(evidence: Evidence, photo: int) -> float:
+def _side(evidence: SkeletonEvidence, photo: int) -> float:
     if evidence.azimuth_deg is not None:
         return abs(float(np.sin(np.radians(float(evidence.azimuth_deg[photo])))))
     subject = evidence.subject(photo)
@@ -67,7 +67,7 @@ def _side(evidence: Evidence, photo: int) -> float:
     return float(np.ptp(np.flatnonzero(subject.any(0))) + 1) / radius
 
 
-def _limbs(evidence: Evidence, photo: int) -> float:
+def _limbs(evidence: SkeletonEvidence, photo: int) -> float:
     if evidence.part is None:
         return float(min(len(medial_graph(evidence.subject(photo)).ends), _ENDS))
     labels = evidence.labels(photo)
@@ -75,7 +75,7 @@ def _limbs(evidence: Evidence, photo: int) -> float:
     return float(sum(labels.region((kind,), left) is not None for kind in kinds for left in (True, False)))
 
 
-def _whole(evidence: Evidence, photo: int) -> float:
+def _whole(evidence: SkeletonEvidence, photo: int) -> float:
     """1 where the silhouette keeps clear of the crop's border and of what lies beyond the photo's frame."""
     subject = evidence.subject(photo)
     known: np.ndarray = np.ones_like(subject)

@@ -17,12 +17,12 @@ from ...representations.body.template import Template, template
 from ...scenes.atomic import atomic_write
 from ...scenes.photos.resample import to_bytes
 from ...scenes.preview.bones import LEFT, MIDDLE, RIGHT
-from .sketch import Place, Sketch
+from .sketch import JointPosition, Sketch
 
 _PAPER, _INK = (250, 250, 248), (30, 30, 30)
 _CELL, _GAP, _HEADING = 480, 6, 40
 
-Bones = dict[str, tuple[Place, Place]]
+Bones = dict[str, tuple[JointPosition, JointPosition]]
 """Start and tip of each joint's bone in the picture."""
 
 

@@ -17,7 +17,7 @@ _LEVEL = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class SkeletonEvidence:
     """N photos of one kind of animal as square crops of S pixels; maps may be coarser, of h x w cells each."""
 
     masks: Float[Tensor, "N S S"]

@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float64
 
 from ...representations.body.template import mirror_name, template
 
-Place = Float64[np.ndarray, " 2"]
+JointPosition = Float64[np.ndarray, " 2"]
 """Column and row in pixels."""
 
 CHAINS: dict[str, tuple[str, ...]] = {
@@ -73,9 +73,9 @@ class Sketch:
     """1 where the head points to the picture's right, which shows the subject's right side; -1 to its left."""
     extras: tuple[Extra, ...] = ()
 
-    def bones(self) -> dict[str, tuple[Place, Place]]:
+    def bones(self) -> dict[str, tuple[JointPosition, JointPosition]]:
         """Start and tip of each bone, by its joint's name."""
-        found: dict[str, tuple[Place, Place]] = {}
+        found: dict[str, tuple[JointPosition, JointPosition]] = {}
         for chain, line in self.chains.items():
             for name, start, tip in zip(self.joints(chain), line.points, line.points[1:], strict=False):
                 found[name] = (start, tip)

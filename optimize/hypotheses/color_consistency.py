@@ -15,7 +15,7 @@ from typing import NamedTuple
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ...representations.rendering.vertex_sampling import Sample
+from ...representations.rendering.vertex_sampling import VertexSamples
 from .hypotheses import least_by_photo, responsibilities
 
 _BESIDE_MAPS = 0.5
@@ -34,7 +34,7 @@ class VertexSums(NamedTuple):
     fold: Int[Tensor, " V"]
 
 
-def vertex_sums(samples: Sample, fold: Int[Tensor, " V"]) -> VertexSums:
+def vertex_sums(samples: VertexSamples, fold: Int[Tensor, " V"]) -> VertexSums:
     """`fold` is `folded(mirror)`."""
     batch, vertex_count, channels = samples.feature.shape
     none = samples.feature.new_zeros(batch, vertex_count, channels)
@@ -65,7 +65,7 @@ def expected_colors(
 
 
 def disagreement(
-    samples: Sample,
+    samples: VertexSamples,
     fold: Int[Tensor, " V"],
     photo: Int[Tensor, " B"],
     responsibility: Float[Tensor, " B"],
@@ -79,7 +79,7 @@ def disagreement(
 
 
 def distance_to_expected(
-    samples: Sample, photo: Int[Tensor, " B"], expected: Float[Tensor, "N V C"]
+    samples: VertexSamples, photo: Int[Tensor, " B"], expected: Float[Tensor, "N V C"]
 ) -> Float[Tensor, " B"]:
     """Mean squared feature distance of each hypothesis to what is `expected` of its photo, such as
     `expected_colors`."""
@@ -88,7 +88,7 @@ def distance_to_expected(
 
 
 def joint_loss(
-    samples: Sample,
+    samples: VertexSamples,
     fold: Int[Tensor, " V"],
     photo: Int[Tensor, " B"],
     loss: Float[Tensor, " B"],
@@ -120,7 +120,10 @@ def joint_loss(
 
 
 def color_confidence(
-    samples: Sample, photo: Int[Tensor, " B"], responsibility: Float[Tensor, " B"], differing: Float[Tensor, " B"]
+    samples: VertexSamples,
+    photo: Int[Tensor, " B"],
+    responsibility: Float[Tensor, " B"],
+    differing: Float[Tensor, " B"],
 ) -> Float[Tensor, ""]:
     """How far colours are to be listened to: by the share of their variance that other photos explain.
 
@@ -131,7 +134,7 @@ def color_confidence(
     return _LEAST_SAY + (1 - _LEAST_SAY) * explained.clamp(0, 1)
 
 
-def _variance(samples: Sample, responsibility: Float[Tensor, " B"]) -> Float[Tensor, ""]:
+def _variance(samples: VertexSamples, responsibility: Float[Tensor, " B"]) -> Float[Tensor, ""]:
     """Of all features on the body, by how well they are seen and how far their hypotheses are believed."""
     weight = samples.weight * responsibility[:, None]
     total = weight.sum().clamp_min(1e-6)

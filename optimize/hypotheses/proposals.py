@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...representations.body.skeleton import Skeleton
 from ...representations.geometry.mesh import SkinnedMesh
-from ...representations.rendering.vertex_sampling import Sample
+from ...representations.rendering.vertex_sampling import VertexSamples
 from ...scenes.hypotheses import FreeCameras, Hypotheses
 from ...scenes.known_cameras import KnownCameras
 from ..observe.observations import View
@@ -84,7 +84,7 @@ def hypothesis_responsibilities(hypotheses: Hypotheses, loss: Float[Tensor, " B"
 
 def joint_hypothesis_loss(
     hypotheses: Hypotheses,
-    samples: Sample,
+    samples: VertexSamples,
     fold: Int[Tensor, " V"],
     loss: Float[Tensor, " B"],
     weight: float,

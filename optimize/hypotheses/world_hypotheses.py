@@ -16,7 +16,7 @@ from torch import Tensor
 from ...representations.body.skeleton import mirrored_pose
 from ...representations.camera import Intrinsics, project, to_pixels
 from ...representations.geometry.mesh import SkinnedMesh
-from ...representations.rendering.vertex_sampling import Sample
+from ...representations.rendering.vertex_sampling import VertexSamples
 from ...scenes.known_cameras import KnownCameras, Worlds
 from .color_consistency import disagreement
 from .hypotheses import best, responsibilities
@@ -143,7 +143,7 @@ def world_responsibilities(hypotheses: KnownCameras, loss: Float[Tensor, " B"]) 
 
 def joint_world_loss(
     hypotheses: KnownCameras,
-    samples: Sample,
+    samples: VertexSamples,
     fold: Int[Tensor, " V"],
     loss: Float[Tensor, " B"],
     weight: float,
@@ -155,7 +155,7 @@ def joint_world_loss(
     differing = torch.zeros_like(loss)
     for k in range(len(hypotheses.yaw)):
         mine = hypotheses.world == k
-        own = Sample(samples.feature[mine], samples.weight[mine])
+        own = VertexSamples(samples.feature[mine], samples.weight[mine])
         differing[mine] = disagreement(own, fold, hypotheses.photo[mine], torch.ones_like(loss[mine]))
     total, colors = mean_by_world(hypotheses, loss), mean_by_world(hypotheses, differing)
     total, colors = total / total.min().clamp_min(1e-8), colors / colors.min().clamp_min(1e-8)

@@ -21,7 +21,7 @@ from torch import Tensor
 from ...representations.body.skeleton import BodyPlan, Skeleton
 from ...representations.body.template import template
 from ...representations.motion.library import clips
-from ...representations.motion.moment import draw
+from ...representations.motion.moment import draw_moment
 from ...representations.motion.range import overlay
 from ...representations.rotation import vector_from_quaternion
 
@@ -58,7 +58,7 @@ def _in_motion(plan: BodyPlan) -> dict[str, Float[Tensor, " 3"]]:
     """Deviations over moments of the plan's motions, the same on both sides, by joint."""
     skeleton = template(plan).skeleton
     generator = torch.Generator().manual_seed(0)
-    moments = draw(clips(skeleton), _MOMENTS, generator)
+    moments = draw_moment(clips(skeleton), _MOMENTS, generator)
     square = vector_from_quaternion(overlay(skeleton, moments.rotations, generator)).var(0)
     square = (square + square[torch.tensor(skeleton.mirror)]) / 2
     return dict(zip(skeleton.names, square.sqrt().unbind(0), strict=True))

@@ -24,7 +24,7 @@ from torch import Tensor
 from ...representations.camera import project, to_pixels
 from ...representations.geometry.farthest_point import farthest_points
 from ...representations.geometry.mesh import SkinnedMesh
-from ...representations.rendering.vertex_sampling import sample
+from ...representations.rendering.vertex_sampling import sample_at_vertices
 from ...scenes.hypotheses import Hypotheses
 from ..observe.observations import View
 
@@ -117,7 +117,7 @@ class SurfaceFeatures:
         lens = view.intrinsics.select(photo).resized(size, size)
         mask = torch.nn.functional.interpolate(view.mask[:, None], size=(size, size), mode="area")[:, 0]
         maps, mask = pixels.maps.index_select(0, photo), mask.index_select(0, photo)
-        samples = sample(posed.detach(), mesh.faces, hypotheses.camera(), lens, maps, mask)
+        samples = sample_at_vertices(posed.detach(), mesh.faces, hypotheses.camera(), lens, maps, mask)
         weight = (samples.weight * responsibility[:, None])[:, points]
         total = weight.sum(0).reshape(2, -1).sum(0)
         summed = torch.einsum("bq,bqd->qd", weight, samples.feature[:, points]).reshape(2, len(total), -1).sum(0)

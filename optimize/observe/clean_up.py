@@ -34,7 +34,7 @@ from ..run.open_run import RunFolder
 from .observations import Completion, Observations, View
 from .semantic_prior import SemanticPrior
 
-Foreground = Callable[[Float[Tensor, "B S S 3"]], Float[Tensor, "B S S"]]
+ForegroundFunction = Callable[[Float[Tensor, "B S S 3"]], Float[Tensor, "B S S"]]
 """Odds of the subject in pictures of it alone on a plain background."""
 
 _HIDDEN = 0.02
@@ -66,7 +66,7 @@ def clean_up(
     observations: Observations,
     prior: DiffusionPrior,
     subject: str,
-    foreground: Foreground,
+    foreground: ForegroundFunction,
     config: CleanUpConfig,
     generator: torch.Generator,
 ) -> Bool[Tensor, " N"]:

@@ -23,8 +23,8 @@ from ...scenes.zoo.stream import StreamConfig
 from ..device import choose_device
 from .augment import AugmentConfig, draw_batch
 from .bfloat16 import multiplies_bfloat16
-from .canonical_objective import Objective
-from .card import write_card
+from .canonical_objective import CanonicalObjective
+from .card import write_canonical_card
 from .config import PretrainConfig
 from .mesh_pool import fill_mesh_pool, mesh_files
 from .muon import Muon
@@ -90,7 +90,7 @@ def pretrain_canonical(
         raise InputError(f"{weights} is not there; train first, with --minutes above 0")
     prior, card = CanonicalPrior.load(weights, VERSION), config.out / "canonical.md"
     seen = pictures_seen(config.out)
-    write_card(prior, card, config.out / "test", collections, pictures=seen, photos=config.photos, log=print)
+    write_canonical_card(prior, card, config.out / "test", collections, pictures=seen, photos=config.photos, log=print)
     return card
 
 
@@ -112,7 +112,7 @@ def _train(
         torch.manual_seed(config.seed)
         network, seen = CanonicalNetwork(layout(says, _channels(backbone))), 0
     network = network.to(device).to(memory_format=torch.channels_last).train()
-    objective = Objective(
+    objective = CanonicalObjective(
         reference_keys(network.layout.key_count).to(device),
         torch.tensor(ELEVATION_EDGES_DEG, device=device),
         torch.tensor([says.plans.index(kind.plan) for kind in SPECIES.values()], device=device),

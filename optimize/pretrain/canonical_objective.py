@@ -33,7 +33,7 @@ _AZIMUTH_SIGMA_DEG, _ELEVATION_SIGMA_DEG = 10.0, 7.0
 
 
 @dataclass(frozen=True, eq=False)
-class Objective:
+class CanonicalObjective:
     """The objective and what it needs to know."""
 
     key_places: Float[Tensor, "M 3"]

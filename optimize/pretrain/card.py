@@ -51,7 +51,7 @@ the longest side of the tight box), and the same for keypoints copied by their p
 """
 
 
-def write_card(
+def write_canonical_card(
     prior: CanonicalPrior,
     path: Path,
     work: Path,

@@ -12,10 +12,10 @@ from ...scenes.zoo.stream import StreamConfig
 from ..device import choose_device
 from .caption import Captions
 from .diffusion_autoencoder import train_autoencoder
-from .diffusion_card import write_card
+from .diffusion_card import write_diffusion_card
 from .diffusion_config import PretrainDiffusionConfig
 from .diffusion_denoiser import encode_pool, scale_of, train_denoiser
-from .optimizers import Rates
+from .optimizers import TrainingRates
 from .piece import PieceConfig, pictures_seen
 from .pool import fill_pool, read_pool, spoken
 from .small_diffusion import MODEL, SmallDiffusion, small_diffusion
@@ -41,7 +41,7 @@ def pretrain_diffusion(config: PretrainDiffusionConfig, stream: StreamConfig | N
         piece = PieceConfig(
             minutes=config.minutes, batch=config.batch, warm_up=config.warm_up, averaging=config.averaging
         )
-        rates = Rates(config.matrix_rate, config.learning_rate)
+        rates = TrainingRates(config.matrix_rate, config.learning_rate)
         if config.part == "autoencoder":
             train_autoencoder(small, pool, config.size, piece, rates, config.out, config.seed)
         else:
@@ -51,4 +51,4 @@ def pretrain_diffusion(config: PretrainDiffusionConfig, stream: StreamConfig | N
             if not seen:
                 small.vae.register_to_config(scaling_factor=round(scale_of(latents), 5))
             train_denoiser(small, latents, piece, rates, config.out, config.seed)
-    return write_card(SmallDiffusion.load(model), config, device)
+    return write_diffusion_card(SmallDiffusion.load(model), config, device)

@@ -17,7 +17,7 @@ from torch.nn.functional import avg_pool2d
 
 from .bfloat16 import multiplies_bfloat16
 from .diffusion_picture import draw_pictures
-from .optimizers import Rates, muon_and_adam
+from .optimizers import TrainingRates, muon_and_adam
 from .piece import PieceConfig, pictures_seen, run_piece
 from .pool import Pool
 from .small_diffusion import MODEL, SmallDiffusion
@@ -30,7 +30,7 @@ _ENDS = ("encoder.conv_in", "encoder.conv_out", "quant_conv", "post_quant_conv",
 
 
 def train_autoencoder(
-    small: SmallDiffusion, pool: Pool, size: int, config: PieceConfig, rates: Rates, folder: Path, seed: int
+    small: SmallDiffusion, pool: Pool, size: int, config: PieceConfig, rates: TrainingRates, folder: Path, seed: int
 ) -> int:
     """One piece of `small.vae`'s training, saved into `folder`; returns how many pictures it has seen in all."""
     device = pool.photo.device

@@ -29,7 +29,7 @@ from ...representations.body.chart import VERSION
 from ...scenes.atomic import atomic_write
 from ...scenes.hypotheses import wrapped_deg
 from ...scenes.photography.photograph import PhotographyConfig
-from ...scenes.zoo.sitting import sit
+from ...scenes.zoo.sitting import take_photos
 from ...scenes.zoo.species import SPECIES
 from ...scenes.zoo.split import BESIDE, TEST, seed_of
 from ...scenes.zoo.stream import StreamConfig
@@ -74,7 +74,7 @@ class DiffusionScore:
     view_error_deg: float
 
 
-def write_card(small: SmallDiffusion, config: PretrainDiffusionConfig, device: torch.device) -> Path:
+def write_diffusion_card(small: SmallDiffusion, config: PretrainDiffusionConfig, device: torch.device) -> Path:
     """Scores the model and writes `diffusion.md` with `samples.png` into `config.out`; returns the card."""
     samples = draw_samples(small, config.seed, device, _ROUNDS)
     score = score_model(small, samples, unseen_pictures(config.size, config.seed), device)
@@ -128,7 +128,7 @@ def unseen_pictures(size: int, seed: int) -> Pictures:
     for species in (*TEST, *BESIDE):
         generator = torch.Generator().manual_seed(seed_of(species))
         photography = PhotographyConfig(size=192, viewpoint=stream.viewpoint, fault=stream.fault)
-        parts.append(pack(sit(species, _TEST_PHOTOS, generator, photography)))
+        parts.append(pack(take_photos(species, _TEST_PHOTOS, generator, photography)))
     fields = {name: torch.from_numpy(np.concatenate([part[name] for part in parts])) for name in parts[0]}
     pool = Pool(**fields)
     return draw_pictures(pool, torch.arange(len(pool)), size, torch.Generator().manual_seed(seed))

@@ -8,14 +8,14 @@ from typing import Literal
 
 from ...scenes.error import InputError
 
-Part = Literal["autoencoder", "denoiser"]
+TrainedPart = Literal["autoencoder", "denoiser"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainDiffusionConfig:
     """One piece of training. Raises InputError where a value is out of its bounds."""
 
-    part: Part
+    part: TrainedPart
     """What is trained: the autoencoder first, then the denoiser with its text encoder."""
     out: Path = Path("runs/pretrain/diffusion")
     """Folder for the model (model/), its card and the logs; what is there is gone on from."""

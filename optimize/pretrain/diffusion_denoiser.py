@@ -26,7 +26,7 @@ from ...priors.prompts import view_weights
 from .bfloat16 import multiplies_bfloat16
 from .caption import Captions
 from .diffusion_picture import draw_pictures
-from .optimizers import Rates, muon_and_adam
+from .optimizers import TrainingRates, muon_and_adam
 from .piece import PieceConfig, pictures_seen, run_piece
 from .pool import Pool
 from .small_diffusion import MODEL, SmallDiffusion
@@ -74,7 +74,7 @@ def scale_of(latents: Latents) -> float:
     return float(1 / latents.latent.float().std())
 
 
-class Denoiser(nn.Module):
+class DenoiserTraining(nn.Module):
     """What is trained together."""
 
     def __init__(self, small: SmallDiffusion) -> None:
@@ -96,7 +96,7 @@ class Denoiser(nn.Module):
 
 
 def train_denoiser(
-    small: SmallDiffusion, latents: Latents, config: PieceConfig, rates: Rates, folder: Path, seed: int
+    small: SmallDiffusion, latents: Latents, config: PieceConfig, rates: TrainingRates, folder: Path, seed: int
 ) -> int:
     """One piece of training of `small`'s U-Net and text encoder, saved into `folder`; returns how many latents it has
     seen in all. The autoencoder's scaling factor has to be set."""
@@ -107,7 +107,7 @@ def train_denoiser(
     texts, empty = [*captions.texts, ""], len(captions.texts)
     tokens = small.tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids.to(device)
     schedule = NoiseSchedule.of(small.scheduler).to(device)
-    network = Denoiser(small).to(device).to(memory_format=torch.channels_last).train()
+    network = DenoiserTraining(small).to(device).to(memory_format=torch.channels_last).train()
     if device.type == "cpu":
         # PyTorch's fused attention takes half of the whole step here; on such short rows plain products are faster.
         network.unet.set_attn_processor(AttnProcessor())
@@ -136,7 +136,7 @@ def train_denoiser(
         }
 
     def save(averaged: nn.Module) -> None:
-        assert isinstance(averaged, Denoiser)
+        assert isinstance(averaged, DenoiserTraining)
         replace(small, unet=averaged.unet, text_encoder=averaged.text_encoder).save(folder / MODEL)
 
     optimizers = muon_and_adam(network, _ENDS, rates.matrix, rates.other, _DECAY, beta=0.99)

@@ -11,7 +11,7 @@ from .muon import Muon
 
 
 @dataclass(frozen=True)
-class Rates:
+class TrainingRates:
     """Highest learning rates."""
 
     matrix: float

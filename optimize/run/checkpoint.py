@@ -21,12 +21,12 @@ from torch import Tensor
 from ...scenes.atomic import atomic_write
 from ...scenes.error import InputError
 
-FORMAT_VERSION = 3
+CHECKPOINT_FORMAT_VERSION = 3
 """Of the tree in the metadata."""
 
 
 @dataclass(frozen=True)
-class Place:
+class StageStep:
     """How far a fit has come."""
 
     stage: str
@@ -41,11 +41,11 @@ class Place:
 class Checkpoint:
     """A state and the place in the fit that it belongs to."""
 
-    place: Place
+    place: StageStep
     state: Any
 
 
-def save_checkpoint(folder: Path, state: Any, place: Place, name: str = "last") -> Path:
+def save_checkpoint(folder: Path, state: Any, place: StageStep, name: str = "last") -> Path:
     """Writes `folder/NAME.safetensors` whole or not at all, and returns its path.
 
     `state` may hold tensors of any device, numpy arrays, torch and numpy generators, str, int, float, bool, None, and
@@ -54,7 +54,7 @@ def save_checkpoint(folder: Path, state: Any, place: Place, name: str = "last") 
     """
     tensors: dict[str, Tensor] = {}
     tree = _pack(state, name, tensors)
-    header = json.dumps({"format_version": FORMAT_VERSION, "place": asdict(place), "state": tree})
+    header = json.dumps({"format_version": CHECKPOINT_FORMAT_VERSION, "place": asdict(place), "state": tree})
     folder.mkdir(parents=True, exist_ok=True)
     # Hidden files are what a killed process was writing, ours or safetensors' own; a run has one writer.
     for leftover in folder.glob(".*"):
@@ -82,21 +82,21 @@ def load_checkpoint(folder: Path, name: str = "last", device: torch.device | str
             tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118 - the file is no dict
     except (SafetensorError, ValueError) as error:
         raise InputError(f"{path} is damaged ({error}); start the run anew or put back a copy of it") from error
-    if header.get("format_version") != FORMAT_VERSION:
+    if header.get("format_version") != CHECKPOINT_FORMAT_VERSION:
         found = header.get("format_version")
         raise InputError(
-            f"{path} has format version {found!r}, this zoetrope reads {FORMAT_VERSION}; start the run anew"
+            f"{path} has format version {found!r}, this zoetrope reads {CHECKPOINT_FORMAT_VERSION}; start the run anew"
         )
-    return Checkpoint(Place(**header["place"]), _unpack(header["state"], tensors, torch.device(device)))
+    return Checkpoint(StageStep(**header["place"]), _unpack(header["state"], tensors, torch.device(device)))
 
 
-def read_stages(folder: Path) -> list[Place]:
+def read_stages(folder: Path) -> list[StageStep]:
     """The stages a run went through, in order, each with how far it came; empty before the first checkpoint."""
     path = folder / "journal.json"
-    return [Place(**row) for row in json.loads(path.read_text())] if path.is_file() else []
+    return [StageStep(**row) for row in json.loads(path.read_text())] if path.is_file() else []
 
 
-def _note_stage(folder: Path, place: Place) -> None:
+def _note_stage(folder: Path, place: StageStep) -> None:
     # A resumed run may have been killed further on than its checkpoint: what was noted from there on is done again.
     stages = [row for row in read_stages(folder) if row.step <= place.step and row.stage != place.stage]
     with atomic_write(folder / "journal.json") as temporary:
@@ -161,7 +161,9 @@ def _unpack(node: Any, tensors: dict[str, Tensor], device: torch.device) -> Any:
         generator = torch.Generator(node["device"])
         generator.set_state(tensors[node["key"]])
         return generator
-    assert kind == "numpy.Generator", f"unknown node {kind!r} in a checkpoint of format version {FORMAT_VERSION}"
+    assert kind == "numpy.Generator", (
+        f"unknown node {kind!r} in a checkpoint of format version {CHECKPOINT_FORMAT_VERSION}"
+    )
     state = _unpack(node["state"], tensors, device)
     bits = getattr(np.random, state["bit_generator"])()
     bits.state = state

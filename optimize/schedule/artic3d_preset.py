@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .stage import Free, Rates, Stage, Weights
+from .stage import Free, LearningRates, Stage, Weights
 
 _COARSE, _FINE = 0.25, 0.0625
 """Semantic weight 1 with the published weights of positions, 2 until base shapes are found and 1 afterwards: squared
@@ -54,8 +54,8 @@ _JOINT = replace(_INSTANCE, diffusion=40.0)
 half a mean square."""
 
 
-def _rates(rate: float) -> Rates:
-    return Rates(**{name: rate for name in vars(Rates())})
+def _rates(rate: float) -> LearningRates:
+    return LearningRates(**{name: rate for name in vars(LearningRates())})
 
 
 def artic3d(builds: tuple[str, ...] = ("standard",), contested: bool = False) -> tuple[Stage, ...]:

@@ -10,10 +10,10 @@ from ...representations.surfaces.part_surface import PartSurfaces
 from ...scenes.hypotheses import FreeCameras
 from ...scenes.known_cameras import KnownCameras
 from ...scenes.scene import Scene
-from .stage import Free, Rates
+from .stage import Free, LearningRates
 
 
-def parameter_groups(scene: Scene, free: frozenset[Free], rates: Rates) -> list[dict[str, Any]]:
+def parameter_groups(scene: Scene, free: frozenset[Free], rates: LearningRates) -> list[dict[str, Any]]:
     """Adam's parameter groups of what is free; everything else gets no gradient."""
     hypotheses, surface = scene.hypotheses, scene.surface
     owned: dict[Free, list[tuple[torch.nn.Parameter, float]]] = {

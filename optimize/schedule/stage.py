@@ -76,7 +76,7 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Rates:
+class LearningRates:
     """Adam learning rates of each kind of variable."""
 
     angle: float = 0.02
@@ -124,7 +124,7 @@ class Stage:
     united: bool = False
     """True once the parts are one watertight mesh."""
     weights: Weights = field(default_factory=Weights)
-    rates: Rates = field(default_factory=Rates)
+    rates: LearningRates = field(default_factory=LearningRates)
 
     @property
     def hypotheses_per_photo(self) -> int:
@@ -176,7 +176,7 @@ def quick(builds: tuple[str, ...] = ("standard",), contested: bool = False) -> t
             _OWN,
             united=True,
             weights=replace(settled, texture=0.3, instance=10.0, deformation=0.1, laplacian=0.003),
-            rates=Rates(deformation=0.003, instance=0.003),
+            rates=LearningRates(deformation=0.003, instance=0.003),
         ),
     )
     if not contested:

@@ -10,7 +10,7 @@ from ...scenes.zoo.species import SPECIES
 from ...scenes.zoo.species_template import species_template
 from ..config import FitConfig
 from ..discover.discover import discover
-from ..discover.skeleton_evidence import Evidence
+from ..discover.skeleton_evidence import SkeletonEvidence
 from ..observe.observations import Observations
 from ..observe.semantic_prior import SemanticPrior
 from .choose_template import choose_template
@@ -66,14 +66,14 @@ def _candidates(
     return usual + tuple(species_template(name) for _, name in likeliest), f"{line}; {said} tried as well"
 
 
-def evidence(observations: Observations) -> Evidence:
+def evidence(observations: Observations) -> SkeletonEvidence:
     """What the observations say about the skeleton."""
     view, maps = observations.at(_SIZE), observations.canonical
     if maps is None:
-        return Evidence(view.mask, features=observations.features, valid=view.valid)
+        return SkeletonEvidence(view.mask, features=observations.features, valid=view.valid)
     count = maps.view.shape[1]
     azimuth = (maps.view.sum(2).argmax(1).to(torch.float32) + 0.5) * (360 / count)
-    return Evidence(
+    return SkeletonEvidence(
         view.mask, part=maps.part, left=maps.left, features=observations.features, azimuth_deg=azimuth, valid=view.valid
     )
 

@@ -25,9 +25,9 @@ from ...representations.geometry.mesh import SkinnedMesh, edges, subdivide
 from ...representations.rendering.render import Material
 from ...representations.rendering.topology import Topology
 from .distillation_rule import Pull
-from .exploration import Exploration, ExplorationConfig, draw, explore
+from .exploration import Exploration, ExplorationConfig, draw_views, explore
 
-Rule = Callable[[Tensor, Exploration, float], Pull]
+TextureRule = Callable[[Tensor, Exploration, float], Pull]
 """From pictures (B, 3, S, S), the views they show, and how much of the work is over, to where they should go."""
 
 _EVIDENCE = 0.3
@@ -77,7 +77,7 @@ def distil_texture(
     poses: Float[Tensor, "P J 4"],
     texture: Float[Tensor, "R R 3"],
     seen: Float[Tensor, "R R"],
-    rule: Rule,
+    rule: TextureRule,
     config: DistilConfig,
     generator: torch.Generator,
 ) -> Iterator[Round]:
@@ -97,7 +97,7 @@ def distil_texture(
 
     for number in range(config.rounds):
         with torch.no_grad():
-            drawn = draw(len(poses), config.batch, config.exploration, generator)
+            drawn = draw_views(len(poses), config.batch, config.exploration, generator)
             views = explore(drawn, mesh, skeleton, poses, config.exploration, topology).knowing(paint(known))
             before = views.pictures(paint(change.added_to(start)))
         try:

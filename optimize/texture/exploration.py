@@ -86,7 +86,7 @@ class Exploration:
         return drawn.color.permute(0, 3, 1, 2).clamp(0, 1)
 
 
-def draw(pose_count: int, count: int, config: ExplorationConfig, generator: torch.Generator) -> Draw:
+def draw_views(pose_count: int, count: int, config: ExplorationConfig, generator: torch.Generator) -> Draw:
     """`count` views between that many poses, drawn by `generator` on the CPU."""
     first, second = torch.randint(pose_count, (2, count), generator=generator)
     share = torch.rand(count, generator=generator)

@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ...representations.rendering.photo_light import TERMS, PhotoLight, light_terms
-from ...representations.rendering.vertex_sampling import Sample
+from ...representations.rendering.vertex_sampling import VertexSamples
 
 _FROM_ABOVE = 0.28
 """Usual coefficient of log light along the upward direction (0.49 between a normal that points up and a level one):
@@ -34,7 +34,7 @@ _ROUNDS = 6
 
 
 def estimate_light(
-    samples: Sample,
+    samples: VertexSamples,
     normals: Float[Tensor, "N V 3"],
     up: Float[Tensor, "N 3"],
     fold: Int[Tensor, " V"],
@@ -42,7 +42,7 @@ def estimate_light(
     """The light of N photos, from the colours that they show at V vertices.
 
     `samples.feature` are linear colours; `normals` and the direction `up` are unit vectors in the cameras' axes; `fold`
-    is `vertex_sampling.folded(mirror)`. Exposures have mean 0 in logarithms.
+    is `vertex_sampling.fold_mirror_images(mirror)`. Exposures have mean 0 in logarithms.
     """
     photos, count = normals.shape[:2]
     terms = light_terms(normals.reshape(-1, 3).double()).reshape(photos, count, TERMS)

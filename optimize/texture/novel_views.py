@@ -19,12 +19,12 @@ from ...priors.distillation.target import Target
 from ...representations.geometry.mesh import SkinnedMesh
 from ...representations.rendering.render import Material
 from ...representations.rendering.topology import Topology
-from ...representations.rendering.vertex_sampling import folded, sample
+from ...representations.rendering.vertex_sampling import fold_mirror_images, sample_at_vertices
 from ...scenes.scene import Scene
 from ..hypotheses.color_consistency import vertex_sums
 from ..observe.observations import View
 from .distillation_rule import Pull
-from .exploration import Draw, Exploration, ExplorationConfig, draw, explore
+from .exploration import Draw, Exploration, ExplorationConfig, draw_views, explore
 
 _EVIDENCE = 0.5
 """Photos' worth of weight at which a vertex keeps half of its colour."""
@@ -32,7 +32,7 @@ _COLOR_STEPS, _COLOR_RATE = 8, 0.1
 
 
 @runtime_checkable
-class Rule(Protocol):
+class NovelViewRule(Protocol):
     """As `distillation_rule.DistillationRule`."""
 
     def __call__(self, pictures: Tensor, views: Exploration, done: float) -> Pull: ...
@@ -70,7 +70,7 @@ class _Look:
 class NovelViews:
     """The pull of one rule on one scene; says nothing until it has been renewed."""
 
-    def __init__(self, rule: Rule, config: NovelViewsConfig, seed: int = 0) -> None:
+    def __init__(self, rule: NovelViewRule, config: NovelViewsConfig, seed: int = 0) -> None:
         self._rule, self._config = rule, config
         self._generator = torch.Generator().manual_seed(seed)
         self._looks = 0
@@ -87,7 +87,7 @@ class NovelViews:
         with torch.no_grad():
             mesh = scene.surface.shared()
             colors, held = _colors(scene, mesh, view, credit)
-            drawn = draw(len(hypotheses), config.batch, config.exploration, self._generator)
+            drawn = draw_views(len(hypotheses), config.batch, config.exploration, self._generator)
             through = config.through_photos and self._looks % 2 == 1
             rows = drawn.first.to(hypotheses.photo.device) if through else None
             views = self._views(scene, mesh, view, drawn, rows)
@@ -156,8 +156,8 @@ def _colors(
     photo, camera = hypotheses.photo, hypotheses.camera()
     lens = view.intrinsics.select(photo)
     found = vertex_sums(
-        sample(scene.posed(mesh), mesh.faces, camera, lens, view.pixels[photo], view.shown[photo]),
-        folded(scene.surface.mirror),
+        sample_at_vertices(scene.posed(mesh), mesh.faces, camera, lens, view.pixels[photo], view.shown[photo]),
+        fold_mirror_images(scene.surface.mirror),
     )
     weight = (found.weight * credit[:, None]).sum(0)
     total = (found.feature * credit[:, None, None]).sum(0)

@@ -48,11 +48,11 @@ def dass(
     with torch.no_grad():
         start = critic.prior.encode(pictures)
         if unknown is None:
-            painted = critic.prior.decode(walk(critic, start, levels, generator, step)).clamp(0, 1)
+            painted = critic.prior.decode(denoise_steps(critic, start, levels, generator, step)).clamp(0, 1)
         else:
             free, latents = free_cells(unknown, start), start
             for level in levels:
-                latents = torch.lerp(start, walk(critic, latents, [level], generator, step), free)
+                latents = torch.lerp(start, denoise_steps(critic, latents, [level], generator, step), free)
             painted = torch.lerp(pictures, critic.prior.decode(latents).clamp(0, 1), unknown[:, None])
         return Target(painted, torch.ones(len(painted), device=painted.device))
 
@@ -63,7 +63,7 @@ def free_cells(unknown: Float[Tensor, "B H W"], latents: Float[Tensor, "B C h w"
     return (adaptive_max_pool2d(unknown[:, None], size) > _TOUCHED).to(latents)
 
 
-def walk(
+def denoise_steps(
     critic: Critic,
     latents: Float[Tensor, "B C h w"],
     levels: Sequence[NoiseLevel],

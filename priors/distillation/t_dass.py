@@ -25,7 +25,7 @@ from torch.nn.functional import avg_pool2d
 from ..diffusion.conditions import Conditions
 from ..diffusion.noise_level import NoiseLevel
 from .critic import Critic
-from .dass import STEP, walk
+from .dass import STEP, denoise_steps
 from .warp import Warp, agreed
 
 _RIM = 5
@@ -69,7 +69,7 @@ def t_dass(
         ties = [warp.resized(size) for warp in warps]
         for level in levels:
             walked = [
-                walk(
+                denoise_steps(
                     _for(critic, part, len(frames)), latents[part], [_spread(level, len(part))], generator, config.step
                 )
                 for part in parts

@@ -77,7 +77,7 @@ def agreed(
         return found
 
 
-def disagreement(frames: Float[Tensor, "F C h w"], warps: Sequence[Warp]) -> float:
+def warping_error(frames: Float[Tensor, "F C h w"], warps: Sequence[Warp]) -> float:
     """Mean absolute difference of what is one point in two frames: the warping error of Lai et al. (ECCV 2018)."""
     with torch.no_grad():
         sums = [((frames - warp(frames)).abs().mean(1) * warp.seen).sum() for warp in warps]

@@ -52,7 +52,7 @@ def preceding(corner):
 
 
 @njit(cache=True)
-def swing(opposite, corner):
+def swing_corner(opposite, corner):
     """The corner of the same vertex in the next face around it, counter-clockwise."""
     return following(opposite[following(corner)])
 
@@ -61,9 +61,9 @@ def swing(opposite, corner):
 def valence(opposite, vertex_corner, vertex):
     """Number of faces (and neighbours) of a vertex, ghosts counted."""
     first = vertex_corner[vertex]
-    corner, count = swing(opposite, first), 1
+    corner, count = swing_corner(opposite, first), 1
     while corner != first:
-        corner, count = swing(opposite, corner), count + 1
+        corner, count = swing_corner(opposite, corner), count + 1
     return count
 
 
@@ -75,7 +75,7 @@ def adjacent(corner_vertex, opposite, vertex_corner, u, v):
     while True:
         if corner_vertex[following(corner)] == v:
             return True
-        corner = swing(opposite, corner)
+        corner = swing_corner(opposite, corner)
         if corner == first:
             return False
 
@@ -106,7 +106,7 @@ def can_collapse(corner_vertex, opposite, vertex_corner, kind, corner):
                 return False
             if kind[u] == FREE and kind[v] == BORDER and kind[w] == BORDER:
                 return False
-        current = swing(opposite, current)
+        current = swing_corner(opposite, current)
         if current == first:
             return True
 
@@ -121,7 +121,7 @@ def collapse(corner_vertex, opposite, vertex_corner, corner):
     current = first
     while True:
         corner_vertex[current] = v
-        current = swing(opposite, current)
+        current = swing_corner(opposite, current)
         if current == first:
             break
     a, b = opposite[following(corner)], opposite[preceding(corner)]

@@ -30,7 +30,7 @@ _ASYMMETRY = 1e-3
 
 
 @dataclass(frozen=True)
-class Pieces:
+class SurfacePieces:
     """Closed pieces of one mesh: vertices (V_in, 3), faces (F_in, 3), the faces of each of the P pieces."""
 
     vertices: _Array
@@ -68,7 +68,7 @@ class Sources:
     barycentric: _Array
     """(V, K, 3)"""
 
-    def image(self, pieces: Pieces, twins: Twins) -> Sources:
+    def image(self, pieces: SurfacePieces, twins: Twins) -> Sources:
         """The mirror images of these sources."""
         face = twins.face[self.face]
         # The image of a face lists its corners in another order.
@@ -98,7 +98,7 @@ class Twins:
 def find_sources(
     vertices: _Array,
     triangles: _Array,
-    pieces: Pieces,
+    pieces: SurfacePieces,
     reach: float,
     *,
     mirror: _Array | None = None,
@@ -143,7 +143,7 @@ def find_sources(
     return merged.largest(), diffusion
 
 
-def find_twins(pieces: Pieces) -> Twins:
+def find_twins(pieces: SurfacePieces) -> Twins:
     """Mirror images within a mesh; ValueError where it is not mirror symmetric to a thousandth of its size."""
     vertices, faces = pieces.vertices, pieces.faces
     size = float((vertices.max(axis=0) - vertices.min(axis=0)).max())
@@ -170,7 +170,7 @@ def find_twins(pieces: Pieces) -> Twins:
     return Twins(vertex, order[place], piece)
 
 
-def _nearest_piece(vertices: _Array, pieces: Pieces) -> _Array:
+def _nearest_piece(vertices: _Array, pieces: SurfacePieces) -> _Array:
     label, best = np.full(len(vertices), -1), np.full(len(vertices), np.inf)
     for piece in range(len(pieces.face_index)):
         corners = pieces.vertices[pieces.faces[pieces.face_index[piece]]].reshape(-1, 3)
@@ -212,7 +212,7 @@ class Diffusion:
         return self._solver.solve(self._mass * values)
 
 
-def _nearest_sources(vertices: _Array, pieces: Pieces, shares: _Array) -> Sources:
+def _nearest_sources(vertices: _Array, pieces: SurfacePieces, shares: _Array) -> Sources:
     """The largest shares of each vertex and the nearest points on their pieces."""
     shares = np.pad(shares, ((0, 0), (0, max(0, _CANDIDATES - shares.shape[1]))))
     order = np.argsort(-shares, axis=1, kind="stable")[:, :_CANDIDATES]

@@ -26,9 +26,9 @@ from .corner_table import (
     following,
     preceding,
     split,
-    swing,
+    swing_corner,
 )
-from .signed_distance import Grid, sample, trilinear
+from .signed_distance import Grid, sample_grid, trilinear
 
 _Array = np.ndarray
 
@@ -78,7 +78,7 @@ def remesh(
 
 def _wanted_lengths(vertices: _Array, faces: _Array, grid: Grid, target_faces: int, size_ratio: float) -> _Array:
     """Edge length at each vertex: square root of the radius of curvature, smoothed, scaled for the number of faces."""
-    _, gradient = sample(grid, vertices)
+    _, gradient = sample_grid(grid, vertices)
     normal = gradient / np.maximum(np.linalg.norm(gradient, axis=1, keepdims=True), 1e-12)
     pairs = np.unique(np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1), axis=0)
     both = np.concatenate([pairs, pairs[:, ::-1]])
@@ -158,7 +158,7 @@ def _ring_normal(points, kind, corner_vertex, opposite, vertex_corner, vertex):
         if kind[b] != GHOST and kind[c] != GHOST:
             nx, ny, nz = _normal(points, vertex, b, c)
             x, y, z = x + nx, y + ny, z + nz
-        corner = swing(opposite, corner)
+        corner = swing_corner(opposite, corner)
         if corner == first:
             return x, y, z
 
@@ -174,7 +174,7 @@ def _worst_turn(points, kind, corner_vertex, opposite, vertex_corner, vertex, sk
             x, y, z = _normal(points, vertex, b, c)
             size = math.sqrt(x * x + y * y + z * z)
             worst = min(worst, (x * nx + y * ny + z * nz) / size if size > 1e-18 else -1.0)
-        corner = swing(opposite, corner)
+        corner = swing_corner(opposite, corner)
         if corner == first:
             return worst
 
@@ -260,7 +260,7 @@ def _reach(points, kind, corner_vertex, opposite, vertex_corner, vertex):
         w = corner_vertex[following(corner)]
         if kind[w] != GHOST:
             longest = max(longest, _distance(points, vertex, w))
-        corner = swing(opposite, corner)
+        corner = swing_corner(opposite, corner)
         if corner == first:
             return longest
 
@@ -327,7 +327,7 @@ def _relax_pass(points, length, kind, corner_vertex, opposite, vertex_corner, co
                 my += weight * (p1 + points[b, 1] + points[c, 1]) / 3
                 mz += weight * (p2 + points[b, 2] + points[c, 2]) / 3
                 total += weight
-            corner = swing(opposite, corner)
+            corner = swing_corner(opposite, corner)
             if corner == first:
                 break
         sx, sy, sz = mx / total - p0, my / total - p1, mz / total - p2

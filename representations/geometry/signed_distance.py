@@ -69,7 +69,7 @@ def smooth_normals(vertices: _Array, faces: _Array) -> _Array:
     return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-30)
 
 
-def sample(grid: Grid, points: _Array) -> tuple[_Array, _Array]:
+def sample_grid(grid: Grid, points: _Array) -> tuple[_Array, _Array]:
     """Trilinear values (M,) and gradients (M, 3) at points; those outside are moved to the grid's border."""
     value, gradient = np.empty(len(points)), np.empty((len(points), 3))
     _sample(grid.values, grid.low, grid.spacing, points, value, gradient)

@@ -23,7 +23,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-from .correspondence import Diffusion, Pieces, Sources, find_sources, find_twins
+from .correspondence import Diffusion, Sources, SurfacePieces, find_sources, find_twins
 from .marching import crossings, isosurface
 from .mesh import SkinnedMesh
 from .remesh import remesh
@@ -103,7 +103,7 @@ def unite(
     faces, piece_of = mesh.faces.cpu().numpy(), piece.cpu().numpy()
     if (piece_of[faces] != piece_of[faces[:, :1]]).any():
         raise ValueError("a face joins two pieces; the corners of every face must belong to one piece")
-    pieces = Pieces(
+    pieces = SurfacePieces(
         vertices=mesh.vertices.detach().cpu().double().numpy(),
         faces=faces,
         face_index=[np.flatnonzero(piece_of[faces[:, 0]] == k) for k in range(int(piece_of.max()) + 1)],

@@ -143,7 +143,7 @@ _PACING = (
     Wave("tail", "yaw", 4),
 )
 
-BIRD = (
+BIRD_GAIT = (
     Gait("walk", "bird", (0, 0.5), 0.65, 0.9, 0.1, 1.0, _ROUND_FOOT, waves=_PACING),
     Gait(
         "run", "bird", (0, 0.5), 0.38, 1.6, 0.22, 0.5, Hold(foot_deg=(35.0, 50.0)),
@@ -165,7 +165,7 @@ BIRD = (
     ),
 )  # fmt: skip
 
-GAITS = {(gait.plan, gait.name): gait for gait in (*QUADRUPED, *BIPED, *BIRD)}
+GAITS = {(gait.plan, gait.name): gait for gait in (*QUADRUPED, *BIPED, *BIRD_GAIT)}
 """All of them by body plan and name."""
 
 

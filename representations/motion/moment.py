@@ -44,7 +44,7 @@ class Moments:
         return Moments(unturned, RootMotion(turned[:, 0], shifts), self.names)
 
 
-def draw(
+def draw_moment(
     clips: Sequence[Clip], count: int, generator: torch.Generator, shares: Sequence[float] | None = None
 ) -> Moments:
     """`count` moments at random times of clips chosen at random, in proportion to `shares` where they are given.

@@ -14,7 +14,7 @@ from ..parallel import jit
 
 
 @jit
-def crossings(vertices, faces, edges, edge_faces, edge_sides, face, depth, near, start, stop):
+def edge_crossings(vertices, faces, edges, edge_faces, edge_sides, face, depth, near, start, stop):
     """Finds where silhouette edges pass between neighbouring pixel centres in pictures start..stop.
 
     Returns records (n, 4), their weights (n,) in [0, 1/2], and the pictures' offsets into them. Per pair of pixels at

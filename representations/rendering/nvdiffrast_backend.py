@@ -20,7 +20,7 @@ from torch import Tensor
 from .interpolate import metric_depth
 from .torch_backend import check_finite
 
-INSTALL = 'pip install --no-build-isolation "nvdiffrast @ git+https://github.com/NVlabs/nvdiffrast"'
+NVDIFFRAST_INSTALL = 'pip install --no-build-isolation "nvdiffrast @ git+https://github.com/NVlabs/nvdiffrast"'
 FACE_LIMIT = 1 << 24
 """Face numbers come back as float32."""
 
@@ -35,7 +35,7 @@ def visibility(
         library = importlib.import_module("nvdiffrast.torch")
     except ImportError as error:
         raise ModuleNotFoundError(
-            f"backend nvdiffrast is not installed ({error}); install it with: {INSTALL}; or use backend='torch'"
+            f"backend nvdiffrast is not installed ({error}); install it with: {NVDIFFRAST_INSTALL}; or use backend='torch'"
         ) from error
     check_finite(vertices_clip)
     batch, (height, width) = vertices_clip.shape[0], size

@@ -18,7 +18,9 @@ from torch import Tensor
 from .interpolate import metric_depth
 from .torch_backend import check_finite, visible_triangles
 
-INSTALL = 'pip install --no-build-isolation "pytorch3d @ git+https://github.com/facebookresearch/pytorch3d.git@stable"'
+PYTORCH3D_INSTALL = (
+    'pip install --no-build-isolation "pytorch3d @ git+https://github.com/facebookresearch/pytorch3d.git@stable"'
+)
 
 
 def visibility(
@@ -30,7 +32,7 @@ def visibility(
         meshes_type = importlib.import_module("pytorch3d.structures").Meshes
     except ImportError as error:
         raise ModuleNotFoundError(
-            f"backend pytorch3d is not installed ({error}); install it with: {INSTALL}; or use backend='torch'"
+            f"backend pytorch3d is not installed ({error}); install it with: {PYTORCH3D_INSTALL}; or use backend='torch'"
         ) from error
     check_finite(vertices_clip)
     batch, (height, width) = vertices_clip.shape[0], size

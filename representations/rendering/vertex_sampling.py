@@ -15,7 +15,7 @@ from .fragments import Fragments
 
 
 @dataclass(frozen=True)
-class Sample:
+class VertexSamples:
     """Features that each of B hypotheses puts onto the V vertices."""
 
     feature: Float[Tensor, "B V C"]
@@ -23,14 +23,14 @@ class Sample:
     """How well the vertex is seen: 0 hidden or off the mask, up to 1 facing the camera."""
 
 
-def sample(
+def sample_at_vertices(
     vertices: Float[Tensor, "B V 3"],
     faces: Int[Tensor, "F 3"],
     camera: Camera,
     intrinsics: Intrinsics,
     feature: Float[Tensor, "B S S C"],
     mask: Float[Tensor, "B S S"],
-) -> Sample:
+) -> VertexSamples:
     """Bilinear look-up of the pictures at the projections of posed vertices, weighted by visibility and facing."""
     size = mask.shape[1]
     clip = project(vertices, camera, intrinsics)
@@ -45,7 +45,7 @@ def sample(
     share = looked_up[..., -1]
     color = looked_up[..., :-1] / share[..., None].clamp_min(1e-3)
     weight = visible.float() * facing.clamp(0, 1) * (share > 0.7)
-    return Sample(color, weight)
+    return VertexSamples(color, weight)
 
 
 def visible_vertices(fragments: Fragments, faces: Int[Tensor, "F 3"], vertex_count: int) -> Bool[Tensor, "B V"]:
@@ -62,6 +62,6 @@ def visible_vertices(fragments: Fragments, faces: Int[Tensor, "F 3"], vertex_cou
     return seen
 
 
-def folded(mirror: Int[Tensor, " V"]) -> Int[Tensor, " V"]:
+def fold_mirror_images(mirror: Int[Tensor, " V"]) -> Int[Tensor, " V"]:
     """The lower index of each vertex and its mirror image: left and right share a place."""
     return torch.minimum(mirror, torch.arange(len(mirror), device=mirror.device))

@@ -24,7 +24,7 @@ from .coco_mask import mask_from_segmentation
 from .dataset import Box, Dataset, DatasetPhoto
 from .source import find_photo, only_json, read_json
 
-WHERE = (
+COCO_SOURCE = (
     "get AP-10K at https://github.com/AlexTheBad/AP-10K, Animal-Pose at https://sites.google.com/view/animal-pose, "
     "COCO at https://cocodataset.org"
 )
@@ -50,8 +50,8 @@ def read_coco(source: Path, category: str | None, subjects: Collection[int] = ()
         none takes the largest subject of each photo.
     Raises InputError where the file is not COCO, or does not have the category or the ids.
     """
-    path = only_json(source, _FOLDERS, _WHAT, WHERE)
-    content = read_json(path, _WHAT, WHERE)
+    path = only_json(source, _FOLDERS, _WHAT, COCO_SOURCE)
+    content = read_json(path, _WHAT, COCO_SOURCE)
     try:
         chosen = _category(content["categories"], category, path)
         annotations = [entry for entry in content["annotations"] if _is_of(entry, chosen)]
@@ -63,7 +63,9 @@ def read_coco(source: Path, category: str | None, subjects: Collection[int] = ()
             else {str(entry["id"]): entry for entry in listed}
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is not COCO (missing or odd entry: {error}); expected {_WHAT}; {WHERE}") from error
+        raise InputError(
+            f"{path} is not COCO (missing or odd entry: {error}); expected {_WHAT}; {COCO_SOURCE}"
+        ) from error
     names = tuple(map(str, chosen.get("keypoints") or (ANIMAL_POSE_NAMES if is_animal_pose else ())))
     _require_subjects(subjects, annotations, path)
     folders = [
@@ -71,7 +73,7 @@ def read_coco(source: Path, category: str | None, subjects: Collection[int] = ()
     ]
     photos = _photos(annotations, images, names, folders, frozenset(subjects), is_animal_pose)
     title = "Animal-Pose" if is_animal_pose else _title(content)
-    return Dataset(title, WHERE, str(chosen["name"]), names, photos)
+    return Dataset(title, COCO_SOURCE, str(chosen["name"]), names, photos)
 
 
 def _category(categories: list[dict[str, Any]], name: str | None, path: Path) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from rich.progress import Progress
 
 from ..error import InputError, PhotoError
 from ..photos.collection import Rejected
-from ..photos.decode import Picture, decode
+from ..photos.decode import DecodedPicture, decode
 from ..photos.nerfstudio import CameraFrame, write_transforms
 from ..photos.photo import SUBJECT_LEVEL, require_subject, write_mask
 
@@ -92,7 +92,7 @@ class Written:
     """What was odd about photos that were kept: one line each, beginning with the photo's name."""
 
 
-def write_collection(dataset: Dataset, out: Path | str, *, show_progress: bool = False) -> Written:
+def write_dataset(dataset: Dataset, out: Path | str, *, show_progress: bool = False) -> Written:
     """Write a dataset's photos and annotations as a collection in the new folder `out`.
 
     Everything is written beside `out` first and renamed at the end, so that `out` is whole or not there.
@@ -167,7 +167,7 @@ def _write(dataset: Dataset, folder: Path, show_progress: bool) -> Written:
     return written
 
 
-def _checked(entry: DatasetPhoto, stems: dict[str, str]) -> Picture:
+def _checked(entry: DatasetPhoto, stems: dict[str, str]) -> DecodedPicture:
     """The photo, decoded small: it must be whole, of the annotations' size, and the first of its name."""
     if entry.stem.casefold() in stems:
         raise PhotoError(f"has the same name as {stems[entry.stem.casefold()]}, which is kept")
@@ -182,7 +182,7 @@ def _checked(entry: DatasetPhoto, stems: dict[str, str]) -> Picture:
     return picture
 
 
-def _usable_mask(entry: DatasetPhoto, picture: Picture, odd: list[str]) -> UInt8[np.ndarray, "h w"] | None:
+def _usable_mask(entry: DatasetPhoto, picture: DecodedPicture, odd: list[str]) -> UInt8[np.ndarray, "h w"] | None:
     if entry.mask is None:
         return None
     mask = np.where(entry.mask, 255, 0).astype(np.uint8)
@@ -197,7 +197,9 @@ def _usable_mask(entry: DatasetPhoto, picture: Picture, odd: list[str]) -> UInt8
     return mask
 
 
-def _keypoints_inside(entry: DatasetPhoto, picture: Picture, odd: list[str]) -> Float64[np.ndarray, "K 3"] | None:
+def _keypoints_inside(
+    entry: DatasetPhoto, picture: DecodedPicture, odd: list[str]
+) -> Float64[np.ndarray, "K 3"] | None:
     """The keypoints, those beyond the frame marked absent."""
     if entry.keypoints is None:
         return None

@@ -28,9 +28,9 @@ from ..photos.decode import decode
 from .dataset import Dataset, DatasetPhoto
 from .source import find_photo, require_folder
 
-WHERE = "get LASSIE at https://github.com/google/lassie, E-LASSIE at https://github.com/chhankyao/artic3d_recon"
+LASSIE_SOURCE = "get LASSIE at https://github.com/google/lassie, E-LASSIE at https://github.com/chhankyao/artic3d_recon"
 
-KEYPOINT_NAMES = (
+LASSIE_KEYPOINTS = (
     *("left_eye", "right_eye", "left_ear", "right_ear", "muzzle", "tail_top"),
     *("right_front_knee", "right_back_knee", "left_front_knee", "left_back_knee"),
     *("right_front_ankle", "right_back_ankle", "left_front_ankle", "left_back_ankle"),
@@ -51,20 +51,20 @@ def read_lassie(source: Path, category: str | None, *, occluded: bool = False) -
 
     Raises InputError where the folder is not laid out as published or does not have the class.
     """
-    annotations = require_folder(source / "annotations", "LASSIE's CLASS.csv in it", WHERE)
-    images = require_folder(source / "images", "LASSIE's CLASS/input_ID.png in it", WHERE)
+    annotations = require_folder(source / "annotations", "LASSIE's CLASS.csv in it", LASSIE_SOURCE)
+    images = require_folder(source / "images", "LASSIE's CLASS/input_ID.png in it", LASSIE_SOURCE)
     classes = sorted(path.stem for path in annotations.glob("*.csv") if not path.stem.endswith("_occ"))
     if category not in classes:
         asked = "no category is named" if category is None else f"category {category} is not there"
-        raise InputError(f"{asked}; {annotations} has {', '.join(classes) or 'no CLASS.csv'}; {WHERE}")
+        raise InputError(f"{asked}; {annotations} has {', '.join(classes) or 'no CLASS.csv'}; {LASSIE_SOURCE}")
     tables = [annotations / f"{category}.csv"]
     if occluded:
         tables.append(annotations / f"{category}_occ.csv")
         if not tables[-1].is_file():
-            raise InputError(f"{tables[-1]} does not exist; E-LASSIE needs it; {WHERE}")
+            raise InputError(f"{tables[-1]} does not exist; E-LASSIE needs it; {LASSIE_SOURCE}")
     rows = [row for table in tables for row in _rows(table)]
     title = "E-LASSIE" if occluded else "LASSIE"
-    return Dataset(title, WHERE, category, KEYPOINT_NAMES, _photos(rows, images / category))
+    return Dataset(title, LASSIE_SOURCE, category, LASSIE_KEYPOINTS, _photos(rows, images / category))
 
 
 def _rows(table: Path) -> list[dict[str, str]]:
@@ -73,10 +73,12 @@ def _rows(table: Path) -> list[dict[str, str]]:
             reader = csv.DictReader(file)
             rows, columns = list(reader), reader.fieldnames or ()
     except (OSError, ValueError, csv.Error) as error:
-        raise InputError(f"{table} cannot be read as CSV ({error}); {WHERE}") from error
+        raise InputError(f"{table} cannot be read as CSV ({error}); {LASSIE_SOURCE}") from error
     missing = {"id", "kps"} - set(columns)
     if missing:
-        raise InputError(f"{table} has no column {' and no '.join(sorted(missing))}; expected id and kps; {WHERE}")
+        raise InputError(
+            f"{table} has no column {' and no '.join(sorted(missing))}; expected id and kps; {LASSIE_SOURCE}"
+        )
     return rows
 
 

@@ -27,7 +27,9 @@ from ..photos.nerfstudio import CameraFrame, photo_stem, scan_transforms
 from .dataset import Dataset, DatasetPhoto
 from .source import find_photo, read_json
 
-WHERE = "make one with ns-process-data, or get one at https://docs.nerf.studio/quickstart/existing_dataset.html"
+NERFSTUDIO_FOLDER_SOURCE = (
+    "make one with ns-process-data, or get one at https://docs.nerf.studio/quickstart/existing_dataset.html"
+)
 
 _WHAT = "nerfstudio's transforms.json (a list 'frames')"
 _UNDISTORTED = ("k1", "k2", "p1", "p2", "k3")
@@ -44,15 +46,15 @@ def read_nerfstudio(source: Path, category: str | None) -> Dataset:
     Raises InputError where there is no transforms.json or it is another format.
     """
     path = source if source.is_file() else source / "transforms.json"
-    content = read_json(path, _WHAT, WHERE)
+    content = read_json(path, _WHAT, NERFSTUDIO_FOLDER_SOURCE)
     frames = content.get("frames") if isinstance(content, dict) else None
     if not isinstance(frames, list) or not all(isinstance(frame, dict) and "file_path" in frame for frame in frames):
-        raise InputError(f"{path} has no list 'frames' with file_path; expected {_WHAT}; {WHERE}")
+        raise InputError(f"{path} has no list 'frames' with file_path; expected {_WHAT}; {NERFSTUDIO_FOLDER_SOURCE}")
     model = content.get("camera_model", "OPENCV")
     if model not in ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE"):
         raise InputError(f"{path} has camera model {model}; only OPENCV and pinholes are read: undistort them first")
     name = category or path.resolve().parent.name
-    return Dataset("nerfstudio folder", WHERE, name, (), _photos(content, path.parent))
+    return Dataset("nerfstudio folder", NERFSTUDIO_FOLDER_SOURCE, name, (), _photos(content, path.parent))
 
 
 def _photos(content: dict[str, Any], root: Path) -> Iterator[DatasetPhoto | Rejected]:

@@ -29,10 +29,10 @@ from scipy.io import loadmat
 from ..error import InputError, PhotoError, one_line
 from ..photos.collection import Rejected
 from .dataset import Dataset, DatasetPhoto
-from .lassie import KEYPOINT_NAMES
+from .lassie import LASSIE_KEYPOINTS
 from .source import find_photo, require_folder
 
-WHERE = (
+PASCAL_PART_SOURCE = (
     "get the parts at http://roozbehm.info/pascal-parts/pascal-parts.html, the photos at "
     "http://host.robots.ox.ac.uk/pascal/VOC/voc2010, the image sets at https://github.com/google/lassie"
 )
@@ -49,8 +49,8 @@ def read_pascal_part(source: Path, category: str | None) -> Dataset:
 
     Raises InputError where the folder is not laid out as published or does not have the class.
     """
-    annotations = require_folder(source / "Annotations_Part", "Pascal-Part's .mat files in it", WHERE)
-    images = require_folder(source / "JPEGImages", "the photos of VOC 2010 in it", WHERE)
+    annotations = require_folder(source / "Annotations_Part", "Pascal-Part's .mat files in it", PASCAL_PART_SOURCE)
+    images = require_folder(source / "JPEGImages", "the photos of VOC 2010 in it", PASCAL_PART_SOURCE)
     lists = [path for name in ("image_sets", "image-sets") for path in sorted((source / name).glob("*.txt"))]
     if category is None:
         known = ", ".join(path.stem for path in lists) or "horse, cow, sheep and the like"
@@ -62,7 +62,7 @@ def read_pascal_part(source: Path, category: str | None) -> Dataset:
     else:
         stems = sorted(path.stem for path in annotations.glob("*.mat"))
     photos = _photos(stems, annotations, images, category, listed=chosen is not None)
-    return Dataset("Pascal-Part", WHERE, category, KEYPOINT_NAMES, photos)
+    return Dataset("Pascal-Part", PASCAL_PART_SOURCE, category, LASSIE_KEYPOINTS, photos)
 
 
 def _photos(

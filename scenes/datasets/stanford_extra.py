@@ -19,12 +19,12 @@ from .coco_mask import mask_from_string
 from .dataset import Dataset, DatasetPhoto
 from .source import find_photo, only_json, read_json
 
-WHERE = (
+STANFORD_EXTRA_SOURCE = (
     "get the annotations at https://github.com/benjiebob/StanfordExtra, the photos (Stanford Dogs) at "
     "http://vision.stanford.edu/aditya86/ImageNetDogs"
 )
 
-KEYPOINT_NAMES = (
+STANFORD_EXTRA_KEYPOINTS = (
     *("left_front_paw", "left_front_knee", "left_front_elbow", "left_rear_paw", "left_rear_knee", "left_rear_elbow"),
     *("right_front_paw", "right_front_knee", "right_front_elbow"),
     *("right_rear_paw", "right_rear_knee", "right_rear_elbow"),
@@ -41,17 +41,19 @@ def read_stanford_extra(source: Path, category: str | None) -> Dataset:
 
     Raises InputError where the file is another one or does not have the breed.
     """
-    path = only_json(source, (), _WHAT, WHERE)
-    content = read_json(path, _WHAT, WHERE)
+    path = only_json(source, (), _WHAT, STANFORD_EXTRA_SOURCE)
+    content = read_json(path, _WHAT, STANFORD_EXTRA_SOURCE)
     if not isinstance(content, list) or not all(isinstance(entry, dict) and "img_path" in entry for entry in content):
-        raise InputError(f"{path} is another kind of JSON; expected {_WHAT}; {WHERE}")
+        raise InputError(f"{path} is another kind of JSON; expected {_WHAT}; {STANFORD_EXTRA_SOURCE}")
     entries = [entry for entry in content if category is None or _breed(entry) == _plain(category)]
     if not entries:
         breeds = sorted({_breed(entry) for entry in content})
         more = f" and {len(breeds) - 60} more" if len(breeds) > 60 else ""
         raise InputError(f"no dog in {path} is a {category}; it has {', '.join(breeds[:60])}{more} (--category)")
     folders = [path.parent / name for name in _PHOTO_FOLDERS]
-    return Dataset("StanfordExtra", WHERE, category or "dog", KEYPOINT_NAMES, _photos(entries, folders))
+    return Dataset(
+        "StanfordExtra", STANFORD_EXTRA_SOURCE, category or "dog", STANFORD_EXTRA_KEYPOINTS, _photos(entries, folders)
+    )
 
 
 def _photos(entries: list[dict[str, Any]], folders: list[Path]) -> Iterator[DatasetPhoto | Rejected]:
@@ -63,7 +65,7 @@ def _photos(entries: list[dict[str, Any]], folders: list[Path]) -> Iterator[Data
             continue
         try:
             keypoints = np.array(entry["joints"], np.float64)
-            if keypoints.shape != (len(KEYPOINT_NAMES), 3):
+            if keypoints.shape != (len(STANFORD_EXTRA_KEYPOINTS), 3):
                 raise PhotoError(f"joints of shape {keypoints.shape}, not 24 times x, y, v")
             keypoints[:, 2] = np.where(keypoints[:, 2] > 0, 2, 0)
             left, top, width, height = map(float, entry["img_bbox"])

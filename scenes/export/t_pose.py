@@ -50,7 +50,7 @@ class Standing:
         return skin(self.mesh.vertices, self.mesh.weights, torch.cat([turn, shift[..., None]], dim=-1))
 
 
-def stand(subject: Subject, height_m: float) -> Standing:
+def stand_in_t_pose(subject: Subject, height_m: float) -> Standing:
     """The subject, whose skeleton has VRM's names, standing in a T-pose `height_m` metres tall from sole to crown."""
     skeleton = subject.skeleton
     turns = t_pose_turns(skeleton)

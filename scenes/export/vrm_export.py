@@ -17,7 +17,7 @@ from ...representations.body.skeleton import Skeleton
 from ..error import InputError
 from ..subject import Subject
 from .gltf_export import limit_influences, write_glb, write_motion_glb
-from .t_pose import stand
+from .t_pose import stand_in_t_pose
 
 HEIGHT_M = 1.6
 """From sole to crown: photos do not tell how tall somebody is."""
@@ -88,7 +88,7 @@ def write_vrm(
     bones = human_bones(subject.skeleton)
     # Limited first, so that the body that stands on the ground is the one in the file.
     mesh = replace(subject.mesh, weights=limit_influences(subject.mesh.weights))
-    standing = stand(replace(subject, mesh=mesh), height_m)
+    standing = stand_in_t_pose(replace(subject, mesh=mesh), height_m)
     meta = {
         "name": name,
         "version": "1.0",
@@ -123,7 +123,7 @@ def write_vrma(path: str | Path, subject: Subject, clip: str, *, height_m: float
     complete humanoid or there is no such clip.
     """
     bones = {bone: joint for bone, joint in human_bones(subject.skeleton).items() if not bone.endswith("Eye")}
-    standing = stand(replace(subject, clips=(subject.clip(clip),)), height_m)
+    standing = stand_in_t_pose(replace(subject, clips=(subject.clip(clip),)), height_m)
     extension = {"specVersion": "1.0", "humanoid": _humanoid(bones)}
     write_motion_glb(path, standing.skeleton, standing.clips[0], extensions={"VRMC_vrm_animation": extension})
 

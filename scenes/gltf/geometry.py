@@ -26,7 +26,7 @@ _SAME_WEIGHT = 1 / 256
 
 
 @dataclass(frozen=True, eq=False)
-class Bone:
+class SkinBone:
     """What a vertex hangs on."""
 
     node: int
@@ -56,8 +56,8 @@ class Geometry:
     """Counter-clockwise seen from outside as the vertices are stored."""
     weights: Float[np.ndarray, "V K"]
     """Shares of the bones, rows sum to one."""
-    bones: tuple[Bone, ...]
-    joints: dict[int, tuple[Bone, ...]]
+    bones: tuple[SkinBone, ...]
+    joints: dict[int, tuple[SkinBone, ...]]
     """All joints of each skin, also those that move nothing."""
     morphs: tuple[Morph, ...]
     mesh_node: Int[np.ndarray, " V"]
@@ -105,7 +105,7 @@ class _Reader:
         self.bones: dict[tuple[int, bytes], int] = {}
         self.inverse_binds: list[np.ndarray] = []
         self.morphs: dict[tuple[int, int], list[tuple[int, np.ndarray]]] = {}
-        self.skins: dict[int, tuple[Bone, ...]] = {}
+        self.skins: dict[int, tuple[SkinBone, ...]] = {}
         self.morph_weight: dict[tuple[int, int], float] = {}
         self.parts: list[dict[str, np.ndarray]] = []
         self.count = 0
@@ -184,7 +184,7 @@ class _Reader:
             for first, values in pieces:
                 offsets[first : first + len(values)] = values
             morphs.append(Morph(node, target, self.morph_weight[node, target], offsets))
-        bones = tuple(Bone(node, self.inverse_binds[index]) for (node, _), index in self.bones.items())
+        bones = tuple(SkinBone(node, self.inverse_binds[index]) for (node, _), index in self.bones.items())
         whole = Geometry(weights=weights, bones=bones, joints=self.skins, morphs=tuple(morphs), **joined)
         return _welded(whole)
 
@@ -230,7 +230,7 @@ class _Reader:
             inverse = values[: len(joints)].reshape(-1, 4, 4).transpose(0, 2, 1).astype(np.float64)
         for joint in joints:
             self.file.entry("nodes", joint)
-        self.skins[index] = tuple(Bone(joint, inverse[row]) for row, joint in enumerate(joints))
+        self.skins[index] = tuple(SkinBone(joint, inverse[row]) for row, joint in enumerate(joints))
         return [self._bone(bone.node, bone.inverse_bind) for bone in self.skins[index]]
 
     def _influences(self, attributes: Entry, joints: list[int], count: int) -> tuple[np.ndarray, np.ndarray]:

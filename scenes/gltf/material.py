@@ -22,20 +22,20 @@ from ...representations.rendering.shading import linear_from_srgb
 from ...representations.rendering.texture import sample_texture
 from .file import Entry, GltfFile
 
-Wrap = Literal["repeat", "clamp", "mirror"]
+TextureWrap = Literal["repeat", "clamp", "mirror"]
 
-_WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
+_WRAPS: dict[int, TextureWrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
 _NEAREST = 9728
 _HALF = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class TextureImage:
     """A texture and how it is looked up."""
 
     pixels: Float[Tensor, "H W 4"]
     """Linear light and opacity."""
-    wrap: tuple[Wrap, Wrap]
+    wrap: tuple[TextureWrap, TextureWrap]
     """Beyond [0, 1], along u and v."""
     nearest: bool
     """True where texels are squares of one colour, not mixed with their neighbours."""
@@ -51,7 +51,7 @@ class Material:
 
     factor: Float[Tensor, " 4"]
     """Linear, multiplies everything; the last is opacity."""
-    picture: Picture | None
+    picture: TextureImage | None
     cutoff: float | None
     """Below this opacity there is nothing; None where opacity does not count."""
 
@@ -88,7 +88,7 @@ def _material(file: GltfFile, entry: Entry) -> Material:
     return Material(values.clamp(0, 1), None if info is None else _picture(file, info), cutoff)
 
 
-def _picture(file: GltfFile, info: Entry) -> Picture:
+def _picture(file: GltfFile, info: Entry) -> TextureImage:
     texture = file.entry("textures", info.get("index"))
     webp = texture.get("extensions", {}).get("EXT_texture_webp", {})
     source = webp.get("source", texture.get("source"))
@@ -100,7 +100,7 @@ def _picture(file: GltfFile, info: Entry) -> Picture:
     along_u, along_v = _WRAPS.get(sampler.get("wrapS", 10497)), _WRAPS.get(sampler.get("wrapT", 10497))
     if along_u is None or along_v is None:
         raise file.fail(f"sampler {texture['sampler']} wraps by {sampler}; known are {sorted(_WRAPS)}")
-    return Picture(
+    return TextureImage(
         pixels=torch.cat([linear_from_srgb(pixels[..., :3]), pixels[..., 3:]], dim=-1),
         wrap=(along_u, along_v),
         nearest=sampler.get("magFilter") == _NEAREST,
@@ -117,7 +117,7 @@ def _uv_transform(moved: Entry) -> Float[np.ndarray, "2 3"]:
     return np.array([[c * sx, s * sy, x], [-s * sx, c * sy, y]], np.float64)
 
 
-def _look_up(picture: Picture, uv: Tensor, footprint: Tensor | None) -> Tensor:
+def _look_up(picture: TextureImage, uv: Tensor, footprint: Tensor | None) -> Tensor:
     height, width = picture.pixels.shape[:2]
     size = uv.new_tensor([width, height]).double()
     matrix = torch.from_numpy(picture.transform)

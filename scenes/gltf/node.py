@@ -62,7 +62,7 @@ class Nodes:
     def local(self) -> Float[np.ndarray, "B N 4 4"]:
         """Maps from each node's frame to its parent's."""
         local = np.zeros((*self.translation.shape[:2], 4, 4))
-        local[..., :3, :3] = matrix_from_quaternion(self.rotation) * self.scale[..., None, :]
+        local[..., :3, :3] = matrices_from_quaternions(self.rotation) * self.scale[..., None, :]
         local[..., :3, 3] = self.translation
         local[..., 3, 3] = 1
         local[:, self.fixed] = self.matrix[self.fixed]
@@ -119,7 +119,7 @@ def unit(quaternions: Float[np.ndarray, "*B 4"]) -> Float[np.ndarray, "*B 4"]:
     return np.where(length > 0, quaternions / np.where(length > 0, length, 1), [0.0, 0.0, 0.0, 1.0])
 
 
-def matrix_from_quaternion(quaternions: Float[np.ndarray, "*B 4"]) -> Float[np.ndarray, "*B 3 3"]:
+def matrices_from_quaternions(quaternions: Float[np.ndarray, "*B 4"]) -> Float[np.ndarray, "*B 3 3"]:
     """Rotation matrices of unit quaternions (x, y, z, w)."""
     x, y, z, w = np.moveaxis(quaternions, -1, 0)
     rows = [

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from . import far_kernel, ground_kernel
-from .light import Light
+from .light import SceneLight
 from .noise import blades, tiles
 from .scenery import Scenery
 from .shadow import ShadowMaps
@@ -30,7 +30,7 @@ class Backdrop:
 
 def draw_backdrop(
     scenery: Scenery,
-    light: Light,
+    light: SceneLight,
     camera: Float[np.ndarray, "5 3"],
     maps: ShadowMaps,
     index: int,
@@ -48,17 +48,17 @@ def draw_backdrop(
     small[4] *= 0.5 if half else 1.0
     rows, columns = (-(-height // 2), -(-width // 2)) if half else (height, width)
     colour, depth = np.empty((rows, columns, 3), np.float32), np.empty((rows, columns), np.float32)
-    far_kernel.paint(scenery.far, scenery.far_colours, small, tiles(), colour, depth)
+    far_kernel.paint_far(scenery.far, scenery.far_colours, small, tiles(), colour, depth)
     if half:
         colour = np.ascontiguousarray(colour.repeat(2, 0).repeat(2, 1)[:height, :width])
         depth = np.ascontiguousarray(depth.repeat(2, 0).repeat(2, 1)[:height, :width])
-    ground_kernel.paint(*_given(scenery, frame, maps, index), colour, depth)
+    ground_kernel.paint_ground(*_given(scenery, frame, maps, index), colour, depth)
     return Backdrop(colour, depth)
 
 
 def draw_grass(
     scenery: Scenery,
-    light: Light,
+    light: SceneLight,
     camera: Float[np.ndarray, "5 3"],
     maps: ShadowMaps,
     index: int,
@@ -97,7 +97,7 @@ def _blurred(picture: np.ndarray, radius: float) -> np.ndarray:
     return cv2.resize(small, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def _frame(light: Light, camera: np.ndarray) -> np.ndarray:
+def _frame(light: SceneLight, camera: np.ndarray) -> np.ndarray:
     return np.concatenate([camera, np.stack([light.direction, light.sun, light.sky])])
 
 

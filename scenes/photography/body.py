@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int32, Int64, UInt8
 
 from . import body_kernel as kernel
-from .light import Light, linear_from_srgb
+from .light import SceneLight, linear_array_from_srgb
 from .noise import tiles
 from .shadow import ShadowMaps
 from .sitter import Sitter
@@ -18,7 +18,7 @@ _TEXTURE_SIDE = 2048
 
 
 @dataclass(frozen=True, eq=False)
-class Coat:
+class SurfaceColors:
     """What of a sitter is the same in all its photos, as the kernels want it."""
 
     faces: Int32[np.ndarray, "F 3"]
@@ -34,22 +34,24 @@ class Coat:
     rest_normals: Float32[np.ndarray, "V 3"]
 
     @staticmethod
-    def of(sitter: Sitter) -> Coat:
+    def of(sitter: Sitter) -> SurfaceColors:
         """The coat of a sitter; its texture's halved copies are made here."""
         faces = sitter.faces.int().contiguous().numpy()
         rest = sitter.vertices.float().contiguous().numpy()
-        return Coat(
+        return SurfaceColors(
             faces,
             _closed(rest, faces),
             sitter.uv.float().contiguous().numpy(),
             sitter.uv_faces.int().contiguous().numpy(),
             *_pyramid(sitter.texture.numpy()),
             rest,
-            vertex_normals(rest, faces),
+            body_vertex_normals(rest, faces),
         )
 
 
-def vertex_normals(vertices: Float32[np.ndarray, "V 3"], faces: Int32[np.ndarray, "F 3"]) -> Float32[np.ndarray, "V 3"]:
+def body_vertex_normals(
+    vertices: Float32[np.ndarray, "V 3"], faces: Int32[np.ndarray, "F 3"]
+) -> Float32[np.ndarray, "V 3"]:
     """Unit normals at the vertices of one body."""
     normals = np.empty_like(vertices)
     kernel.vertex_normals(vertices, faces, normals)
@@ -73,9 +75,9 @@ def draw_body(
     depth: Float32[np.ndarray, "S S"],
     clip: Float32[np.ndarray, "V 4"],
     normals: Float32[np.ndarray, "V 3"],
-    coat: Coat,
+    coat: SurfaceColors,
     camera: Float[np.ndarray, "5 3"],
-    light: Light,
+    light: SceneLight,
     bounce: Float[np.ndarray, " 3"],
     fur: Float[np.ndarray, " 5"],
     maps: ShadowMaps,
@@ -117,7 +119,7 @@ def _pyramid(texture: UInt8[np.ndarray, "H W 3"]) -> tuple[np.ndarray, np.ndarra
     scale = _TEXTURE_SIDE / max(texture.shape[:2])
     if scale < 1:
         texture = cv2.resize(texture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    decode = linear_from_srgb(np.arange(256) / 255).astype(np.float32)
+    decode = linear_array_from_srgb(np.arange(256) / 255).astype(np.float32)
     steps: list[np.ndarray] = [decode[texture]]
     while min(steps[-1].shape[:2]) > 4:
         height, width = steps[-1].shape[:2]

@@ -18,7 +18,7 @@ FUR, FUR_SCALE, SHEEN, GLOSS, SOFTNESS = range(5)
 
 
 @lean_jit
-def vertex_normals(vertices, faces, normals):
+def kernel_vertex_normals(vertices, faces, normals):
     """Fills `normals` (V, 3) with unit means of the faces' normals, weighted by area."""
     normals[:] = 0.0
     for f in range(faces.shape[0]):
@@ -55,7 +55,7 @@ def texture_levels(clip, faces, uv, uv_faces, height, width, side, levels):
 
 
 @lean_jit
-def shade(
+def shade_body(
     fine_face, fine_depth, face, depth, clip, faces, uv, uv_faces, texture, texture_sizes, levels, normals, rest,
     rest_normals, camera, light, coat, matrices, sun_depth, zenith_depth, tile, colour, coverage,
 ):  # fmt: skip

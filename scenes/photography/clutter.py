@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from .backdrop import Backdrop
-from .light import Light
-from .prop import Prop, draw_prop, stand
+from .light import SceneLight
+from .prop import Prop, draw_prop, place_prop
 from .scenery import Scenery
 
 _TRIES = 6
@@ -19,7 +19,7 @@ def fill_backdrop(
     backdrop: Backdrop,
     rng: np.random.Generator,
     scenery: Scenery,
-    light: Light,
+    light: SceneLight,
     camera: Float[np.ndarray, "5 3"],
     distance: float,
     ground: float,
@@ -30,7 +30,7 @@ def fill_backdrop(
     for far in sorted(rng.uniform(1.15, 3.2, count), reverse=True):
         foot = _on_ground(camera, rng.uniform(0, width), height / 2, far * distance, ground)
         prop = draw_prop(rng, scenery.place, float(np.exp(rng.uniform(np.log(0.15), np.log(0.8)))))
-        colour, opacity, depth = stand(prop, foot, camera, light, scenery.bounce, backdrop.depth, rng.uniform())
+        colour, opacity, depth = place_prop(prop, foot, camera, light, scenery.bounce, backdrop.depth, rng.uniform())
         _darken(backdrop.colour, prop, foot, camera)
         backdrop.colour[:] = backdrop.colour * (1 - opacity[..., None]) + colour
         backdrop.depth[opacity > 0.5] = depth
@@ -41,7 +41,7 @@ def stand_before(
     behind: Float32[np.ndarray, "H W"],
     rng: np.random.Generator,
     scenery: Scenery,
-    light: Light,
+    light: SceneLight,
     camera: Float[np.ndarray, "5 3"],
     nearest: float,
     ground: float,
@@ -65,7 +65,7 @@ def stand_before(
         # As high as from the ground there up to the chosen pixel.
         top = _at_depth(camera, float(columns[pick]), float(rows[pick]), depth)[1]
         prop = draw_prop(rng, scenery.place, max(float(top - ground), 0.08))
-        colour, opacity, _ = stand(prop, foot, camera, light, scenery.bounce, behind, rng.uniform())
+        colour, opacity, _ = place_prop(prop, foot, camera, light, scenery.bounce, behind, rng.uniform())
         radius = abs(1 / depth - 1 / nearest) * aperture
         if radius > 0.5:
             blur = (0, 0), 0.7 * radius

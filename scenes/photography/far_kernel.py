@@ -26,7 +26,7 @@ FAR_AWAY = 1000.0
 
 
 @jit
-def paint(numbers, palette, frame, tile, colour, depth):
+def paint_far(numbers, palette, frame, tile, colour, depth):
     """Fills `colour` (h, w, 3) with linear light and `depth` (h, w); where the ground comes first only `depth`.
 
     `frame` (8, 3): the camera's right, up, back and centre, (focal length, column and row of the axis), the way to the

@@ -48,7 +48,7 @@ _NEXT = np.uint64(1)
 
 
 @jit
-def paint(numbers, palette, frame, tile, blade, matrices, body_map, colour, depth):
+def paint_ground(numbers, palette, frame, tile, blade, matrices, body_map, colour, depth):
     """Puts the ground into `colour` (h, w, 3) and `depth` (h, w) where it is nearer than what they hold, then grass.
 
     `frame` (8, 3): the camera's right, up, back and centre, (focal length, column and row of the axis), the way to the

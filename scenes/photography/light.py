@@ -29,7 +29,7 @@ class LightConfig:
 
 
 @dataclass(frozen=True, eq=False)
-class Light:
+class SceneLight:
     """The light of one photo, linear RGB."""
 
     direction: Float64[np.ndarray, " 3"]
@@ -46,12 +46,12 @@ class Light:
         return float((self.sun * max(self.direction[1], 0.0) + self.sky).mean())
 
 
-def linear_from_srgb(encoded: Float64[np.ndarray, "*S"]) -> Float64[np.ndarray, "*S"]:
+def linear_array_from_srgb(encoded: Float64[np.ndarray, "*S"]) -> Float64[np.ndarray, "*S"]:
     """Light behind sRGB-encoded values in [0, 1] (IEC 61966-2-1)."""
     return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
 
 
-def draw_light(rng: np.random.Generator, config: LightConfig, camera_azimuth_deg: float, indoors: bool) -> Light:
+def draw_light(rng: np.random.Generator, config: LightConfig, camera_azimuth_deg: float, indoors: bool) -> SceneLight:
     """The light of a photo that is taken from this azimuth."""
     overcast = rng.random() < config.overcast_share and not indoors
     against = rng.random() < config.back_light_share
@@ -65,15 +65,17 @@ def draw_light(rng: np.random.Generator, config: LightConfig, camera_azimuth_deg
     if indoors:
         warm = np.array([1.0, rng.uniform(0.78, 0.97), rng.uniform(0.55, 0.95)])
         share = rng.uniform(0.35, 0.75)
-        return Light(direction, share * warm, (1.05 - share) * _lerp(warm, np.ones(3), 0.5), rng.uniform(2.0, 4.0))
+        return SceneLight(direction, share * warm, (1.05 - share) * _lerp(warm, np.ones(3), 0.5), rng.uniform(2.0, 4.0))
     if overcast:
-        return Light(direction, np.zeros(3), rng.uniform(0.5, 0.9) * np.array([0.95, 0.99, 1.05]), 4.0)
+        return SceneLight(direction, np.zeros(3), rng.uniform(0.5, 0.9) * np.array([0.95, 0.99, 1.05]), 4.0)
     air = min(1 / max(math.sin(elevation), 0.08), 8.0)
     sun = np.exp(-np.array([0.02, 0.055, 0.13]) * (air - 1) * rng.uniform(0.7, 1.3)) * np.array([1.0, 0.96, 0.88])
     blue = _lerp(np.array([0.85, 0.93, 1.05]), np.array([0.5, 0.7, 1.05]), rng.uniform(0.2, 1.0))
     haze = rng.uniform(0.16, 0.42)
     strength = 1.25 - haze
-    return Light(direction, strength * sun, haze * (0.55 + 0.45 * math.sin(elevation)) * blue * 1.3, 0.7 + 3 * haze)
+    return SceneLight(
+        direction, strength * sun, haze * (0.55 + 0.45 * math.sin(elevation)) * blue * 1.3, 0.7 + 3 * haze
+    )
 
 
 def _lerp(a: np.ndarray, b: np.ndarray, t: float) -> np.ndarray:

@@ -17,14 +17,14 @@ from torch import Tensor
 from ...representations.parallel import over
 from ...representations.rendering import rasterize
 from .backdrop import draw_backdrop, draw_grass, focus
-from .body import Coat, draw_body, draw_fur, vertex_normals
+from .body import SurfaceColors, body_vertex_normals, draw_body, draw_fur
 from .clutter import fill_backdrop, stand_before
 from .fault import FaultConfig, decoded, develop
 from .ground_kernel import GRASS_HEIGHT
 from .label import draw_labels
 from .landmark import see_keypoints
-from .light import Light, LightConfig, draw_light
-from .scenery import Place, Scenery, draw_place, draw_scenery
+from .light import LightConfig, SceneLight, draw_light
+from .scenery import Scenery, SceneryKind, draw_place, draw_scenery
 from .shadow import ShadowMaps, shadow_maps
 from .shot import Shot
 from .sitter import Poses, Sitter
@@ -47,7 +47,7 @@ class PhotographyConfig:
     """Of noisy photos: those with something before the subject."""
     truncated_share: float = 0.25
     """Of noisy photos: those that cut it off; the two may meet."""
-    place: Place | None = None
+    place: SceneryKind | None = None
     """Where all photos are taken; None draws a place for each."""
     viewpoint: ViewpointConfig = field(default_factory=ViewpointConfig)
     light: LightConfig = field(default_factory=LightConfig)
@@ -64,7 +64,7 @@ def photograph(sitter: Sitter, poses: Poses, config: PhotographyConfig, generato
         cut = _cuts(count, config, generator)
         viewpoints = draw_viewpoints(poses.vertices, config.size, config.viewpoint, cut, ground, generator)
         seeds = torch.randint(0, 2**62, (count,), generator=generator).tolist()
-        coat = Coat.of(sitter)
+        coat = SurfaceColors.of(sitter)
         shots: list[Shot] = []
         # Few enough at once to be held in memory.
         for start in range(0, count, _AT_ONCE):
@@ -79,7 +79,7 @@ class _Set:
     """What is decided about one photo before anything is drawn."""
 
     rng: np.random.Generator
-    light: Light
+    light: SceneLight
     scenery: Scenery
     ground: float
     camera: Float64[np.ndarray, "5 3"]
@@ -104,7 +104,7 @@ class _Projection:
 
 def _session(
     sitter: Sitter,
-    coat: Coat,
+    coat: SurfaceColors,
     poses: Poses,
     viewpoints: Viewpoints,
     sets: list[_Set],
@@ -141,7 +141,7 @@ def _session(
 
 def _take(
     sitter: Sitter,
-    coat: Coat,
+    coat: SurfaceColors,
     poses: Poses,
     viewpoints: Viewpoints,
     one: _Set,
@@ -152,7 +152,7 @@ def _take(
     number: int,
 ) -> Shot:
     """Photo `number`, which is `index` in this session."""
-    normals = vertex_normals(seen.posed, coat.faces)
+    normals = body_vertex_normals(seen.posed, coat.faces)
     part = None if sitter.part is None else sitter.part.numpy()
     reference = None if sitter.reference is None else sitter.reference.float().numpy()
     labels = draw_labels(seen.face, seen.depth, seen.clip, coat.faces, normals, part, reference, one.size)

@@ -15,12 +15,12 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from ...representations.parallel import lean_jit
-from .light import Light
+from .light import SceneLight
 from .noise import CLOUDS, STREAKS, tiles
-from .scenery import Place
+from .scenery import SceneryKind
 
 Kind = Literal["bush", "rock", "post", "fence", "animal"]
-_KINDS: dict[Place, tuple[Kind, ...]] = {
+_KINDS: dict[SceneryKind, tuple[Kind, ...]] = {
     "meadow": ("bush", "bush", "rock", "post", "fence", "animal"),
     "steppe": ("bush", "rock", "post", "animal"),
     "sand": ("rock", "bush", "post", "animal"),
@@ -59,7 +59,7 @@ class Prop:
     streaked: bool
 
 
-def draw_prop(rng: np.random.Generator, place: Place, height: float) -> Prop:
+def draw_prop(rng: np.random.Generator, place: SceneryKind, height: float) -> Prop:
     """Something that may stand there, about so high; posts and fences have their own measure."""
     kind = _KINDS[place][int(rng.integers(len(_KINDS[place])))]
     tint = np.exp(rng.normal(0, 0.25) + rng.normal(0, 0.08, 3))
@@ -104,11 +104,11 @@ def _animal(rng: np.random.Generator, height: float, colours: np.ndarray) -> Pro
     return Prop("animal", capsules, colours, 0.05, 0.8 / height, False)
 
 
-def stand(
+def place_prop(
     prop: Prop,
     foot: Float[np.ndarray, " 3"],
     camera: Float[np.ndarray, "5 3"],
-    light: Light,
+    light: SceneLight,
     bounce: Float[np.ndarray, " 3"],
     behind: Float32[np.ndarray, "H W"],
     phase: float,

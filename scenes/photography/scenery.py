@@ -15,11 +15,11 @@ import numpy as np
 from jaxtyping import Float64
 
 from . import far_kernel, ground_kernel
-from .light import Light, linear_from_srgb
+from .light import SceneLight, linear_array_from_srgb
 
 _Option = TypeVar("_Option")
-Place = Literal["meadow", "steppe", "sand", "snow", "earth", "rock", "forest", "room"]
-PLACES: tuple[Place, ...] = ("meadow", "steppe", "sand", "snow", "earth", "rock", "forest", "room")
+SceneryKind = Literal["meadow", "steppe", "sand", "snow", "earth", "rock", "forest", "room"]
+PLACES: tuple[SceneryKind, ...] = ("meadow", "steppe", "sand", "snow", "earth", "rock", "forest", "room")
 _SHARES = (0.26, 0.12, 0.11, 0.09, 0.09, 0.07, 0.14, 0.12)
 
 # sRGB: ground dark, ground, patches, stones and bark.
@@ -44,7 +44,7 @@ _WALLS = ("d9d3c5", "c9d2d6", "b8a58c", "8fa08f", "a8787a", "e6e1d8", "6f7f92", 
 class Scenery:
     """One place, ready for the kernels."""
 
-    place: Place
+    place: SceneryKind
     ground: Float64[np.ndarray, " 15"]
     ground_colours: Float64[np.ndarray, "7 3"]
     far: Float64[np.ndarray, " 9"]
@@ -59,12 +59,12 @@ class Scenery:
         return self.ground_colours[rows].mean(axis=0)
 
 
-def draw_place(rng: np.random.Generator) -> Place:
+def draw_place(rng: np.random.Generator) -> SceneryKind:
     """A place, each as often as animals are photographed there."""
     return PLACES[int(rng.choice(len(PLACES), p=_SHARES))]
 
 
-def draw_scenery(rng: np.random.Generator, place: Place, light: Light, ground: float) -> Scenery:
+def draw_scenery(rng: np.random.Generator, place: SceneryKind, light: SceneLight, ground: float) -> Scenery:
     """A place in this light; `ground` is the height of its ground plane."""
     seed, turn = float(rng.integers(1, 10_000)), rng.uniform(0, np.pi)
     haze = {"forest": rng.uniform(0.01, 0.03), "room": 0.0}.get(place, np.exp(rng.uniform(*np.log([0.003, 0.025]))))
@@ -98,7 +98,7 @@ def draw_scenery(rng: np.random.Generator, place: Place, light: Light, ground: f
     return Scenery(place, numbers, ground_colours, far, far_colours)
 
 
-def _ground(rng: np.random.Generator, place: Place, height: float) -> Float64[np.ndarray, " 15"]:
+def _ground(rng: np.random.Generator, place: SceneryKind, height: float) -> Float64[np.ndarray, " 15"]:
     """How coarse, worn, stony and overgrown the ground is."""
     numbers = np.zeros(15)
     numbers[ground_kernel.GROUND] = height
@@ -120,7 +120,7 @@ def _ground(rng: np.random.Generator, place: Place, height: float) -> Float64[np
     return numbers
 
 
-def _sky(rng: np.random.Generator, light: Light) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _sky(rng: np.random.Generator, light: SceneLight) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Light from the horizon, from straight above, from clouds."""
     grey = np.full(3, light.sky.mean())
     if not light.sun.any():
@@ -138,4 +138,4 @@ def _pick(rng: np.random.Generator, options: Sequence[_Option]) -> _Option:
 
 def _linear(code: str) -> Float64[np.ndarray, " 3"]:
     """The light behind an sRGB colour in hexadecimal."""
-    return linear_from_srgb(np.array([int(code[k : k + 2], 16) for k in (0, 2, 4)]) / 255)
+    return linear_array_from_srgb(np.array([int(code[k : k + 2], 16) for k in (0, 2, 4)]) / 255)

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ...representations.rendering import rasterize
 
-SIZE = 160
+SHADOW_MAP_SIZE = 160
 """Texels along a side of every map."""
 EMPTY = 1e6
 """Depth where a map sees nothing."""
@@ -90,13 +90,16 @@ def _map(
     low, high = local.amin(1), local.amax(1)
     side = (high - low)[:, :2].amax(1) * (1 + 2 * margin)
     centre = (low + high) / 2
-    scale = SIZE / side
+    scale = SHADOW_MAP_SIZE / side
     x = 2 * (local[..., 0] - centre[:, None, 0]) / side[:, None]
     y = -2 * (local[..., 1] - centre[:, None, 1]) / side[:, None]
     w = local[..., 2] - centre[:, None, 2] + _AFAR
     clip = torch.stack([x * w, y * w, w, w], dim=-1)
-    seen = rasterize(clip, faces, (SIZE, SIZE), cull="back" if closed else "none")
-    shift = torch.stack([SIZE / 2 - scale * centre[:, 0], SIZE / 2 - scale * centre[:, 1], _AFAR - centre[:, 2]], -1)
+    seen = rasterize(clip, faces, (SHADOW_MAP_SIZE, SHADOW_MAP_SIZE), cull="back" if closed else "none")
+    shift = torch.stack(
+        [SHADOW_MAP_SIZE / 2 - scale * centre[:, 0], SHADOW_MAP_SIZE / 2 - scale * centre[:, 1], _AFAR - centre[:, 2]],
+        -1,
+    )
     rows = axes * torch.stack([scale, scale, torch.ones_like(scale)], -1)[..., None]
     depth = torch.where(seen.face >= 0, seen.depth, EMPTY)
     return torch.cat([rows, shift[..., None]], -1).float().numpy(), depth.float().numpy()

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64, UInt8
 
 from .label import Labels
-from .scenery import Place
+from .scenery import SceneryKind
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class Shot:
     focal_35mm: int | None
     """What the camera records of its lens."""
     pose: str
-    place: Place
+    place: SceneryKind
     azimuth_deg: float
     """Of the camera about the rest place of the subject: 0 its front, 90 its left."""
     elevation_deg: float

@@ -34,7 +34,7 @@ _EXIF_BLOCK, _FOCAL_LENGTH_35MM, _WIDTH, _HEIGHT = 0x8769, 0xA405, 0xA002, 0xA00
 _MAPS = ("depth", "normal", "part", "side", "reference")
 
 
-def write_collection(
+def write_zoo_collection(
     folder: Path, sitter: Sitter, poses: Poses, shots: Sequence[Shot], extra: Mapping[str, Any] | None = None
 ) -> None:
     """Writes photos 000, 001, ... and the truth about them; `extra` adds plain data to truth/transforms.json.

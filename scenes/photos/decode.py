@@ -38,7 +38,7 @@ _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_PLANAR = 258, 262, 284
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class DecodedPicture:
     """A decoded picture file: upright, sRGB, at most `max_side` pixels long."""
 
     pixels: UInt8[np.ndarray, "h w 3"]
@@ -55,7 +55,7 @@ class Picture:
     """What was odd but did not stop the reading; one line each."""
 
 
-def decode(path: Path, max_side: int = 2048) -> Picture:
+def decode(path: Path, max_side: int = 2048) -> DecodedPicture:
     """The picture in `path`, upright and in sRGB, its longest side at most `max_side` pixels.
 
     Raises PhotoError with one clear line when the file cannot be read as a picture, completely.
@@ -97,7 +97,7 @@ def looks_like_photo(path: Path) -> bool:
     )
 
 
-def _decode(path: Path, max_side: int, notes: list[str]) -> Picture:
+def _decode(path: Path, max_side: int, notes: list[str]) -> DecodedPicture:
     with _open(path) as image:
         width, height = image.size
         if min(width, height) == 0:
@@ -126,7 +126,7 @@ def _decode(path: Path, max_side: int, notes: list[str]) -> Picture:
         opacity = None
     if orientation >= 5:
         width, height = height, width
-    return Picture(pixels, opacity, width, height, orientation, exif, tuple(notes))
+    return DecodedPicture(pixels, opacity, width, height, orientation, exif, tuple(notes))
 
 
 def _open(path: Path) -> Image.Image:

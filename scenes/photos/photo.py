@@ -17,7 +17,7 @@ from PIL import Image
 
 from ..atomic import atomic_write
 from ..error import PhotoError
-from .decode import Picture, decode
+from .decode import DecodedPicture, decode
 from .lens import focal_from_exif
 from .nerfstudio import CameraFrame
 
@@ -146,6 +146,6 @@ def require_subject(mask: UInt8[np.ndarray, "h w"], width: int, height: int, nam
         )
 
 
-def _brightness(picture: Picture) -> UInt8[np.ndarray, "h w"]:
+def _brightness(picture: DecodedPicture) -> UInt8[np.ndarray, "h w"]:
     # Masks are grey; the weights only matter for ones that are drawn in colour.
     return np.round(picture.pixels @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)

@@ -15,7 +15,7 @@ from ...representations.camera import OrbitCamera
 from ..atomic import atomic_write
 from ..photos.resample import to_bytes
 
-Picture = Tensor | np.ndarray
+PictureArray = Tensor | np.ndarray
 """(H, W, 3), sRGB-encoded, float in [0, 1] or uint8."""
 
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -30,13 +30,13 @@ class SheetEntry:
     """One photo's row of three pictures; sizes may differ, each is fitted into its square."""
 
     stem: str
-    photo: Picture
+    photo: PictureArray
     """The crop that was fitted."""
-    fit: Picture
+    fit: PictureArray
     """The subject drawn with the photo's own camera and pose, same crop."""
-    novel: Picture
+    novel: PictureArray
     """The subject in the same pose from a camera that no photo had, see `novel_camera`."""
-    coverage: Picture | None = None
+    coverage: PictureArray | None = None
     """(H, W) share of each pixel of `fit` that the subject covers; its outline is drawn over the photo."""
     iou: float | None = None
     """Overlap of the fit's silhouette with the photo's mask, in [0, 1]."""
@@ -102,7 +102,7 @@ def _wrapped(angle_deg: Tensor) -> Tensor:
     return torch.remainder(angle_deg + 180, 360) - 180
 
 
-def _square(picture: Picture, cell: int) -> Image.Image:
+def _square(picture: PictureArray, cell: int) -> Image.Image:
     """Fitted into a square without distortion, centred on the paper's colour."""
     image = Image.fromarray(to_bytes(picture))
     scale = cell / max(image.size)

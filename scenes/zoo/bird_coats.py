@@ -7,7 +7,7 @@ import numpy as np
 from .coat import Coat, step, stripes
 
 
-def bird(coat: Coat) -> None:
+def bird_coat(coat: Coat) -> None:
     """Plumages after common birds: crow, robin, tit, gull, pigeon."""
     kinds = (
         # back, belly, breast, wing tips, cap, beak

@@ -51,7 +51,7 @@ class Blueprint:
 
 
 @dataclass(frozen=True, eq=False)
-class Pieces:
+class BlueprintPieces:
     """The lofts' surfaces as one mesh of P closed pieces, with the skeleton that moves them."""
 
     mesh: SkinnedMesh
@@ -64,7 +64,7 @@ class Pieces:
     """See `loft.Loft.course`."""
 
 
-def assemble(blueprint: Blueprint) -> Pieces:
+def assemble(blueprint: Blueprint) -> BlueprintPieces:
     """Skeleton and pieces of a blueprint. Raises KeyError where a loft names a joint or part that is not there."""
     skeleton = _skeleton(blueprint)
     names, vertices, faces, weights, parts, s, theta, course, piece = ([] for _ in range(9))
@@ -90,7 +90,7 @@ def assemble(blueprint: Blueprint) -> Pieces:
         part,
         reference_point(part, torch.cat(s).float(), torch.cat(theta).float()),
     )
-    return Pieces(mesh, skeleton, torch.cat(piece), tuple(names), torch.cat(course).float())
+    return BlueprintPieces(mesh, skeleton, torch.cat(piece), tuple(names), torch.cat(course).float())
 
 
 def place(blueprint: Blueprint) -> tuple[Float[Tensor, "V 3"], Skeleton]:

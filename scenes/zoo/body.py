@@ -21,7 +21,7 @@ from ...representations.atlas import Atlas, texel_positions, unwrap
 from ...representations.body.skeleton import Skeleton
 from ...representations.geometry.mesh import SkinnedMesh, vertex_normals
 from ...representations.geometry.unite import United, unite
-from .blueprint import Blueprint, Pieces, Point, assemble, place
+from .blueprint import Blueprint, BlueprintPieces, Point, assemble, place
 
 FACES = 12_000
 _RESOLUTION = 176
@@ -34,7 +34,7 @@ class Archetype:
     """A species' mean body, united and unwrapped."""
 
     blueprint: Blueprint
-    pieces: Pieces
+    pieces: BlueprintPieces
     united: United
     atlas: Atlas
 

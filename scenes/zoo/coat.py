@@ -16,7 +16,7 @@ from ...representations.body.chart import PARTS
 from .body import Canvas
 from .noise import cells, octaves
 
-Colour = Sequence[float] | Float[np.ndarray, " 3"] | Float[np.ndarray, "N 3"]
+CoatColor = Sequence[float] | Float[np.ndarray, " 3"] | Float[np.ndarray, "N 3"]
 Mask = Float[np.ndarray, " N"]
 
 
@@ -28,7 +28,7 @@ class Coat:
         self.random = random
         self.colours: Float[np.ndarray, "N 3"] = np.full((len(canvas.texel), 3), 0.5, np.float32)
 
-    def cover(self, colour: Colour, mask: Mask | float = 1.0) -> None:
+    def cover(self, colour: CoatColor, mask: Mask | float = 1.0) -> None:
         """Lays a colour over what is there, by `mask` in [0, 1]."""
         share = np.asarray(mask, np.float32)
         share = share[:, None] if share.ndim else share
@@ -111,7 +111,7 @@ class Coat:
         fine = self.noise(0.02, 2, (1.0, 1.0, 2.5))
         self.shade(1 + strength * fine + 0.7 * strength * self.noise(0.25, 2))
 
-    def eyes(self, iris: Colour = (0.12, 0.07, 0.04), pupil: float = 0.55) -> None:
+    def eyes(self, iris: CoatColor = (0.12, 0.07, 0.04), pupil: float = 0.55) -> None:
         """Eyeballs: iris, pupil, and a glint up front; darker lids round them."""
         if "left_eye" not in self.canvas.marks:
             return

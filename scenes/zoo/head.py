@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .blueprint import Bone, Point
 from .loft import Loft, round_stations
 
-Place = tuple[float, float, float]
+HeadPlace = tuple[float, float, float]
 """(f, up, out) in head lengths."""
 
 
@@ -20,13 +20,13 @@ Place = tuple[float, float, float]
 class EarShape:
     """A leaf, cupped a little by its thickness."""
 
-    base: Place
-    tip: Place
+    base: HeadPlace
+    tip: HeadPlace
     width: float
     """Half width at the widest, in head lengths."""
     thickness: float = 0.04
     """Half thickness."""
-    bend: Place = (0.0, 0.0, 0.0)
+    bend: HeadPlace = (0.0, 0.0, 0.0)
     """How far its middle lies off the straight line from base to tip: drooping ears arch."""
     widest: float = 0.45
     """Where it is widest, from base (0) to tip (1)."""
@@ -41,7 +41,7 @@ class HornShape:
     """A horn, tusk or a beam of an antler with its tines: a tube through points."""
 
     name: str
-    points: tuple[Place, ...]
+    points: tuple[HeadPlace, ...]
     radius: tuple[float, float]
     """At the base and at the tip, in head lengths."""
 
@@ -50,7 +50,7 @@ class HornShape:
 class ProboscisShape:
     """An elephant's trunk."""
 
-    points: tuple[Place, ...]
+    points: tuple[HeadPlace, ...]
     """Five: its root and the ends of four bones."""
     radius: tuple[float, float] = (0.2, 0.075)
 
@@ -78,7 +78,7 @@ class HeadShape:
     """Exponent of the sections."""
     caps: tuple[float, float] = (0.7, 0.6)
 
-    def at(self, place: Place, joint: Point) -> Point:
+    def at(self, place: HeadPlace, joint: Point) -> Point:
         """A place on the head in the body's frame."""
         f, up, out = (self.length * value for value in place)
         c, s = math.cos(math.radians(self.pitch_deg)), math.sin(math.radians(self.pitch_deg))

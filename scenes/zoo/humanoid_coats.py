@@ -18,7 +18,7 @@ _HAIRS = (
 )
 
 
-def humanoid(coat: Coat) -> None:
+def humanoid_coat(coat: Coat) -> None:
     """Shirt or jumper, trousers or shorts, shoes."""
     skin, hair = coat.pick(_SKINS), coat.pick(_HAIRS)
     _dress(

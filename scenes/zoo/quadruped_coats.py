@@ -286,7 +286,7 @@ def bear(coat: Coat) -> None:
     coat.eyes((0.08, 0.05, 0.04))
 
 
-def kangaroo(coat: Coat) -> None:
+def kangaroo_coat(coat: Coat) -> None:
     """Red-brown or grey, pale in front and below."""
     fur = coat.pick(((0.55, (0.57, 0.36, 0.22)), (0.45, (0.46, 0.42, 0.38))))
     coat.cover(fur)

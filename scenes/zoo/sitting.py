@@ -19,14 +19,14 @@ from ...representations.body.skeleton import Skeleton, forward_kinematics, posed
 from ...representations.body.skinning import skin
 from ...representations.motion.clip import Clip
 from ...representations.motion.library import motion
-from ...representations.motion.moment import draw as draw_moments
+from ...representations.motion.moment import draw_moment as draw_moments
 from ...representations.motion.range import overlay
 from ..photography.photograph import PhotographyConfig, photograph
 from ..photography.shot import Shot
 from ..photography.sitter import Poses, Sitter
 from .body import Archetype, Body, make_body
 from .coat import Coat
-from .species import SPECIES, Species, archetype, draw
+from .species import SPECIES, Species, archetype, draw_individual
 from .vary import vary
 
 _RELAXED = 0.5
@@ -46,7 +46,9 @@ class Sitting:
     shots: tuple[Shot, ...]
 
 
-def sit(species: str, count: int, generator: torch.Generator, config: PhotographyConfig | None = None) -> Sitting:
+def take_photos(
+    species: str, count: int, generator: torch.Generator, config: PhotographyConfig | None = None
+) -> Sitting:
     """`count` photographs of one individual; the same arguments and state of `generator` give the same bytes.
 
     Raises KeyError for a species that is not in `species.SPECIES`.
@@ -55,7 +57,7 @@ def sit(species: str, count: int, generator: torch.Generator, config: Photograph
     config = replace(config or PhotographyConfig(), fur=kind.fur)
     random = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
     with torch.no_grad():
-        body = make_body(mean, draw(vary(kind.shape, random)))
+        body = make_body(mean, draw_individual(vary(kind.shape, random)))
         sitter = dress(kind, mean, body, random)
         rotations, shifts, names = _moments(kind, body, count, generator)
         transforms = forward_kinematics(body.skeleton, rotations)

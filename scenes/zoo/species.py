@@ -17,7 +17,7 @@ from .humanoid import CHIBI, PERSON, humanoid
 from .kangaroo import KangarooShape, kangaroo
 from .quadruped import QuadrupedShape, quadruped
 from .store import stored_archetype
-from .vary import Shape
+from .vary import BodyShape
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Species:
     """One kind of animal or character."""
 
     name: str
-    shape: Shape
+    shape: BodyShape
     """Of the mean adult."""
     coat: Callable[[Coat], None]
     motions: dict[str, float]
@@ -63,18 +63,18 @@ SPECIES: dict[str, Species] = {
         Species("deer", mean.DEER, quadruped_coats.deer, _GRAZER),
         Species("bear", mean.BEAR, quadruped_coats.bear, {"walk": 3.0, "idle": 1.5, "look_around": 1.5, "sit": 0.7},
             (0.2, 0.7)),
-        Species("kangaroo", KangarooShape(), quadruped_coats.kangaroo, {"hop": 2.0, "idle": 2.0, "look_around": 2.0,
+        Species("kangaroo", KangarooShape(), quadruped_coats.kangaroo_coat, {"hop": 2.0, "idle": 2.0, "look_around": 2.0,
             "sit": 1.0, "graze": 1.0}, (0.08, 0.4)),
         Species("penguin", PENGUIN, bird_coats.penguin, {"waddle": 3.0, "idle": 2.0, "look_around": 1.0}, (0.05, 0.2)),
-        Species("bird", BIRD, bird_coats.bird, {"walk": 2.0, "idle": 2.0, "look_around": 1.5, "flap": 1.5,
+        Species("bird", BIRD, bird_coats.bird_coat, {"walk": 2.0, "idle": 2.0, "look_around": 1.5, "flap": 1.5,
             "glide": 0.7}, (0.08, 0.4)),
-        Species("humanoid", PERSON, humanoid_coats.humanoid, _PERSON, (0.0, 0.0)),
+        Species("humanoid", PERSON, humanoid_coats.humanoid_coat, _PERSON, (0.0, 0.0)),
         Species("chibi", CHIBI, humanoid_coats.chibi, {"rest": 3.0, **_PERSON}, (0.0, 0.0)),
     )
 }  # fmt: skip
 
 
-def draw(shape: Shape) -> Blueprint:
+def draw_individual(shape: BodyShape) -> Blueprint:
     """The blueprint of any shape."""
     if isinstance(shape, QuadrupedShape):
         return quadruped(shape)
@@ -87,7 +87,7 @@ def draw(shape: Shape) -> Blueprint:
 def archetype(name: str) -> Archetype:
     """The mean body of a species; the first time on a machine it takes some seconds. Raises KeyError for a species that
     is not in `SPECIES`."""
-    return stored_archetype(draw(SPECIES[name].shape))
+    return stored_archetype(draw_individual(SPECIES[name].shape))
 
 
 def species_key(words: str) -> str:

@@ -16,7 +16,7 @@ from ...representations.body.chart import bone_frame
 from ...representations.body.skeleton import Skeleton
 from ...representations.body.template import Template
 from .blueprint import assemble
-from .species import SPECIES, draw
+from .species import SPECIES, draw_individual
 
 _GIRTH_SHARE = 0.85
 """Quantile of the surface's distances from the bone that is taken for the radius of a half of it."""
@@ -36,7 +36,7 @@ def species_template(name: str) -> Template:
     >>> species_template("elephant").build
     'elephant'
     """
-    pieces = assemble(draw(SPECIES[name].shape))
+    pieces = assemble(draw_individual(SPECIES[name].shape))
     vertices, skeleton = pieces.mesh.vertices, pieces.skeleton
     low, high = vertices.amin(0), vertices.amax(0)
     centre, scale = (low + high) / 2, 1 / (high - low).max()

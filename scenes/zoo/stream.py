@@ -20,7 +20,7 @@ import torch
 from ..photography.fault import FaultConfig
 from ..photography.photograph import PhotographyConfig
 from ..photography.viewpoint import ViewpointConfig
-from .sitting import Sitting, sit
+from .sitting import Sitting, take_photos
 from .species import SPECIES, archetype
 from .split import FIRST_TEST_SEED
 
@@ -68,7 +68,7 @@ def training_sitting(seed: int, config: StreamConfig) -> Sitting:
     generator = torch.Generator().manual_seed(seed)
     chosen, chance = torch.rand(2, generator=generator).tolist()
     species = config.species[int(chosen * len(config.species))]
-    return sit(species, config.photo_count, generator, config.photography(chance))
+    return take_photos(species, config.photo_count, generator, config.photography(chance))
 
 
 def stream(

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from .bird import BirdShape
-from .head import EarShape, HeadShape, HornShape, Place
+from .head import EarShape, HeadPlace, HeadShape, HornShape
 from .humanoid import HumanoidShape
 from .kangaroo import KangarooShape
 from .quadruped import LegShape, QuadrupedShape
@@ -18,10 +18,10 @@ from .quadruped import LegShape, QuadrupedShape
 _YOUNG = 0.12
 """Share of young animals."""
 
-Shape = QuadrupedShape | KangarooShape | BirdShape | HumanoidShape
+BodyShape = QuadrupedShape | KangarooShape | BirdShape | HumanoidShape
 
 
-def vary(shape: Shape, random: np.random.Generator) -> Shape:
+def vary(shape: BodyShape, random: np.random.Generator) -> BodyShape:
     """Another individual of the same species: the same pieces in other proportions."""
     if isinstance(shape, QuadrupedShape):
         return _quadruped(shape, random)
@@ -108,7 +108,7 @@ def _horns(horns: tuple[HornShape, ...], size: float) -> tuple[HornShape, ...]:
     return tuple(replace(horn, points=tuple(_from(root, point, size) for point in horn.points)) for horn in horns)
 
 
-def _from(root: Place, point: Place, factor: float) -> Place:
+def _from(root: HeadPlace, point: HeadPlace, factor: float) -> HeadPlace:
     f, up, out = (r + factor * (p - r) for r, p in zip(root, point, strict=True))
     return f, up, out
 

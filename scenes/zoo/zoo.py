@@ -14,8 +14,8 @@ from ..atomic import atomic_write
 from ..error import InputError
 from ..photography.photograph import PhotographyConfig
 from ..photography.viewpoint import ViewpointConfig
-from ..photography.write import write_collection
-from .sitting import Sitting, sit
+from ..photography.write import write_zoo_collection
+from .sitting import Sitting, take_photos
 from .species import SPECIES
 from .split import TEST_PHOTOS, seed_of
 
@@ -61,10 +61,10 @@ def write_zoo(
 
         file = load_gltf(subject)
         poses, shots = photograph_gltf(file, photo_count, config, generator)
-        write_collection(folder, file.sitter(), poses, shots, {**about, "subject": file.name})
+        write_zoo_collection(folder, file.sitter(), poses, shots, {**about, "subject": file.name})
         return
-    sitting = sit(subject, photo_count, generator, config)
-    write_collection(folder, sitting.sitter, sitting.poses, sitting.shots, {**about, "subject": subject})
+    sitting = take_photos(subject, photo_count, generator, config)
+    write_zoo_collection(folder, sitting.sitter, sitting.poses, sitting.shots, {**about, "subject": subject})
     _write_joints(folder / "truth" / "joints.json", sitting)
 
 

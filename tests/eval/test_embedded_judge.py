@@ -8,7 +8,7 @@ from zoetrope.eval.metrics.feature_distance import feature_distance, name_of
 from zoetrope.eval.picture_score import load_judges
 from zoetrope.priors.canonical import CanonicalPrior
 from zoetrope.scenes.photography.photograph import PhotographyConfig
-from zoetrope.scenes.zoo.sitting import sit
+from zoetrope.scenes.zoo.sitting import take_photos
 from zoetrope.scenes.zoo.stream import StreamConfig
 
 
@@ -20,7 +20,7 @@ def judge() -> CanonicalPrior:
 @pytest.fixture(scope="module")
 def elephants() -> torch.Tensor:
     photography = PhotographyConfig(size=160, viewpoint=StreamConfig().viewpoint)
-    sitting = sit("elephant", 4, torch.Generator().manual_seed(8_000_001), photography)
+    sitting = take_photos("elephant", 4, torch.Generator().manual_seed(8_000_001), photography)
     return torch.stack([torch.from_numpy(shot.photo).float() / 255 for shot in sitting.shots])
 
 

@@ -24,10 +24,10 @@ from zoetrope.scenes.export.gltf_export import write_glb
 from zoetrope.scenes.mesh_file import read_ply, write_ply
 from zoetrope.scenes.photography.held_out import read_held_out
 from zoetrope.scenes.photography.photograph import PhotographyConfig
-from zoetrope.scenes.photography.write import write_collection
+from zoetrope.scenes.photography.write import write_zoo_collection
 from zoetrope.scenes.photos.nerfstudio import read_transforms, write_transforms
 from zoetrope.scenes.subject import Subject, save_subject
-from zoetrope.scenes.zoo.sitting import Sitting, sit
+from zoetrope.scenes.zoo.sitting import Sitting, take_photos
 
 COUNT, SIZE = 3, 96
 POSES = ["000", "000", "000", "001", "001", "001", "002", "002"]
@@ -65,13 +65,13 @@ class Foxes:
 
 @pytest.fixture(scope="module")
 def sitting() -> Sitting:
-    return sit("fox", COUNT, torch.Generator().manual_seed(3), PhotographyConfig(size=SIZE))
+    return take_photos("fox", COUNT, torch.Generator().manual_seed(3), PhotographyConfig(size=SIZE))
 
 
 @pytest.fixture(scope="module")
 def collection(sitting: Sitting, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("novel") / "foxes"
-    write_collection(folder, sitting.sitter, sitting.poses, sitting.shots)
+    write_zoo_collection(folder, sitting.sitter, sitting.poses, sitting.shots)
     return folder
 
 

@@ -11,7 +11,7 @@ import trimesh
 from PIL import Image
 
 from zoetrope.eval.photo_score import Thorough
-from zoetrope.eval.run_score import FORMAT_VERSION, score_run
+from zoetrope.eval.run_score import SCORES_FORMAT_VERSION, score_run
 from zoetrope.representations.body.skeleton import Skeleton
 from zoetrope.representations.body.template import template
 from zoetrope.representations.geometry.mesh import SkinnedMesh, icosphere
@@ -86,7 +86,7 @@ def test_a_perfect_run(run: Path, photos: Collection) -> None:
     assert scores["watertight"] is True
     assert scores["thickness"] == pytest.approx(1, abs=0.03)
     assert scores["failed_photos"] == {}
-    assert scores["format_version"] == FORMAT_VERSION
+    assert scores["format_version"] == SCORES_FORMAT_VERSION
     assert json.loads((run / "scores.json").read_text()) == scores
 
 

@@ -17,16 +17,16 @@ def good_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four square photos of 64 pixels, all of one lens that no file records, with masks and truth."""
     from zoetrope.scenes.photography.photograph import PhotographyConfig
     from zoetrope.scenes.photography.viewpoint import ViewpointConfig
-    from zoetrope.scenes.photography.write import write_collection
-    from zoetrope.scenes.zoo.sitting import sit
+    from zoetrope.scenes.photography.write import write_zoo_collection
+    from zoetrope.scenes.zoo.sitting import take_photos
 
     viewpoint = ViewpointConfig(
         field_of_view_deg=(30.0, 30.0), cropped_share=0, recorded_share=0, square=True, high_share=0, fill=(0.8, 0.95)
     )
     config = PhotographyConfig(size=64, viewpoint=viewpoint)
-    sitting = sit("fox", 4, torch.Generator().manual_seed(0), config)
+    sitting = take_photos("fox", 4, torch.Generator().manual_seed(0), config)
     folder = tmp_path_factory.mktemp("good") / "photos"
-    write_collection(folder, sitting.sitter, sitting.poses, sitting.shots)
+    write_zoo_collection(folder, sitting.sitter, sitting.poses, sitting.shots)
     # For scores alone; tests that are about it write one of their own.
     (folder / "keypoints.json").unlink()
     return folder

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from zoetrope.optimize.config import FORMAT_VERSION, FitConfig, check_supported
+from zoetrope.optimize.config import CONFIG_FORMAT_VERSION, FitConfig, check_supported
 from zoetrope.scenes.error import InputError
 
 CHANGED: dict[str, Any] = {
@@ -92,7 +92,7 @@ def test_out_of_bounds(options: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        ({"format_version": FORMAT_VERSION + 1}, "format version"),
+        ({"format_version": CONFIG_FORMAT_VERSION + 1}, "format version"),
         ({"options": {"photos": "p", "sharpness": 3}}, "unknown here: sharpness"),
         ({"options": {}}, "where the photos are"),
     ],

@@ -11,9 +11,9 @@ from torch import Tensor
 from zoetrope.optimize.descent import Descent
 from zoetrope.optimize.losses.loss_term import RenderedStep
 from zoetrope.optimize.observe.observations import Observations
-from zoetrope.optimize.run.checkpoint import Place, load_checkpoint, save_checkpoint
+from zoetrope.optimize.run.checkpoint import StageStep, load_checkpoint, save_checkpoint
 from zoetrope.optimize.schedule.parameter_groups import parameter_groups
-from zoetrope.optimize.schedule.stage import Rates, Stage, Weights
+from zoetrope.optimize.schedule.stage import LearningRates, Stage, Weights
 from zoetrope.representations.body.template import template
 from zoetrope.representations.camera import OrbitCamera
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
@@ -86,7 +86,7 @@ def test_any_step_goes_on_to_the_bit(observations: Observations, stages: tuple[S
     losses: list[dict[str, float]] = []
     for place in whole.steps():
         losses.append(dict(place.losses))
-        here = Place(whole.stages[place.stage].name, place.iteration, place.step)
+        here = StageStep(whole.stages[place.stage].name, place.iteration, place.step)
         save_checkpoint(tmp_path, whole.state(), here, name=str(place.step))
     assert len(losses) == sum(stage.iterations for stage in stages)
     # A stage's last step, one inside a stage of several hypotheses, and one whose bands are opening.
@@ -131,7 +131,7 @@ def test_the_build_with_the_least_loss_goes_on(observations: Observations, monke
                 assert isinstance(again.scene.surface, PartSurfaces)
                 assert again.scene.surface.template.build == favourite
                 moved = (again.scene.surface.log_length.detach() - ends[favourite]).abs().max()
-                assert 0 < float(moved) < 2 * Rates().length
+                assert 0 < float(moved) < 2 * LearningRates().length
 
 
 def test_the_loss_goes_down_and_the_overlap_up(observations: Observations) -> None:
@@ -186,7 +186,7 @@ def test_only_what_is_free_moves(observations: Observations, free: str) -> None:
 
 def test_groups_hold_each_free_parameter_once() -> None:
     for scene, everything in ((first_scene(2), BODY | {"deformation", "instance"}), (in_one(2), LAST[0].free)):
-        groups = parameter_groups(scene, frozenset(everything), Rates())
+        groups = parameter_groups(scene, frozenset(everything), LearningRates())
         held = [id(parameter) for group in groups for parameter in group["params"]]
         assert len(held) == len(set(held))
         still = {"placement.log_focal"} | ({"rest_pose"} - everything)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from zoetrope.priors.canonical import CanonicalMeaning, CanonicalPrior, backbone_features, save_canonical
-from zoetrope.priors.canonical_network import CanonicalLayout, CanonicalNetwork, folded
+from zoetrope.priors.canonical_network import CanonicalLayout, CanonicalNetwork, fold_sides
 from zoetrope.priors.semantic import load_semantic
 
 MEANING = CanonicalMeaning(
@@ -89,7 +89,7 @@ def test_photos_do_not_depend_on_their_company(prior: CanonicalPrior, pictures: 
 
 def test_a_folded_network_says_the_same() -> None:
     whole = network(5)
-    quick = folded(whole)
+    quick = fold_sides(whole)
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in quick.modules())
     assert any(isinstance(module, torch.nn.BatchNorm2d) for module in whole.modules()), "the original can still learn"
     seen = torch.rand(2, 3, 64, 64), torch.rand(2, 64, 64), torch.ones(2)

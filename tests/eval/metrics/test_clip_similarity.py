@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from zoetrope.eval.metrics.clip_similarity import Clip, clip_similarity, load_clip, orbit_views, square_on_white
+from zoetrope.eval.metrics.clip_similarity import ClipModel, clip_similarity, load_clip, orbit_views, square_on_white
 from zoetrope.representations.geometry.mesh import SkinnedMesh, icosphere
 from zoetrope.scenes.error import InputError
 
@@ -129,5 +129,5 @@ def test_photos_are_cut_out_on_white():
 
 
 def test_a_clip_is_named_by_its_folder(clip, clip_folder):
-    assert isinstance(clip, Clip)
+    assert isinstance(clip, ClipModel)
     assert clip.name == clip_folder.name

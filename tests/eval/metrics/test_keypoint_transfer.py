@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zoetrope.eval.metrics.keypoint_transfer import TransferPhoto, score_transfers, transfer_keypoints
-from zoetrope.eval.metrics.visibility import View
+from zoetrope.eval.metrics.visibility import ProjectedMesh
 from zoetrope.eval.truth import load_truth
 from zoetrope.scenes.photos.collection import load_collection
 from zoetrope.scenes.photos.keypoints import Keypoints
@@ -24,7 +24,7 @@ def photo(points, vertices, visible=None, visibility=(2, 2, 2), box=BOX):
         return TransferPhoto(keypoints, np.array(box), None)
     pixels = np.array(vertices, np.float64)
     seen = np.ones(len(pixels), bool) if visible is None else np.array(visible)
-    return TransferPhoto(keypoints, np.array(box), View(pixels, seen, np.zeros((50, 100), np.int32)))
+    return TransferPhoto(keypoints, np.array(box), ProjectedMesh(pixels, seen, np.zeros((50, 100), np.int32)))
 
 
 def moved(points, right):

@@ -16,7 +16,7 @@ from zoetrope.optimize.config import FitConfig
 from zoetrope.priors.diffusion.guidance import GuidanceConfig
 from zoetrope.priors.diffusion.prior import DiffusionPrior
 from zoetrope.priors.distillation.t_dass import TDassConfig
-from zoetrope.priors.distillation.warp import Warp, disagreement
+from zoetrope.priors.distillation.warp import Warp, warping_error
 from zoetrope.representations.atlas import texel_positions, unwrap
 from zoetrope.representations.body.template import template
 from zoetrope.representations.geometry.mesh import SkinnedMesh, icosphere
@@ -111,8 +111,8 @@ def test_ties_follow_the_surface_and_the_ground(striped: Subject, small_prior: D
     warps = ties(animation, 64, torch.cat([one.coverage for one in prints]))
     assert len(warps) == 6
     still = [Warp.of(warp.frame, torch.zeros_like(warp.place), warp.seen) for warp in warps]
-    assert disagreement(frames, warps) < 0.01
-    assert disagreement(frames, warps) < 0.5 * disagreement(frames, still)
+    assert warping_error(frames, warps) < 0.01
+    assert warping_error(frames, warps) < 0.5 * warping_error(frames, still)
     how = {"steps": 3, "guidance": GuidanceConfig(scale=1.0), "tie": TDassConfig(batch=5)}
     alone, tied = (
         refine_animation(
@@ -120,7 +120,7 @@ def test_ties_follow_the_surface_and_the_ground(striped: Subject, small_prior: D
         )
         for kind in ("dass", "tdass")
     )
-    flicker = [disagreement(one.rendered + one.change, one.warps[:2]) for one in (alone, tied)]
+    flicker = [warping_error(one.rendered + one.change, one.warps[:2]) for one in (alone, tied)]
     assert flicker[1] < 0.5 * flicker[0]
     # Nothing changes where the subject is not.
     assert float((tied.change * (tied.covered == 0)[:, None]).abs().max()) == 0

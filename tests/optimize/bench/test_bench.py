@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from zoetrope.optimize.bench.bench import FORMAT_VERSION, BenchConfig, markdown, run_bench
+from zoetrope.optimize.bench.bench import BENCH_FORMAT_VERSION, BenchConfig, bench_table, run_bench
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.zoo.split import BESIDE, FIRST_TEST_SEED, TEST, seed_of
 
@@ -19,7 +19,7 @@ def test_what_failed_stands_in_the_table_and_what_is_there_is_not_fitted_again(t
     row = {"collection": "done", "preset": "quick", "options": [], "mask_iou": 0.9, "seconds": 170.0, "memory_gib": 1.8}
     (tmp_path / "bench").mkdir()
     failed = {"collection": "nothing", "preset": "quick", "options": [], "fault": "exit code 1: the disk was full"}
-    content = {"format_version": FORMAT_VERSION, "rows": {"done quick": row, "nothing quick": failed}}
+    content = {"format_version": BENCH_FORMAT_VERSION, "rows": {"done quick": row, "nothing quick": failed}}
     (tmp_path / "bench" / "bench.json").write_text(json.dumps(content))
     said: list[str] = []
     table = run_bench(config, said.append)
@@ -54,7 +54,7 @@ def test_figures_are_written_with_their_units() -> None:
         "chamfer": 0.0088,
         "azimuth_median_deg": 2.4,
     }
-    line = markdown([row])[2]
+    line = bench_table([row])[2]
     assert line.startswith("| fox | quick | 84.4 % | - |")
     assert "| 0.0088 |" in line
     assert "| 2.4° |" in line

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from zoetrope.optimize.bench import painting_bench
-from zoetrope.optimize.bench.painting_bench import BEHIND, PaintingBenchConfig, markdown, run_painting_bench
+from zoetrope.optimize.bench.painting_bench import BEHIND, PaintingBenchConfig, painting_table, run_painting_bench
 from zoetrope.optimize.config import FitConfig
 from zoetrope.optimize.paint_config import PaintConfig
 from zoetrope.scenes.error import InputError
@@ -88,5 +88,5 @@ def test_what_cannot_be_scored_is_refused_before_anything_is_fitted(
 
 
 def test_a_figure_that_was_not_taken_is_a_dash() -> None:
-    (line,) = markdown([{"collection": "fox", "rule": "sds", "seed": 0}], {})[2:]
+    (line,) = painting_table([{"collection": "fox", "rule": "sds", "seed": 0}], {})[2:]
     assert line == "| fox | sds | 1 | - % | - | - | - | - | - | - |"

@@ -15,7 +15,7 @@ from zoetrope.optimize.discover.limb_features import LimbFeatures
 from zoetrope.optimize.discover.reference_photo import rank_photos
 from zoetrope.optimize.discover.skeleton_check import fault_in, share_inside
 from zoetrope.optimize.discover.skeleton_drawing import draw_discovery, template_in_box
-from zoetrope.optimize.discover.skeleton_evidence import Evidence
+from zoetrope.optimize.discover.skeleton_evidence import SkeletonEvidence
 from zoetrope.optimize.discover.skeleton_lift import ground_slope_deg, lift
 from zoetrope.optimize.discover.sketch import Sketch
 from zoetrope.representations.body.chart import PART_KINDS
@@ -93,16 +93,16 @@ class Animal:
         return self.kind >= 0
 
 
-def _evidence(*animals: Animal, labels: bool = True, azimuth_deg: list[float] | None = None) -> Evidence:
+def _evidence(*animals: Animal, labels: bool = True, azimuth_deg: list[float] | None = None) -> SkeletonEvidence:
     masks = torch.from_numpy(np.stack([a.mask for a in animals])).float()
     azimuth = None if azimuth_deg is None else torch.tensor(azimuth_deg)
     if not labels:
-        return Evidence(masks, torch.ones(len(animals), 3, 8, 8), azimuth_deg=azimuth)
+        return SkeletonEvidence(masks, torch.ones(len(animals), 3, 8, 8), azimuth_deg=azimuth)
     part = torch.stack(
         [torch.from_numpy(np.stack([a.kind == k for k in range(len(PART_KINDS))])).float() for a in animals]
     )
     left = torch.from_numpy(np.stack([a.left for a in animals])).float()
-    return Evidence(masks, None, part, left, azimuth)
+    return SkeletonEvidence(masks, None, part, left, azimuth)
 
 
 def _error(sketch: Sketch, bones: Bones, mask: np.ndarray, names: list[str] | None = None) -> float:
@@ -345,7 +345,7 @@ def test_features_say_which_end_lies_higher_in_most_photos() -> None:
     for k in range(4):
         features[k, :, :24] = torch.tensor([0.2, 1.0, 0.0])[:, None, None]
         features[k, :, 40:] = torch.tensor([0.2, 0.0, 1.0])[:, None, None]
-    evidence = Evidence(mask, features)
+    evidence = SkeletonEvidence(mask, features)
     high, low = np.zeros((64, 64), bool), np.zeros((64, 64), bool)
     high[10:16, 10:16], low[46:52, 46:52] = True, True
     limbs = LimbFeatures(evidence, 0, [high, low])
@@ -357,7 +357,7 @@ def test_features_say_which_end_lies_higher_in_most_photos() -> None:
 
 def test_evidence_without_labels_and_features_is_refused() -> None:
     with pytest.raises(ValueError, match="needs one of them"):
-        Evidence(torch.ones(1, 8, 8))
+        SkeletonEvidence(torch.ones(1, 8, 8))
 
 
 def test_the_drawing_shows_both_skeletons(tmp_path: Path, strider: Animal, found: Discovery) -> None:

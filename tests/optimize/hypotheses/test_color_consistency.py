@@ -15,7 +15,12 @@ from zoetrope.representations.camera import Intrinsics, OrbitCamera
 from zoetrope.representations.geometry.mesh import icosphere
 from zoetrope.representations.rendering.fragments import Fragments
 from zoetrope.representations.rendering.shading import opponent_colors
-from zoetrope.representations.rendering.vertex_sampling import Sample, folded, sample, visible_vertices
+from zoetrope.representations.rendering.vertex_sampling import (
+    VertexSamples,
+    fold_mirror_images,
+    sample_at_vertices,
+    visible_vertices,
+)
 
 VERTICES = 60
 
@@ -25,7 +30,7 @@ def _fold() -> Tensor:
     return torch.arange(VERTICES)
 
 
-def _accounts(photo_count: int = 6, noise: float = 0.02) -> tuple[Sample, Tensor, Tensor]:
+def _accounts(photo_count: int = 6, noise: float = 0.02) -> tuple[VertexSamples, Tensor, Tensor]:
     """A body with a red front and a blue rear; of each photo a right hypothesis and one that takes front for rear.
 
     Photos show the front and half of the sides, or the rear and half of them, by turns.
@@ -41,7 +46,7 @@ def _accounts(photo_count: int = 6, noise: float = 0.02) -> tuple[Sample, Tensor
         features += [right, right.flip(0)]
         weights += [seen, seen.flip(0)]
         photos += [photo, photo]
-    return Sample(torch.stack(features), torch.stack(weights)), torch.tensor(photos), coat
+    return VertexSamples(torch.stack(features), torch.stack(weights)), torch.tensor(photos), coat
 
 
 def test_colours_settle_front_or_rear_where_outlines_do_not() -> None:
@@ -60,7 +65,7 @@ def test_units_of_loss_and_colour_do_not_matter() -> None:
     samples, photo, _ = _accounts()
     loss = torch.tensor([1.0, 1.2] * 6)
     expected = joint_loss(samples, _fold(), photo, loss, weight=1.0)
-    scaled = Sample(7 * samples.feature, samples.weight)
+    scaled = VertexSamples(7 * samples.feature, samples.weight)
     torch.testing.assert_close(
         joint_loss(scaled, _fold(), photo, 100 * loss, weight=1.0), expected, atol=1e-3, rtol=1e-3
     )
@@ -72,7 +77,7 @@ def test_a_photo_is_not_judged_by_its_own_colours() -> None:
     grey, red = torch.tensor([0.5, 0.5, 0.5]), torch.tensor([1.0, 0.0, 0.0])
     feature = grey.expand(4, VERTICES, 3).clone()
     feature[0] = red
-    samples = Sample(feature, torch.ones(4, VERTICES))
+    samples = VertexSamples(feature, torch.ones(4, VERTICES))
     found = disagreement(samples, _fold(), photo, torch.ones(4), prior_strength=1e-6)
     assert float(found[0]) == pytest.approx(float((red - grey).square().sum()), rel=1e-4)
     # A fourth of the others' evidence is red: they expect (2 grey + red) / 3.
@@ -85,19 +90,21 @@ def test_each_photo_expects_what_the_others_show() -> None:
     feature = torch.stack([coat, coat + 0.2, coat - 0.4])
     weight = torch.ones(3, VERTICES)
     weight[1, :10] = 0
-    found = expected_colors(vertex_sums(Sample(feature, weight), _fold()), photo, torch.ones(3), prior_strength=1e-6)
+    found = expected_colors(
+        vertex_sums(VertexSamples(feature, weight), _fold()), photo, torch.ones(3), prior_strength=1e-6
+    )
     torch.testing.assert_close(found[0, 10:], coat[10:] - 0.1, atol=1e-4, rtol=0)
     torch.testing.assert_close(found[0, :10], coat[:10] - 0.4, atol=1e-4, rtol=0)
     torch.testing.assert_close(found[2, :10], coat[:10], atol=1e-4, rtol=0)
     # A hypothesis that is not believed paints nothing.
     found = expected_colors(
-        vertex_sums(Sample(feature, weight), _fold()), photo, torch.tensor([1.0, 1.0, 0.0]), prior_strength=1e-6
+        vertex_sums(VertexSamples(feature, weight), _fold()), photo, torch.tensor([1.0, 1.0, 0.0]), prior_strength=1e-6
     )
     torch.testing.assert_close(found[0, 10:], coat[10:] + 0.2, atol=1e-4, rtol=0)
 
 
 def test_folded_names_the_lower_twin() -> None:
-    assert folded(torch.tensor([2, 1, 0, 4, 3])).tolist() == [0, 1, 0, 3, 3]
+    assert fold_mirror_images(torch.tensor([2, 1, 0, 4, 3])).tolist() == [0, 1, 0, 3, 3]
 
 
 def test_twins_share_their_colours_through_the_fold() -> None:
@@ -108,7 +115,7 @@ def test_twins_share_their_colours_through_the_fold() -> None:
     feature = torch.cat([coat, coat]).expand(2, VERTICES, 3)
     weight = torch.zeros(2, VERTICES)
     weight[0, :half], weight[1, half:] = 1, 1
-    samples, photo = Sample(feature, weight), torch.arange(2)
+    samples, photo = VertexSamples(feature, weight), torch.arange(2)
     with_twins = disagreement(samples, torch.arange(VERTICES) % half, photo, torch.ones(2), prior_strength=1e-6)
     without = disagreement(samples, _fold(), photo, torch.ones(2), prior_strength=1e-6)
     assert float(with_twins.max()) < 1e-6
@@ -126,7 +133,7 @@ def test_pixels_land_on_the_vertices_that_face_the_camera() -> None:
     vertices, faces, camera, lens = _ball_photo()
     rows, columns = torch.meshgrid(torch.arange(80) + 0.5, torch.arange(80) + 0.5, indexing="ij")
     feature = torch.stack([columns / 80, rows / 80], dim=-1)[None]
-    found = sample(vertices, faces, camera, lens, feature, torch.ones(1, 80, 80))
+    found = sample_at_vertices(vertices, faces, camera, lens, feature, torch.ones(1, 80, 80))
     x, y, z = vertices[0].unbind(1)
     weight = found.weight[0]
     assert bool((weight[x < -0.05] == 0).all()), "the far side is hidden"
@@ -145,7 +152,7 @@ def test_background_beside_the_mask_does_not_bleed_in() -> None:
     columns = torch.arange(80).expand(80, 80)
     mask = (columns < 43).float()[None]
     feature = torch.where(mask[..., None] > 0, 0.25, 9.0).expand(1, 80, 80, 3)
-    found = sample(vertices, faces, camera, lens, feature, mask)
+    found = sample_at_vertices(vertices, faces, camera, lens, feature, mask)
     shown = found.weight[0] > 0
     assert 20 < int(shown.sum()) < 500
     torch.testing.assert_close(found.feature[0][shown], torch.full((int(shown.sum()), 3), 0.25), atol=1e-5, rtol=0)
@@ -175,8 +182,10 @@ def test_colours_of_one_individual_have_their_say_and_those_of_many_little() -> 
     coat = torch.rand(40, 3, generator=generator)
     weight = (torch.rand(6, 40, generator=generator) < 0.5).float()
     responsibility = torch.ones(6)
-    one = Sample(coat + 0.05 * torch.randn(6, 40, 3, generator=generator), weight)
-    many = Sample(torch.rand(6, 1, 3, generator=generator) + 0.05 * torch.randn(6, 40, 3, generator=generator), weight)
+    one = VertexSamples(coat + 0.05 * torch.randn(6, 40, 3, generator=generator), weight)
+    many = VertexSamples(
+        torch.rand(6, 1, 3, generator=generator) + 0.05 * torch.randn(6, 40, 3, generator=generator), weight
+    )
     says = [
         float(color_confidence(s, photo, responsibility, disagreement(s, fold, photo, responsibility)))
         for s in (one, many)
@@ -195,7 +204,7 @@ def test_a_photo_in_odd_light_is_not_turned_round_by_its_colours() -> None:
     feature[0], feature[1] = feature[0] + 0.5, feature[1] + 0.25
     loss = torch.tensor([1.0, 1.1] * 6)
     loss[1] = 2.0
-    odd = Sample(feature, samples.weight)
+    odd = VertexSamples(feature, samples.weight)
     differing = disagreement(odd, _fold(), photo, torch.tensor([1.0, 0.0] * 6))
     assert differing[0] > differing[1] > 5 * differing[2]
     combined = joint_loss(odd, _fold(), photo, loss, weight=1.0).reshape(-1, 2)

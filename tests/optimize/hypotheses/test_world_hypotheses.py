@@ -20,13 +20,13 @@ from zoetrope.optimize.hypotheses.world_hypotheses import (
     world_responsibilities,
 )
 from zoetrope.optimize.observe.observations import Observations
-from zoetrope.optimize.run.checkpoint import Place, load_checkpoint, save_checkpoint
+from zoetrope.optimize.run.checkpoint import StageStep, load_checkpoint, save_checkpoint
 from zoetrope.optimize.schedule.parameter_groups import parameter_groups
-from zoetrope.optimize.schedule.stage import Free, Rates, Stage
+from zoetrope.optimize.schedule.stage import Free, LearningRates, Stage
 from zoetrope.optimize.start.known_start import first_known_cameras
 from zoetrope.representations.body.template import template
 from zoetrope.representations.camera import project, to_pixels
-from zoetrope.representations.rendering.vertex_sampling import Sample
+from zoetrope.representations.rendering.vertex_sampling import VertexSamples
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
 from zoetrope.scenes.known_cameras import GivenCameras, KnownCameras, Worlds
 from zoetrope.scenes.photos.collection import load_collection
@@ -99,7 +99,7 @@ def test_colours_are_compared_within_a_world_only() -> None:
     hypotheses = worlds_of([0, 90], [0, 180])
     feature = torch.zeros(4, 6, 3)
     feature[3] = 1.0
-    samples = Sample(feature + 0.01 * torch.rand(4, 6, 3), torch.ones(4, 6))
+    samples = VertexSamples(feature + 0.01 * torch.rand(4, 6, 3), torch.ones(4, 6))
     judged = joint_world_loss(hypotheses, samples, torch.arange(6), torch.full((4,), 0.2), 1.0)
     assert torch.equal(judged[:2], judged[:1].expand(2))
     assert float(judged[2]) > 2 * float(judged[0])
@@ -175,7 +175,7 @@ def test_any_step_goes_on_to_the_bit(turnaround: Callable[..., Any], tmp_path: P
     losses = []
     for place in whole.steps():
         losses.append(dict(place.losses))
-        here = Place(whole.stages[place.stage].name, place.iteration, place.step)
+        here = StageStep(whole.stages[place.stage].name, place.iteration, place.step)
         save_checkpoint(tmp_path, whole.state(), here, name=str(place.step))
     for step in (1, 2, 4):
         checkpoint = load_checkpoint(tmp_path, name=str(step))
@@ -193,7 +193,7 @@ def test_poses_are_free_together_or_each_with_a_motion_of_its_own(still: bool) -
     hypotheses = worlds_of([0, 90], [0])
     hypotheses.still = still
     scene = Scene(PartSurfaces(template("quadruped"), 2, level=1), hypotheses)
-    groups = parameter_groups(scene, frozenset({"pose", "instance"}), Rates())
+    groups = parameter_groups(scene, frozenset({"pose", "instance"}), LearningRates())
     held = {id(parameter) for group in groups for parameter in group["params"]}
     names = {name for name, parameter in scene.named_parameters() if id(parameter) in held}
     each = {"placement.pose", "placement.turn", "placement.step", "surface.instance_coefficients"}

@@ -16,7 +16,7 @@ from zoetrope.optimize.fit import first_scene, fit
 from zoetrope.optimize.observe.observations import Observations
 from zoetrope.optimize.observe.semantic_prior import SemanticPrior
 from zoetrope.optimize.plan import schedule
-from zoetrope.optimize.run.checkpoint import Place, load_checkpoint, save_checkpoint
+from zoetrope.optimize.run.checkpoint import StageStep, load_checkpoint, save_checkpoint
 from zoetrope.optimize.run.metrics_log import read_metrics
 from zoetrope.optimize.schedule.stage import Stage, Weights, without
 from zoetrope.representations.body.template import BUILDS, template
@@ -74,7 +74,7 @@ def test_any_step_goes_on_to_the_bit(observations: Observations, stages: tuple[S
     for place in whole.steps():
         losses.append(dict(place.losses))
         save_checkpoint(
-            tmp_path, whole.state(), Place(whole.stage.name, place.iteration, place.step), name=str(place.step)
+            tmp_path, whole.state(), StageStep(whole.stage.name, place.iteration, place.step), name=str(place.step)
         )
     led = losses if stages is STAGES else losses[:9]
     assert all("canonical" in step and step["canonical"] > 0 for step in led)

@@ -7,7 +7,7 @@ import torch
 
 from zoetrope.optimize.pretrain.augment import AugmentConfig, Batch, draw_batch
 from zoetrope.optimize.pretrain.canonical import ELEVATION_EDGES_DEG, layout, meaning
-from zoetrope.optimize.pretrain.canonical_objective import Objective
+from zoetrope.optimize.pretrain.canonical_objective import CanonicalObjective
 from zoetrope.optimize.pretrain.pool import Pool
 from zoetrope.optimize.pretrain.reference_key import reference_keys
 from zoetrope.priors.canonical_network import CanonicalOutput
@@ -20,11 +20,11 @@ def batch(pool: Pool) -> Batch:
 
 
 @pytest.fixture(scope="module")
-def objective() -> Objective:
-    return Objective(reference_keys(64), torch.tensor(ELEVATION_EDGES_DEG), torch.arange(17) % 3)
+def objective() -> CanonicalObjective:
+    return CanonicalObjective(reference_keys(64), torch.tensor(ELEVATION_EDGES_DEG), torch.arange(17) % 3)
 
 
-def truth(batch: Batch, objective: Objective) -> tuple[CanonicalOutput, torch.Tensor]:
+def truth(batch: Batch, objective: CanonicalObjective) -> tuple[CanonicalOutput, torch.Tensor]:
     """What a perfect network would say, and the descriptors of the keys."""
     says = layout(meaning())
     sign = torch.where(batch.left < 0.5, -1.0, 1.0)
@@ -50,12 +50,12 @@ def truth(batch: Batch, objective: Objective) -> tuple[CanonicalOutput, torch.Te
     return out._replace(view=view), torch.eye(64)
 
 
-def terms(objective: Objective, out: CanonicalOutput, keys: torch.Tensor, batch: Batch) -> dict[str, float]:
+def terms(objective: CanonicalObjective, out: CanonicalOutput, keys: torch.Tensor, batch: Batch) -> dict[str, float]:
     found = objective(out, keys, batch, True, torch.Generator().manual_seed(1))
     return {name: float(value) for name, value in found.items()}
 
 
-def test_every_lie_costs(batch: Batch, objective: Objective) -> None:
+def test_every_lie_costs(batch: Batch, objective: CanonicalObjective) -> None:
     out, keys = truth(batch, objective)
     best = terms(objective, out, keys, batch)
     assert best["place"] == pytest.approx(math.log(0.02), abs=1e-5)
@@ -80,7 +80,7 @@ def test_every_lie_costs(batch: Batch, objective: Objective) -> None:
         assert others <= {"foreground", "dice"}, f"{name} is said by {others} as well"
 
 
-def test_only_what_is_in_view_counts(batch: Batch, objective: Objective) -> None:
+def test_only_what_is_in_view_counts(batch: Batch, objective: CanonicalObjective) -> None:
     out, keys = truth(batch, objective)
     beside = (batch.part == NONE)[:, None]
     odd = out._replace(
@@ -89,7 +89,9 @@ def test_only_what_is_in_view_counts(batch: Batch, objective: Objective) -> None
     assert terms(objective, odd, keys, batch) == terms(objective, out, keys, batch)
 
 
-def test_a_pixel_is_compared_by_the_descriptor_of_the_cell_that_it_lies_in(batch: Batch, objective: Objective) -> None:
+def test_a_pixel_is_compared_by_the_descriptor_of_the_cell_that_it_lies_in(
+    batch: Batch, objective: CanonicalObjective
+) -> None:
     out, keys = truth(batch, objective)
     best = terms(objective, out, keys, batch)["descriptor"]
     coarser = out.descriptor[:, :, ::2, ::2]
@@ -98,7 +100,7 @@ def test_a_pixel_is_compared_by_the_descriptor_of_the_cell_that_it_lies_in(batch
     assert best < near < best + 0.5 * (far - best)
 
 
-def test_doubt_pays_where_the_place_is_wrong(batch: Batch, objective: Objective) -> None:
+def test_doubt_pays_where_the_place_is_wrong(batch: Batch, objective: CanonicalObjective) -> None:
     out, keys = truth(batch, objective)
     wrong = out._replace(place=out.place + 0.2)
     spreads = {b: wrong._replace(log_spread=torch.full_like(out.log_spread, math.log(b))) for b in (0.1, 0.2, 0.4)}

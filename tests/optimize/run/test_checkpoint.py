@@ -10,10 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from zoetrope.optimize.run.checkpoint import FORMAT_VERSION, Place, load_checkpoint, read_stages, save_checkpoint
+from zoetrope.optimize.run.checkpoint import (
+    CHECKPOINT_FORMAT_VERSION,
+    StageStep,
+    load_checkpoint,
+    read_stages,
+    save_checkpoint,
+)
 from zoetrope.scenes.error import InputError
 
-PLACE = Place("shape", 3, 40)
+PLACE = StageStep("shape", 3, 40)
 
 
 def _round_trip(folder: Path, state: object) -> object:
@@ -137,8 +143,8 @@ def test_what_cannot_be_held_is_named(tmp_path: Path, odd: object) -> None:
 
 
 def test_last_and_best_stand_side_by_side(tmp_path: Path) -> None:
-    save_checkpoint(tmp_path, {"loss": 1}, Place("shape", 1, 1), name="best")
-    save_checkpoint(tmp_path, {"loss": 2}, Place("shape", 2, 2))
+    save_checkpoint(tmp_path, {"loss": 1}, StageStep("shape", 1, 1), name="best")
+    save_checkpoint(tmp_path, {"loss": 2}, StageStep("shape", 2, 2))
     best, last = load_checkpoint(tmp_path, "best"), load_checkpoint(tmp_path)
     assert best is not None
     assert last is not None
@@ -146,11 +152,20 @@ def test_last_and_best_stand_side_by_side(tmp_path: Path) -> None:
 
 
 def test_the_journal_follows_a_resume(tmp_path: Path) -> None:
-    for place in (Place("camera", 40, 40), Place("pose", 10, 50), Place("pose", 60, 100), Place("shape", 5, 105)):
+    for place in (
+        StageStep("camera", 40, 40),
+        StageStep("pose", 10, 50),
+        StageStep("pose", 60, 100),
+        StageStep("shape", 5, 105),
+    ):
         save_checkpoint(tmp_path, {}, place)
-    assert read_stages(tmp_path) == [Place("camera", 40, 40), Place("pose", 60, 100), Place("shape", 5, 105)]
-    save_checkpoint(tmp_path, {}, Place("pose", 20, 60))
-    assert read_stages(tmp_path) == [Place("camera", 40, 40), Place("pose", 20, 60)]
+    assert read_stages(tmp_path) == [
+        StageStep("camera", 40, 40),
+        StageStep("pose", 60, 100),
+        StageStep("shape", 5, 105),
+    ]
+    save_checkpoint(tmp_path, {}, StageStep("pose", 20, 60))
+    assert read_stages(tmp_path) == [StageStep("camera", 40, 40), StageStep("pose", 20, 60)]
 
 
 def test_a_file_cut_short_is_refused_at_any_length(tmp_path: Path) -> None:
@@ -164,7 +179,7 @@ def test_a_file_cut_short_is_refused_at_any_length(tmp_path: Path) -> None:
 
 def test_another_format_version_is_refused(tmp_path: Path) -> None:
     path = save_checkpoint(tmp_path, {}, PLACE)
-    old = json.dumps(f'{{"format_version": {FORMAT_VERSION}').strip('"').encode()
+    old = json.dumps(f'{{"format_version": {CHECKPOINT_FORMAT_VERSION}').strip('"').encode()
     path.write_bytes(path.read_bytes().replace(old, old[:-1] + b"7"))
     with pytest.raises(InputError, match="format version 7"):
         load_checkpoint(tmp_path)

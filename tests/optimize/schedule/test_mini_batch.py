@@ -10,7 +10,7 @@ import torch
 from zoetrope.optimize.descent import Descent
 from zoetrope.optimize.fit import first_scene
 from zoetrope.optimize.observe.observations import Observations
-from zoetrope.optimize.run.checkpoint import Place, load_checkpoint, save_checkpoint
+from zoetrope.optimize.run.checkpoint import StageStep, load_checkpoint, save_checkpoint
 from zoetrope.optimize.schedule.mini_batch import step_rows, turn
 from zoetrope.optimize.schedule.stage import Free, Stage, Weights
 from zoetrope.representations.body.template import template
@@ -129,7 +129,7 @@ def test_any_step_goes_on_to_the_bit(observations: Observations, tmp_path: Path)
     whole, losses = begun(observations, 3), []
     for place in whole.steps():
         losses.append(dict(place.losses))
-        here = Place(whole.stage.name, place.iteration, place.step)
+        here = StageStep(whole.stage.name, place.iteration, place.step)
         save_checkpoint(tmp_path, whole.state(), here, name=str(place.step))
     assert losses != [dict(place.losses) for place in begun(observations, None).steps()]
     for step in (1, 3, 6):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from zoetrope.optimize.texture.distill_texture import DistilConfig, distil_texture
 from zoetrope.optimize.texture.distillation_rule import Pull
-from zoetrope.optimize.texture.exploration import Exploration, ExplorationConfig, draw, explore
+from zoetrope.optimize.texture.exploration import Exploration, ExplorationConfig, draw_views, explore
 from zoetrope.priors.distillation.target import Target
 from zoetrope.representations.atlas import Atlas, texel_positions, unwrap
 from zoetrope.representations.body.skeleton import Skeleton
@@ -84,7 +84,7 @@ def test_views_are_drawn_all_round_within_the_frame_and_between_poses(
     config = ExplorationConfig(size=48, elevation_deg=(-5.0, 30.0))
 
     def views_of(pose_count: int, count: int, seed: int) -> Exploration:
-        drawn = draw(pose_count, count, config, torch.Generator().manual_seed(seed))
+        drawn = draw_views(pose_count, count, config, torch.Generator().manual_seed(seed))
         return explore(drawn, mesh, skeleton, poses(skeleton, pose_count), config)
 
     views = views_of(4, 40, 1)
@@ -113,7 +113,7 @@ def test_views_are_drawn_all_round_within_the_frame_and_between_poses(
 def test_views_know_what_the_texture_knows(body: tuple[SkinnedMesh, Skeleton, Atlas]) -> None:
     mesh, skeleton, _ = body
     config = ExplorationConfig(size=48)
-    drawn = draw(2, 4, config, torch.Generator().manual_seed(0))
+    drawn = draw_views(2, 4, config, torch.Generator().manual_seed(0))
     views = explore(drawn, mesh, skeleton, poses(skeleton, 2), config)
     assert views.unknown is None
     shares = [0.0, 0.25, 1.0]

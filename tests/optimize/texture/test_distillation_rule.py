@@ -9,7 +9,7 @@ import torch
 
 from zoetrope.optimize.config import RuleName
 from zoetrope.optimize.texture.distillation_rule import DistillationRule, RuleConfig
-from zoetrope.optimize.texture.exploration import Exploration, ExplorationConfig, draw, explore
+from zoetrope.optimize.texture.exploration import Exploration, ExplorationConfig, draw_views, explore
 from zoetrope.priors.diffusion.guidance import GuidanceConfig
 from zoetrope.priors.diffusion.load import load_diffusion_prior
 from zoetrope.priors.diffusion.prior import DiffusionPrior
@@ -29,7 +29,7 @@ def views() -> Exploration:
         rest = torch.zeros(2, len(skeleton), 4)
         rest[..., 0] = 1
         config = ExplorationConfig(size=48)
-        return explore(draw(2, 2, config, torch.Generator().manual_seed(0)), mesh, skeleton, rest, config)
+        return explore(draw_views(2, 2, config, torch.Generator().manual_seed(0)), mesh, skeleton, rest, config)
 
 
 def pictures_of(views: Exploration) -> torch.Tensor:

@@ -7,17 +7,17 @@ from zoetrope.optimize.texture.lighting import estimate_light
 from zoetrope.representations.camera import OrbitCamera
 from zoetrope.representations.geometry.mesh import icosphere
 from zoetrope.representations.rendering.photo_light import PhotoLight, light_terms
-from zoetrope.representations.rendering.vertex_sampling import Sample, folded
+from zoetrope.representations.rendering.vertex_sampling import VertexSamples, fold_mirror_images
 
 FLIP = torch.tensor([-1.0, 1.0, 1.0])
 NORMALS, _ = icosphere(3)
 TWIN = torch.cdist(NORMALS.double() * FLIP, NORMALS.double()).argmin(1)
-FOLD = folded(TWIN)
+FOLD = fold_mirror_images(TWIN)
 
 
 def _ball(
     light_of: torch.Tensor, azimuths: list[float], shadow: float = 0.0
-) -> tuple[Sample, torch.Tensor, PhotoLight]:
+) -> tuple[VertexSamples, torch.Tensor, PhotoLight]:
     """What photos in that light show of a ball of many colours, alike on left and right; normals; the light."""
     generator = torch.Generator().manual_seed(3)
     albedo = (0.2 + 0.6 * torch.rand(len(NORMALS), 3, generator=generator))[FOLD]
@@ -30,7 +30,7 @@ def _ball(
     colours = albedo * light.on(normals.reshape(-1, 3), each).reshape(len(azimuths), -1, 3)
     dark = torch.rand(normals.shape[:2], generator=generator) < shadow
     colours = torch.where(dark[..., None], 0.3 * colours, colours)
-    return Sample(colours, normals[..., 2].clamp_min(0)), rotation[:, :, 1], light
+    return VertexSamples(colours, normals[..., 2].clamp_min(0)), rotation[:, :, 1], light
 
 
 def _random_light(count: int) -> torch.Tensor:
@@ -64,7 +64,7 @@ def test_light_of_photos_from_all_round_comes_back(shadow: float) -> None:
 
 def test_without_evidence_light_comes_from_above() -> None:
     samples, up, _ = _ball(torch.zeros(2, 3, 9), [0.0, 90.0])
-    unseen = Sample(samples.feature, torch.zeros_like(samples.weight))
+    unseen = VertexSamples(samples.feature, torch.zeros_like(samples.weight))
     normals = torch.stack([NORMALS @ r.T for r in _rotations()[:2]])
     found = estimate_light(unseen, normals, up, FOLD)
     above = found.on(up, torch.tensor([0, 1])).log()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from zoetrope.optimize.descent import Descent
 from zoetrope.optimize.observe.observations import Observations, View
-from zoetrope.optimize.run.checkpoint import Place, load_checkpoint, save_checkpoint
+from zoetrope.optimize.run.checkpoint import StageStep, load_checkpoint, save_checkpoint
 from zoetrope.optimize.schedule.stage import Free, Stage, Weights
 from zoetrope.optimize.texture.distillation_rule import Pull
 from zoetrope.optimize.texture.exploration import Exploration, ExplorationConfig
@@ -160,7 +160,7 @@ def test_any_step_goes_on_to_the_bit(observations: Observations, tmp_path: Path)
     for place in whole.steps():
         losses.append(dict(place.losses))
         if place.step in (4, 12, 13):
-            here = Place("novel", place.iteration, place.step)
+            here = StageStep("novel", place.iteration, place.step)
             save_checkpoint(tmp_path, whole.state(), here, name=str(place.step))
     for step in (4, 12, 13):
         checkpoint = load_checkpoint(tmp_path, name=str(step))

@@ -13,7 +13,7 @@ from zoetrope.priors.diffusion.prior import DiffusionPrior
 from zoetrope.priors.embedded import DIFFUSION
 from zoetrope.priors.prompts import ViewPrompts, view_weights
 from zoetrope.scenes.photography.photograph import PhotographyConfig
-from zoetrope.scenes.zoo.sitting import sit
+from zoetrope.scenes.zoo.sitting import take_photos
 from zoetrope.scenes.zoo.species import SPECIES
 from zoetrope.scenes.zoo.stream import StreamConfig
 
@@ -27,7 +27,7 @@ def pictures() -> Pictures:
     parts = []
     for name in KINDS:
         photography = PhotographyConfig(size=192, viewpoint=StreamConfig().viewpoint)
-        sitting = sit(name, 6, torch.Generator().manual_seed(7_000_001), photography)
+        sitting = take_photos(name, 6, torch.Generator().manual_seed(7_000_001), photography)
         parts.append(pack(sitting))
     fields = {name: torch.cat([torch.from_numpy(part[name]) for part in parts]) for name in parts[0]}
     pool = Pool(**fields)

@@ -13,7 +13,7 @@ from zoetrope.priors.diffusion.guidance import GuidanceConfig
 from zoetrope.priors.diffusion.load import load_diffusion_prior
 from zoetrope.priors.diffusion.noise_level import NoiseLevel
 from zoetrope.priors.distillation.critic import Critic
-from zoetrope.priors.distillation.dass import dass, walk
+from zoetrope.priors.distillation.dass import dass, denoise_steps
 
 
 class Linear(Autoencoder):
@@ -73,14 +73,14 @@ def test_one_step_with_a_linear_decoder_is_the_encoders_jacobian(critic: Critic)
 def test_the_walk_is_clamped_accumulates_and_has_fresh_noise(critic: Critic) -> None:
     latents = torch.randn(2, 4, 4, 4, generator=torch.Generator().manual_seed(1))
     levels = levels_of(critic, 0.25, 0.25, 0.2)
-    there = walk(critic, latents, levels, torch.Generator().manual_seed(4))
+    there = denoise_steps(critic, latents, levels, torch.Generator().manual_seed(4))
     assert 0 < float((there - latents).abs().max()) <= 3 * 0.5 + 1e-5
     generator = torch.Generator().manual_seed(4)
     stepwise = latents
     for level in levels:
-        stepwise = walk(critic, stepwise, [level], generator)
+        stepwise = denoise_steps(critic, stepwise, [level], generator)
     torch.testing.assert_close(there, stepwise)
-    again = walk(critic, latents, levels, torch.Generator().manual_seed(5))
+    again = denoise_steps(critic, latents, levels, torch.Generator().manual_seed(5))
     assert not torch.equal(there, again)
 
 

@@ -16,7 +16,7 @@ from zoetrope.priors.diffusion.prior import DiffusionPrior
 from zoetrope.priors.distillation.critic import Critic
 from zoetrope.priors.distillation.dass import dass
 from zoetrope.priors.distillation.t_dass import TDassConfig, t_dass
-from zoetrope.priors.distillation.warp import Warp, agreed, disagreement
+from zoetrope.priors.distillation.warp import Warp, agreed, warping_error
 
 
 def moving(count: int, size: int, pixels: int) -> tuple[Warp, Warp]:
@@ -45,9 +45,9 @@ def test_a_warp_finds_points_where_they_have_moved_to() -> None:
     for warp in (ahead, back):
         off = ((warp(frames) - frames).abs().amax(1) * warp.seen).max()
         assert float(off) < 1e-5
-    assert disagreement(frames, (ahead, back)) < 1e-6
+    assert warping_error(frames, (ahead, back)) < 1e-6
     still = Warp(ahead.frame, torch.zeros_like(ahead.place), ahead.seen)
-    assert disagreement(frames, (still,)) > 0.1
+    assert warping_error(frames, (still,)) > 0.1
     # A smaller warp moves by the same share of the picture.
     small = ahead.resized((8, 8))
     assert small.place.shape == (4, 8, 8, 2)
@@ -136,7 +136,7 @@ def test_tied_frames_go_where_the_prior_wants_them_together(critic: Critic) -> N
     tied = t_dass(critic, frames, warps, levels, torch.Generator().manual_seed(1), TDassConfig(batch=4))
     assert float(alone.mean() - frames.mean()) > 0.2
     assert float(tied.mean()) == pytest.approx(float(alone.mean()), abs=0.05)
-    flicker = [disagreement(one, warps) for one in (alone, tied)]
+    flicker = [warping_error(one, warps) for one in (alone, tied)]
     assert flicker[1] < 0.5 * flicker[0]
 
 

@@ -9,7 +9,7 @@ from zoetrope.representations.geometry import corner_table
 from zoetrope.representations.geometry.marching import crossings, isosurface
 from zoetrope.representations.geometry.mesh import icosphere
 from zoetrope.representations.geometry.remesh import remesh
-from zoetrope.representations.geometry.signed_distance import Grid, sample
+from zoetrope.representations.geometry.signed_distance import Grid, sample_grid
 
 
 def _ellipsoid(half: bool, count: int = 41) -> tuple[np.ndarray, np.ndarray, Grid]:
@@ -94,7 +94,7 @@ def test_even_triangles_on_the_surface(half: bool):
     vertices, faces, grid = _ellipsoid(half)
     points, triangles = remesh(vertices, faces, grid, 1000, half=half)
     assert 850 < len(triangles) < 1150
-    assert np.abs(sample(grid, points)[0]).max() < 0.05 * grid.spacing
+    assert np.abs(sample_grid(grid, points)[0]).max() < 0.05 * grid.spacing
     mesh = trimesh.Trimesh(points, triangles, process=False)
     assert np.degrees(mesh.face_angles.min()) > 20
     assert mesh.edges_unique_length.max() < 5 * mesh.edges_unique_length.min()

@@ -4,7 +4,7 @@ import numpy as np
 import trimesh
 
 from zoetrope.representations.geometry.mesh import icosphere
-from zoetrope.representations.geometry.signed_distance import Grid, closest_points, mesh_distance, sample
+from zoetrope.representations.geometry.signed_distance import Grid, closest_points, mesh_distance, sample_grid
 
 
 def _lumpy(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -98,6 +98,6 @@ def test_sampling_reproduces_a_linear_field_and_its_gradient():
     low = np.array([1.0, -2.0, 0.5])
     grid = Grid(0.5 * (3 * x - y + 2 * z), low, 0.5)
     points = low + np.random.default_rng(0).uniform(0, 1, (50, 3)) * [3.0, 2.5, 2.0]
-    value, gradient = sample(grid, points)
+    value, gradient = sample_grid(grid, points)
     assert np.allclose(value, (points - low) @ [3.0, -1.0, 2.0])
     assert np.allclose(gradient, [3.0, -1.0, 2.0])

@@ -5,7 +5,7 @@ import torch
 
 from zoetrope.representations.body.skeleton import forward_kinematics, posed_joints
 from zoetrope.representations.motion.library import clips
-from zoetrope.representations.motion.moment import draw
+from zoetrope.representations.motion.moment import draw_moment
 
 
 def _seeded(seed=5):
@@ -18,7 +18,7 @@ def made(animal):
 
 
 def test_moments_come_in_the_asked_shares_and_are_what_the_clips_hold(made):
-    moments = draw(made, 3000, _seeded(), (1, 3, 0))
+    moments = draw_moment(made, 3000, _seeded(), (1, 3, 0))
     assert set(moments.names) == {"walk", "gallop"}
     assert abs(moments.names.count("gallop") / 3000 - 0.75) < 0.03
     # Each pose is near one of its clip's own, with its root.
@@ -34,7 +34,11 @@ def test_moments_come_in_the_asked_shares_and_are_what_the_clips_hold(made):
 
 
 def test_the_same_seed_draws_the_same(made):
-    first, again, other = draw(made, 50, _seeded()), draw(made, 50, _seeded()), draw(made, 50, _seeded(6))
+    first, again, other = (
+        draw_moment(made, 50, _seeded()),
+        draw_moment(made, 50, _seeded()),
+        draw_moment(made, 50, _seeded(6)),
+    )
     assert torch.equal(first.rotations, again.rotations)
     assert first.names == again.names
     assert not torch.equal(first.rotations, other.rotations)
@@ -42,7 +46,7 @@ def test_the_same_seed_draws_the_same(made):
 
 def test_in_a_mirror_left_is_right(animal, made):
     skeleton = animal("quadruped")
-    moments = draw(made, 40, _seeded())
+    moments = draw_moment(made, 40, _seeded())
     chosen = torch.arange(40) % 2 == 0
     mirrored = moments.mirrored(skeleton, chosen)
 
@@ -60,4 +64,4 @@ def test_in_a_mirror_left_is_right(animal, made):
 def test_nothing_to_draw_from_is_refused(made):
     for bad in ((), None), (made, (1, 2)), (made, (0, 0, 0)), (made, (1, -1, 1)):
         with pytest.raises(ValueError, match="give at least one clip"):
-            draw(*bad[:1], 5, _seeded(), bad[1])
+            draw_moment(*bad[:1], 5, _seeded(), bad[1])

@@ -82,9 +82,9 @@ def check(
 def walker() -> tuple[Tensor, Tensor]:
     """A fox of the zoo in four poses, (4, V, 3), and its faces."""
     from zoetrope.scenes.photography.photograph import PhotographyConfig
-    from zoetrope.scenes.zoo.sitting import sit
+    from zoetrope.scenes.zoo.sitting import take_photos
 
-    sitting = sit("fox", 4, torch.Generator().manual_seed(4), PhotographyConfig(size=48))
+    sitting = take_photos("fox", 4, torch.Generator().manual_seed(4), PhotographyConfig(size=48))
     return sitting.poses.vertices.float(), sitting.sitter.faces
 
 

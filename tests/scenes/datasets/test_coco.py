@@ -7,7 +7,7 @@ import pytest
 from pycocotools import mask as coco
 
 from zoetrope.scenes.datasets.coco import ANIMAL_POSE_NAMES, read_coco
-from zoetrope.scenes.datasets.dataset import write_collection
+from zoetrope.scenes.datasets.dataset import write_dataset
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.photos.collection import load_collection
 from zoetrope.scenes.photos.keypoints import load_keypoints
@@ -84,7 +84,7 @@ def ap10k(tmp_path, make_photo):
 
 def test_ap10k(ap10k, tmp_path):
     root, ellipse = ap10k
-    written = write_collection(read_coco(root, "zebra"), tmp_path / "out")
+    written = write_dataset(read_coco(root, "zebra"), tmp_path / "out")
     found = load_keypoints(tmp_path / "out")
     assert list(found) == ["000000000001", "000000000002", "000000000003"]
     for stem, seed in zip(found, (2, 3, 4), strict=True):
@@ -108,7 +108,7 @@ def test_ap10k(ap10k, tmp_path):
 
 def test_subjects_are_taken_by_id(ap10k, tmp_path):
     root, _ = ap10k
-    write_collection(read_coco(root / "annotations" / "ap10k-train-split1.json", "zebra", {11, 21}), tmp_path / "out")
+    write_dataset(read_coco(root / "annotations" / "ap10k-train-split1.json", "zebra", {11, 21}), tmp_path / "out")
     found = load_keypoints(tmp_path / "out")
     assert list(found) == ["000000000001", "000000000002"]
     assert np.array_equal(found["000000000001"].visibility, points(1)[:, 2])
@@ -153,7 +153,7 @@ def test_animal_pose_as_its_authors_publish_it(tmp_path, make_photo):
     (root / "keypoints.json").write_text(json.dumps(content))
     dataset = read_coco(root, None)
     assert dataset.title == "Animal-Pose"
-    write_collection(dataset, tmp_path / "out")
+    write_dataset(dataset, tmp_path / "out")
     found = load_keypoints(tmp_path / "out")
     assert found["ca110"].names == ANIMAL_POSE_NAMES
     assert found["ca110"].visibility.tolist() == [0, 0, 0, 2, *[0] * 16]
@@ -165,8 +165,8 @@ def test_animal_pose_as_its_authors_publish_it(tmp_path, make_photo):
 
 def test_ready_collections_are_coco_themselves(ap10k, tmp_path):
     root, _ = ap10k
-    write_collection(read_coco(root, "zebra"), tmp_path / "once")
-    write_collection(read_coco(tmp_path / "once", "zebra"), tmp_path / "twice")
+    write_dataset(read_coco(root, "zebra"), tmp_path / "once")
+    write_dataset(read_coco(tmp_path / "once", "zebra"), tmp_path / "twice")
     once, twice = load_keypoints(tmp_path / "once"), load_keypoints(tmp_path / "twice")
     assert list(once) == list(twice)
     assert all(np.array_equal(once[stem].positions, twice[stem].positions) for stem in once)

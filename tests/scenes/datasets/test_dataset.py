@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from zoetrope.cli import main
-from zoetrope.scenes.datasets.dataset import Dataset, DatasetPhoto, write_collection
+from zoetrope.scenes.datasets.dataset import Dataset, DatasetPhoto, write_dataset
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.photos.collection import Rejected, load_collection
 from zoetrope.scenes.photos.keypoints import load_keypoints
@@ -32,7 +32,7 @@ def test_a_collection_reads_back_as_it_was_written(tmp_path, make_photo):
         photos.append(
             DatasetPhoto(tmp_path / "in" / f"{k}.JPG", f"fox_{k}", POINTS, subject(), (1.0, 2, 3, 4), (60, 40))
         )
-    written = write_collection(dataset(photos), tmp_path / "out")
+    written = write_dataset(dataset(photos), tmp_path / "out")
     assert (written.photo_count, written.mask_count, written.keypoint_count) == (3, 3, 3)
     assert written.left_out == written.notes == ()
     collection = load_collection(tmp_path / "out")
@@ -58,7 +58,7 @@ def test_boxes_that_are_not_published_are_measured(tmp_path, make_photo):
         DatasetPhoto(tmp_path / "a.png", "a", POINTS, subject()),
         DatasetPhoto(tmp_path / "b.png", "b", POINTS),
     ]
-    write_collection(dataset(photos), tmp_path / "out")
+    write_dataset(dataset(photos), tmp_path / "out")
     first, second = json.loads((tmp_path / "out" / "keypoints.json").read_text())["annotations"]
     assert first["bbox"] == [5, 8, 45, 22]
     assert second["bbox"] == [10.5, 12.25, 19.5, 7.75]
@@ -80,7 +80,7 @@ def test_odd_photos_are_left_out_and_named(tmp_path, make_photo):
         DatasetPhoto(tmp_path / "e.png", "e", POINTS, empty, notes=("was odd already",)),
         DatasetPhoto(tmp_path / "f.png", "f", beyond),
     ]
-    written = write_collection(dataset(photos), tmp_path / "out")
+    written = write_dataset(dataset(photos), tmp_path / "out")
     reasons = {entry.name: entry.reason for entry in written.left_out}
     assert list(reasons) == ["gone.png", "broken.png", "b.png", "c.png", "d.png"]
     assert "cannot be decoded" in reasons["broken.png"]
@@ -103,13 +103,13 @@ def test_a_folder_with_files_is_not_touched(tmp_path, make_photo):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
     with pytest.raises(InputError, match="not an empty folder"):
-        write_collection(dataset(photos), tmp_path / "out")
+        write_dataset(dataset(photos), tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
 
 
 def test_nothing_is_left_behind_where_nothing_is_usable(tmp_path):
     with pytest.raises(InputError, match=r"no usable photo of fox here \(gone.png is missing\); get it at https"):
-        write_collection(dataset([Rejected("gone.png", "is missing")]), tmp_path / "new" / "out")
+        write_dataset(dataset([Rejected("gone.png", "is missing")]), tmp_path / "new" / "out")
     assert list((tmp_path / "new").iterdir()) == []
 
 

@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from zoetrope.scenes.datasets.dataset import write_collection
-from zoetrope.scenes.datasets.lassie import KEYPOINT_NAMES, read_lassie
+from zoetrope.scenes.datasets.dataset import write_dataset
+from zoetrope.scenes.datasets.lassie import LASSIE_KEYPOINTS, read_lassie
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.photos.collection import load_collection
 from zoetrope.scenes.photos.keypoints import load_keypoints
@@ -55,11 +55,11 @@ def source(tmp_path, make_photo):
 
 
 def test_lassie(source, tmp_path):
-    written = write_collection(read_lassie(source, "zebra"), tmp_path / "out")
+    written = write_dataset(read_lassie(source, "zebra"), tmp_path / "out")
     found = load_keypoints(tmp_path / "out")
     assert list(found) == ["input_3", "input_12"]
     first = found["input_3"]
-    assert first.names == KEYPOINT_NAMES
+    assert first.names == LASSIE_KEYPOINTS
     assert (first.width, first.height) == SIZE
     expected = np.zeros((14, 3))
     expected[0] = 50, 40, 2
@@ -77,7 +77,7 @@ def test_lassie(source, tmp_path):
 
 
 def test_e_lassie_adds_the_occluded_ones(source, tmp_path):
-    written = write_collection(read_lassie(source, "zebra", occluded=True), tmp_path / "out")
+    written = write_dataset(read_lassie(source, "zebra", occluded=True), tmp_path / "out")
     assert [photo.stem for photo in load_collection(tmp_path / "out").photos] == ["input_12", "input_3", "input_31"]
     found = load_keypoints(tmp_path / "out")
     assert found["input_31"].visibility.tolist() == [2, 0, 0, 0, 2, *[0] * 9]
@@ -97,7 +97,7 @@ def test_classes_are_named(source):
 
 def test_tables_are_checked(source, tmp_path):
     with pytest.raises(InputError, match=r"LASSIE has no usable photo of tiger here \(it lists none\)"):
-        write_collection(read_lassie(source, "tiger"), tmp_path / "out")
+        write_dataset(read_lassie(source, "tiger"), tmp_path / "out")
     (source / "annotations" / "tiger.csv").write_text("id,keypoints\n1,[]\n")
     with pytest.raises(InputError, match=r"tiger.csv has no column kps"):
         read_lassie(source, "tiger")
@@ -106,6 +106,6 @@ def test_tables_are_checked(source, tmp_path):
 def test_kps_are_read_but_never_run(source, tmp_path):
     trap = tmp_path / "trap"
     (source / "annotations" / "zebra_occ.csv").write_text(f"id,kps\n31,\"[open('{trap}', 'w')]\"\n")
-    written = write_collection(read_lassie(source, "zebra", occluded=True), tmp_path / "out")
+    written = write_dataset(read_lassie(source, "zebra", occluded=True), tmp_path / "out")
     assert written.left_out[-1].name == "input_31.png"
     assert not trap.exists()

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
-from zoetrope.scenes.datasets.dataset import write_collection
+from zoetrope.scenes.datasets.dataset import write_dataset
 from zoetrope.scenes.datasets.nerfstudio_folder import read_nerfstudio
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.photos.collection import load_collection
@@ -30,7 +30,7 @@ def write(folder, frames, **shared):
 
 
 def convert(folder, tmp_path):
-    written = write_collection(read_nerfstudio(folder, None), tmp_path / "out")
+    written = write_dataset(read_nerfstudio(folder, None), tmp_path / "out")
     return written, load_collection(tmp_path / "out")
 
 

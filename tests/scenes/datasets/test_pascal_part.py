@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from zoetrope.scenes.datasets.dataset import write_collection
-from zoetrope.scenes.datasets.lassie import KEYPOINT_NAMES
+from zoetrope.scenes.datasets.dataset import write_dataset
+from zoetrope.scenes.datasets.lassie import LASSIE_KEYPOINTS
 from zoetrope.scenes.datasets.pascal_part import keypoints_of_parts, read_pascal_part
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.photos.collection import load_collection
@@ -72,11 +72,11 @@ def source(tmp_path, make_photo):
 
 
 def test_first_objects_become_masks_and_keypoints(source, tmp_path):
-    written = write_collection(read_pascal_part(source, "horse"), tmp_path / "out")
+    written = write_dataset(read_pascal_part(source, "horse"), tmp_path / "out")
     found = load_keypoints(tmp_path / "out")
     assert list(found) == ["2008_000001", "2008_000002"]
     first = found["2008_000001"]
-    seen = {name: first.positions[k].tolist() for k, name in enumerate(KEYPOINT_NAMES) if first.visibility[k]}
+    seen = {name: first.positions[k].tolist() for k, name in enumerate(LASSIE_KEYPOINTS) if first.visibility[k]}
     assert seen == {
         "left_ear": [49.5, 4.5],
         # The muzzle's centroid (53, 10) and its lowest, leftmost pixel's centre (50.5, 11.5), half-way.
@@ -99,7 +99,7 @@ def test_the_mask_is_the_union_of_the_parts(source, tmp_path):
     first = next(dataset.photos)
     assert np.array_equal(first.mask, np.max(list(PARTS.values()), axis=0) > 0)
     (source / "image_sets" / "horse.txt").unlink()
-    write_collection(read_pascal_part(source, "horse"), tmp_path / "all")
+    write_dataset(read_pascal_part(source, "horse"), tmp_path / "all")
     photos = load_collection(tmp_path / "all").photos
     assert [photo.stem for photo in photos] == ["2008_000001", "2008_000002", "2008_000004"]
     assert np.array_equal(photos[0].mask >= 128, first.mask)
@@ -121,7 +121,7 @@ def test_left_and_right_and_front_and_back_are_told_apart():
         "left_back_ankle": 7,
     }
     for name, k in expected.items():
-        assert keypoints[KEYPOINT_NAMES.index(name)].tolist() == [4 * k + 0.5, 9 + k + 0.5, 2]
+        assert keypoints[LASSIE_KEYPOINTS.index(name)].tolist() == [4 * k + 0.5, 9 + k + 0.5, 2]
 
 
 def test_classes_are_named(source):

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco
 
-from zoetrope.scenes.datasets.dataset import write_collection
-from zoetrope.scenes.datasets.stanford_extra import KEYPOINT_NAMES, read_stanford_extra
+from zoetrope.scenes.datasets.dataset import write_dataset
+from zoetrope.scenes.datasets.stanford_extra import STANFORD_EXTRA_KEYPOINTS, read_stanford_extra
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.photos.collection import load_collection
 from zoetrope.scenes.photos.keypoints import load_keypoints
@@ -61,11 +61,11 @@ def source(tmp_path, make_photo):
 
 def test_dogs_of_a_breed(source, tmp_path):
     folder, mask = source
-    written = write_collection(read_stanford_extra(folder, "Golden retriever"), tmp_path / "out")
+    written = write_dataset(read_stanford_extra(folder, "Golden retriever"), tmp_path / "out")
     found = load_keypoints(tmp_path / "out")
     assert list(found) == ["n02099601_1", "n02099601_2"]
     first = found["n02099601_1"]
-    assert first.names == KEYPOINT_NAMES
+    assert first.names == STANFORD_EXTRA_KEYPOINTS
     assert np.allclose(first.positions, joints(0)[:, :2], atol=1e-3)
     assert first.visibility.tolist() == [2] * 20 + [0] * 4
     assert [str(entry) for entry in written.left_out] == [
@@ -79,7 +79,7 @@ def test_dogs_of_a_breed(source, tmp_path):
 
 def test_all_breeds_together_and_breeds_that_are_not_there(source, tmp_path):
     folder, _ = source
-    write_collection(read_stanford_extra(folder / "StanfordExtra_V12.json", None), tmp_path / "out")
+    write_dataset(read_stanford_extra(folder / "StanfordExtra_V12.json", None), tmp_path / "out")
     stems = [photo.stem for photo in load_collection(tmp_path / "out").photos]
     assert stems == ["n02092339_7", "n02099601_1", "n02099601_2"]
     with pytest.raises(InputError, match="has golden_retriever, weimaraner"):
@@ -101,7 +101,7 @@ def test_real_dogs_come_out_as_in_the_ready_collections(name, tmp_path):
     (tmp_path / "StanfordExtra.json").write_text(json.dumps(dogs))
     (tmp_path / "Images").mkdir()
     (tmp_path / "Images" / "n0-dog").symlink_to(ready)
-    written = write_collection(read_stanford_extra(tmp_path, "dog"), tmp_path / "out")
+    written = write_dataset(read_stanford_extra(tmp_path, "dog"), tmp_path / "out")
     assert (written.photo_count, written.mask_count, written.left_out) == (len(photos), len(photos), ())
     found = load_keypoints(tmp_path / "out")
     for before, after in zip(photos, load_collection(tmp_path / "out").photos, strict=True):

@@ -17,7 +17,7 @@ from zoetrope.representations.rotation import quaternion_from_vector
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.export.gltf_export import limit_influences
-from zoetrope.scenes.export.t_pose import stand
+from zoetrope.scenes.export.t_pose import stand_in_t_pose
 from zoetrope.scenes.export.vrm_export import REQUIRED_BONES, human_bones, write_vrm, write_vrma
 from zoetrope.scenes.export.write_subject import export_subject
 from zoetrope.scenes.gltf.file import GltfFile
@@ -145,7 +145,7 @@ def test_it_rests_in_a_t_pose_on_the_ground(person, written):
 
 def test_feet_point_ahead_and_stay_as_flat_as_they_were(person):
     skeleton = person.skeleton
-    standing = stand(person, 1.6).skeleton
+    standing = stand_in_t_pose(person, 1.6).skeleton
     for name in ("leftFoot", "rightFoot"):
         j = skeleton.index(name)
         before, after = (s.tips[j] - s.joints[j] for s in (skeleton, standing))
@@ -157,12 +157,12 @@ def test_feet_point_ahead_and_stay_as_flat_as_they_were(person):
 
 def test_every_pose_looks_as_before(person):
     skeleton, mesh = person.skeleton, person.mesh
-    standing = stand(person, 1.6)
+    standing = stand_in_t_pose(person, 1.6)
     generator = torch.Generator().manual_seed(4)
     wild = quaternion_from_vector(0.6 * torch.randn(5, len(skeleton), 3, generator=generator))
     clip = person.clips[0]
     mixed = replace(clip, times=torch.arange(5.0), rotations=wild, loop=False, root=None)
-    turned = stand(replace(person, clips=(mixed,)), 1.6).clips[0]
+    turned = stand_in_t_pose(replace(person, clips=(mixed,)), 1.6).clips[0]
     # Between keys too: what is slerped is the same motion.
     times = torch.tensor([0.0, 0.4, 1.7, 2.0, 3.9])
     before = forward_kinematics(skeleton, mixed.sample(times))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zoetrope.scenes.gltf.animation import Channel, GltfClip
-from zoetrope.scenes.gltf.node import Nodes, matrix_from_quaternion
+from zoetrope.scenes.gltf.node import Nodes, matrices_from_quaternions
 
 
 def _turn(axis, degrees):
@@ -86,5 +86,5 @@ def test_a_clip_moves_only_what_it_names():
 
 
 def test_quaternions_of_the_file_are_xyzw():
-    quarter = matrix_from_quaternion(_turn([0, 1, 0], 90))
+    quarter = matrices_from_quaternions(_turn([0, 1, 0], 90))
     np.testing.assert_allclose(quarter @ [0, 0, 1], [1, 0, 0], atol=1e-12)

@@ -9,8 +9,8 @@ import torch
 
 from zoetrope.scenes.photography.backdrop import Backdrop, draw_backdrop, draw_grass, focus
 from zoetrope.scenes.photography.ground_kernel import GRASS_HEIGHT
-from zoetrope.scenes.photography.light import Light, LightConfig, draw_light
-from zoetrope.scenes.photography.scenery import PLACES, Place, Scenery, draw_scenery
+from zoetrope.scenes.photography.light import LightConfig, SceneLight, draw_light
+from zoetrope.scenes.photography.scenery import PLACES, Scenery, SceneryKind, draw_scenery
 from zoetrope.scenes.photography.shadow import ShadowMaps, shadow_maps
 from zoetrope.scenes.photography.sitter import Poses, Sitter
 
@@ -30,23 +30,23 @@ def _camera(pitch_deg: float, roll_deg: float = 0.0, distance: float = 2.0) -> n
 
 
 @pytest.fixture(scope="module")
-def light() -> Light:
+def light() -> SceneLight:
     direction = np.array([0.6, 0.6, 0.52])
-    return Light(direction / np.linalg.norm(direction), np.ones(3), np.full(3, 0.2), 1.0)
+    return SceneLight(direction / np.linalg.norm(direction), np.ones(3), np.full(3, 0.2), 1.0)
 
 
 @pytest.fixture(scope="module")
-def maps(sitter: Sitter, poses: Poses, light: Light) -> ShadowMaps:
+def maps(sitter: Sitter, poses: Poses, light: SceneLight) -> ShadowMaps:
     towards = torch.tensor(light.direction[None]).float()
     ground = torch.tensor([GROUND])
     return shadow_maps(poses.vertices[:1], sitter.faces, towards, torch.tensor([1.0]), ground)
 
 
-def _place(place: Place, light: Light, seed: int = 3) -> Scenery:
+def _place(place: SceneryKind, light: SceneLight, seed: int = 3) -> Scenery:
     return draw_scenery(np.random.default_rng(seed), place, light, GROUND)
 
 
-def test_the_horizon_is_where_the_camera_has_it(light: Light, maps: ShadowMaps) -> None:
+def test_the_horizon_is_where_the_camera_has_it(light: SceneLight, maps: ShadowMaps) -> None:
     for pitch, roll in ((10.0, 0.0), (4.0, 8.0)):
         camera = _camera(pitch, roll)
         depth = draw_backdrop(_place("sand", light), light, camera, maps, 0, (SIZE, SIZE)).depth
@@ -62,7 +62,7 @@ def test_the_horizon_is_where_the_camera_has_it(light: Light, maps: ShadowMaps) 
             assert abs((right - left) / SIZE - math.tan(math.radians(roll))) < 0.04
 
 
-def test_the_body_darkens_the_ground_on_the_far_side_of_the_sun(light: Light, maps: ShadowMaps) -> None:
+def test_the_body_darkens_the_ground_on_the_far_side_of_the_sun(light: SceneLight, maps: ShadowMaps) -> None:
     camera, scenery = _camera(40.0), _place("sand", light)
     unshaded = np.zeros_like(maps.ground)
     unshaded[..., 3] = 1
@@ -81,7 +81,9 @@ def test_the_body_darkens_the_ground_on_the_far_side_of_the_sun(light: Light, ma
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_every_place_is_light_not_flat_and_the_same_again(place: Place, light: Light, maps: ShadowMaps) -> None:
+def test_every_place_is_light_not_flat_and_the_same_again(
+    place: SceneryKind, light: SceneLight, maps: ShadowMaps
+) -> None:
     scenery = _place(place, light)
     first, again = (draw_backdrop(scenery, light, _camera(8.0), maps, 0, (SIZE, SIZE)) for _ in range(2))
     assert np.array_equal(first.colour, again.colour)
@@ -93,7 +95,7 @@ def test_every_place_is_light_not_flat_and_the_same_again(place: Place, light: L
     assert np.abs(other.colour - first.colour).mean() > 0.01
 
 
-def test_grass_hides_the_feet_and_not_the_back(light: Light, maps: ShadowMaps) -> None:
+def test_grass_hides_the_feet_and_not_the_back(light: SceneLight, maps: ShadowMaps) -> None:
     scenery, camera = _place("meadow", light), _camera(8.0)
     scenery.ground[GRASS_HEIGHT] = 0.12
     # A wall through the origin that faces the camera.

@@ -8,7 +8,7 @@ from zoetrope.representations.camera import Intrinsics, OrbitCamera, project
 from zoetrope.representations.geometry.mesh import vertex_normals
 from zoetrope.representations.rendering import rasterize
 from zoetrope.representations.rendering.interpolate import barycentrics_torch
-from zoetrope.scenes.photography.body import vertex_normals as compiled_normals
+from zoetrope.scenes.photography.body import body_vertex_normals as compiled_normals
 from zoetrope.scenes.photography.label import LEFT, MIDDLE, NONE, RIGHT, draw_labels
 from zoetrope.scenes.photography.landmark import HIDDEN, OUTSIDE, VISIBLE, see_keypoints
 from zoetrope.scenes.photography.sitter import Poses, Sitter

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from zoetrope.scenes.photography.shadow import EMPTY, SIZE, ShadowMaps, shadow_maps
+from zoetrope.scenes.photography.shadow import EMPTY, SHADOW_MAP_SIZE, ShadowMaps, shadow_maps
 from zoetrope.scenes.photography.sitter import Poses, Sitter
 
 
@@ -24,7 +24,7 @@ def test_the_shadow_lies_on_the_far_side_of_the_sun(sitter: Sitter, poses: Poses
     height = -ground
     for x, expected in ((-height, 1.0), (height, 0.0)):
         row, column, depth = _at(maps.sun[0], (x, ground, 0.0))
-        hidden = maps.ground[0, row, column, 0] if 0 <= row < SIZE and 0 <= column < SIZE else 0.0
+        hidden = maps.ground[0, row, column, 0] if 0 <= row < SHADOW_MAP_SIZE and 0 <= column < SHADOW_MAP_SIZE else 0.0
         # Both sides of the trunk project onto its outline or beside it; only the far one is behind it.
         if expected:
             assert hidden > 0.9

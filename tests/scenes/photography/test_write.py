@@ -14,7 +14,7 @@ from zoetrope.scenes.photography.held_out import read_held_out
 from zoetrope.scenes.photography.photograph import PhotographyConfig, photograph
 from zoetrope.scenes.photography.sitter import Poses, Sitter
 from zoetrope.scenes.photography.viewpoint import ViewpointConfig
-from zoetrope.scenes.photography.write import read_maps, write_collection
+from zoetrope.scenes.photography.write import read_maps, write_zoo_collection
 from zoetrope.scenes.photos.collection import load_collection
 from zoetrope.scenes.photos.keypoints import load_keypoints
 from zoetrope.scenes.photos.nerfstudio import read_transforms
@@ -30,7 +30,7 @@ def shots(sitter: Sitter, poses: Poses):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, sitter: Sitter, poses: Poses, shots) -> Path:
     folder = tmp_path_factory.mktemp("zoo") / "blob"
-    write_collection(folder, sitter, poses, shots, {"seed": 2})
+    write_zoo_collection(folder, sitter, poses, shots, {"seed": 2})
     return folder
 
 
@@ -86,7 +86,7 @@ def test_held_out_views_show_the_photos_poses_at_their_size(folder: Path) -> Non
 
 
 def test_the_same_shots_give_the_same_bytes(folder: Path, tmp_path: Path, sitter: Sitter, poses: Poses, shots) -> None:
-    write_collection(tmp_path / "again", sitter, poses, shots, {"seed": 2})
+    write_zoo_collection(tmp_path / "again", sitter, poses, shots, {"seed": 2})
     first, again = (
         {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
         for root in (folder, tmp_path / "again")
@@ -98,6 +98,6 @@ def test_the_same_shots_give_the_same_bytes(folder: Path, tmp_path: Path, sitter
 
 def test_what_cannot_be_is_refused(folder: Path, tmp_path: Path, sitter: Sitter, poses: Poses, shots) -> None:
     with pytest.raises(ValueError, match="5 shots of 6 poses"):
-        write_collection(tmp_path, sitter, poses, shots[:5])
+        write_zoo_collection(tmp_path, sitter, poses, shots[:5])
     with pytest.raises(InputError, match="cannot be read as maps"):
         read_maps(folder / "000.jpg")

@@ -10,7 +10,7 @@ import trimesh
 from zoetrope.representations.body.chart import PARTS
 from zoetrope.scenes.zoo.body import TEXELS, Archetype, make_body
 from zoetrope.scenes.zoo.coat import Coat, step, stripes
-from zoetrope.scenes.zoo.species import SPECIES, archetype, draw
+from zoetrope.scenes.zoo.species import SPECIES, archetype, draw_individual
 from zoetrope.scenes.zoo.store import stored_archetype
 from zoetrope.scenes.zoo.vary import vary
 
@@ -32,7 +32,7 @@ def test_the_body_is_one_watertight_skin(fox: Archetype) -> None:
 
 def test_individuals_are_pulled_without_folds(fox: Archetype) -> None:
     for seed in range(3):
-        body = make_body(fox, draw(vary(SPECIES["fox"].shape, np.random.default_rng(seed))))
+        body = make_body(fox, draw_individual(vary(SPECIES["fox"].shape, np.random.default_rng(seed))))
         low, high = body.mesh.vertices.amin(0), body.mesh.vertices.amax(0)
         assert float((high - low).max()) == pytest.approx(1, abs=1e-5)
         assert torch.allclose((low + high) / 2, torch.zeros(3), atol=1e-5)
@@ -51,7 +51,7 @@ def test_individuals_are_pulled_without_folds(fox: Archetype) -> None:
 
 def test_other_pieces_are_refused(fox: Archetype) -> None:
     with pytest.raises(ValueError, match="other pieces"):
-        make_body(fox, draw(SPECIES["zebra"].shape))
+        make_body(fox, draw_individual(SPECIES["zebra"].shape))
 
 
 def test_the_canvas_knows_every_texel_of_the_body(fox: Archetype) -> None:
@@ -96,12 +96,12 @@ def test_stripes_take_their_share() -> None:
 
 
 def test_the_cache_gives_back_the_same_body(fox: Archetype, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    blueprint = draw(SPECIES["fox"].shape)
+    blueprint = draw_individual(SPECIES["fox"].shape)
     first = stored_archetype(blueprint, tmp_path)
     files = list(tmp_path.glob("*.safetensors"))
     assert len(files) == 1
     again = stored_archetype(blueprint, tmp_path)
-    other = draw(vary(SPECIES["fox"].shape, np.random.default_rng(5)))
+    other = draw_individual(vary(SPECIES["fox"].shape, np.random.default_rng(5)))
     for one in (again, fox):
         assert torch.equal(make_body(first, other).mesh.vertices, make_body(one, other).mesh.vertices)
         assert torch.equal(first.united.mesh.weights, one.united.mesh.weights)

@@ -18,7 +18,7 @@ from zoetrope.scenes.photography.photograph import PhotographyConfig
 from zoetrope.scenes.photos.collection import load_collection
 from zoetrope.scenes.photos.keypoints import load_keypoints
 from zoetrope.scenes.photos.nerfstudio import read_transforms
-from zoetrope.scenes.zoo.sitting import Sitting, sit
+from zoetrope.scenes.zoo.sitting import Sitting, take_photos
 from zoetrope.scenes.zoo.zoo import write_zoo
 
 COUNT = 6
@@ -26,7 +26,7 @@ COUNT = 6
 
 @pytest.fixture(scope="module")
 def sitting() -> Sitting:
-    return sit("fox", COUNT, torch.Generator().manual_seed(4), PhotographyConfig(size=128))
+    return take_photos("fox", COUNT, torch.Generator().manual_seed(4), PhotographyConfig(size=128))
 
 
 def test_the_root_rests_in_every_photo(sitting: Sitting) -> None:
@@ -80,16 +80,16 @@ def test_normals_face_the_camera(sitting: Sitting) -> None:
 
 
 def test_a_seed_is_a_sitting(sitting: Sitting) -> None:
-    again = sit("fox", COUNT, torch.Generator().manual_seed(4), PhotographyConfig(size=128))
+    again = take_photos("fox", COUNT, torch.Generator().manual_seed(4), PhotographyConfig(size=128))
     assert all(a.jpeg == b.jpeg for a, b in zip(again.shots, sitting.shots, strict=True))
     assert torch.equal(again.poses.vertices, sitting.poses.vertices)
-    other = sit("fox", COUNT, torch.Generator().manual_seed(5), PhotographyConfig(size=128))
+    other = take_photos("fox", COUNT, torch.Generator().manual_seed(5), PhotographyConfig(size=128))
     assert not torch.equal(other.sitter.vertices, sitting.sitter.vertices)
     assert not torch.equal(other.sitter.texture, sitting.sitter.texture)
 
 
 def test_noise_covers_and_cuts_about_half() -> None:
-    noisy = sit("fox", 16, torch.Generator().manual_seed(1), PhotographyConfig(size=96, noisy=True))
+    noisy = take_photos("fox", 16, torch.Generator().manual_seed(1), PhotographyConfig(size=96, noisy=True))
     covered = [shot.visible.sum() < 0.97 * shot.amodal.sum() for shot in noisy.shots]
     edge = [max(m[0].max(), m[-1].max(), m[:, 0].max(), m[:, -1].max()) > 127 for m in (s.amodal for s in noisy.shots)]
     assert 4 <= sum(a or b for a, b in zip(covered, edge, strict=True)) <= 14

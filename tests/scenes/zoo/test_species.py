@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from zoetrope.representations.body.chart import PARTS
-from zoetrope.scenes.zoo.blueprint import Pieces, assemble
+from zoetrope.scenes.zoo.blueprint import BlueprintPieces, assemble
 from zoetrope.scenes.zoo.quadruped import QuadrupedShape
-from zoetrope.scenes.zoo.species import SPECIES, draw
+from zoetrope.scenes.zoo.species import SPECIES, draw_individual
 from zoetrope.scenes.zoo.vary import vary
 
 WITHERS = {
@@ -23,9 +23,9 @@ def species(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-def pieces(name: str, seed: int | None = None) -> Pieces:
+def pieces(name: str, seed: int | None = None) -> BlueprintPieces:
     shape = SPECIES[name].shape
-    return assemble(draw(shape if seed is None else vary(shape, np.random.default_rng(seed))))
+    return assemble(draw_individual(shape if seed is None else vary(shape, np.random.default_rng(seed))))
 
 
 def test_skeletons_and_pieces_are_whole(species: str) -> None:

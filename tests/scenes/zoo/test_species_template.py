@@ -5,7 +5,7 @@ import torch
 
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
 from zoetrope.scenes.zoo.blueprint import assemble
-from zoetrope.scenes.zoo.species import SPECIES, draw
+from zoetrope.scenes.zoo.species import SPECIES, draw_individual
 from zoetrope.scenes.zoo.species_template import species_template
 
 
@@ -19,7 +19,7 @@ def test_every_species_is_a_template(name: str) -> None:
     mirror = torch.tensor(skeleton.mirror)
     assert torch.equal(start.radius, start.radius[mirror])
     # Parts as they come cover the species' own body: the same box, within a tenth of its longest side.
-    drawn = assemble(draw(SPECIES[name].shape)).mesh.vertices
+    drawn = assemble(draw_individual(SPECIES[name].shape)).mesh.vertices
     low, high = drawn.amin(0), drawn.amax(0)
     body = (drawn - (low + high) / 2) / (high - low).max()
     parts = PartSurfaces(start, 1).shared().vertices.detach()
@@ -32,7 +32,7 @@ def test_parts_are_about_as_thick_as_the_body() -> None:
     """Radii come from the right bones: a neck's points lie about as far from its bone as those of the body drawn."""
     for name in ("giraffe", "bear"):
         start = species_template(name)
-        pieces = assemble(draw(SPECIES[name].shape))
+        pieces = assemble(draw_individual(SPECIES[name].shape))
         scale = 1 / (pieces.mesh.vertices.amax(0) - pieces.mesh.vertices.amin(0)).max()
         parts = PartSurfaces(start, 1)
         mesh = parts.shared()
