@@ -47,7 +47,8 @@ class CanonicalScore:
     place_error: float | None
     """Median distance on the reference body, a trunk being 1 long, with the side given."""
     calibration: float | None
-    """Mean spread that is said over the mean error in a coordinate of `place`: below 1 is too sure of itself."""
+    """Mean spread that is said over the mean error in a coordinate of `canonical_xyz`: below 1 is too sure of
+    itself."""
     azimuth_error_deg: float | None
     """Median of the best guess."""
     azimuth_within_30: float | None
@@ -163,7 +164,7 @@ def _label_scores(
         sides.append((left == (true == LEFT))[(true == LEFT) | (true == RIGHT)])
         reference = one.reference[row, column].astype(np.float32)
         reference[:, 0] = np.abs(reference[:, 0])
-        wrong = maps.place[k].flatten(0, 1).numpy()[pixel] - reference
+        wrong = maps.canonical_xyz[k].flatten(0, 1).numpy()[pixel] - reference
         places.append(np.linalg.norm(wrong, axis=1))
         errors.append(np.abs(wrong).mean(1))
         spreads.append(maps.spread[k].flatten().numpy()[pixel])

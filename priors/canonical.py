@@ -66,10 +66,10 @@ class CanonicalMaps:
     """Probabilities of kinds of parts, without their side, where the subject is in view."""
     left: Float[Tensor, "B H W"]
     """Probability that a pixel shows the subject's left half."""
-    place: Float[Tensor, "B H W 3"]
+    canonical_xyz: Float[Tensor, "B H W 3"]
     """On the reference body; x is the distance from the plane of symmetry, so never negative."""
     spread: Float[Tensor, "B H W"]
-    """Laplace scale of the error of `place`, in its units."""
+    """Laplace scale of the error of `canonical_xyz`, in its units."""
     descriptor: Float[Tensor, "B D H W"]
     """Unit vectors."""
     view: Float[Tensor, "B A E"]
@@ -172,15 +172,15 @@ class CanonicalPrior:
         return looks[0] if not mirror else _together(*looks)
 
     def _maps(self, out: CanonicalOutput) -> CanonicalMaps:
-        place = out.place.clone()
-        place[:, 0] = place[:, 0].clamp_min(0)
+        canonical_xyz = out.canonical_xyz.clone()
+        canonical_xyz[:, 0] = canonical_xyz[:, 0].clamp_min(0)
         descriptor = functional.interpolate(out.descriptor, out.part.shape[2:], mode="bilinear")
         return CanonicalMaps(
             foreground=out.foreground.sigmoid(),
             amodal=out.amodal.sigmoid(),
             part=out.part.softmax(1),
             left=out.left.sigmoid(),
-            place=place.permute(0, 2, 3, 1),
+            canonical_xyz=canonical_xyz.permute(0, 2, 3, 1),
             spread=out.log_spread.exp(),
             descriptor=functional.normalize(descriptor, dim=1),
             view=out.view.flatten(1).softmax(1).view_as(out.view),
@@ -211,7 +211,7 @@ def _mirrored(maps: CanonicalMaps) -> CanonicalMaps:
         amodal=maps.amodal.flip(2),
         part=maps.part.flip(3),
         left=1 - maps.left.flip(2),
-        place=maps.place.flip(2),
+        canonical_xyz=maps.canonical_xyz.flip(2),
         spread=maps.spread.flip(2),
         descriptor=maps.descriptor.flip(3),
         # Bin a spans [a, a + 1) * 360 / A, its mirror image [A - 1 - a, A - a) * 360 / A.
@@ -225,7 +225,7 @@ def _together(one: CanonicalMaps, other: CanonicalMaps) -> CanonicalMaps:
     """Two looks at the same pictures as one. Descriptors are the first look's: they tell left from right."""
     mean = {k: (a + b) / 2 for (k, a), b in zip(vars(one).items(), vars(other).values(), strict=True)}
     mean["descriptor"] = one.descriptor
-    mean["spread"] = mean["spread"] + (one.place - other.place).abs().mean(-1) / 2
+    mean["spread"] = mean["spread"] + (one.canonical_xyz - other.canonical_xyz).abs().mean(-1) / 2
     return CanonicalMaps(**mean)
 
 

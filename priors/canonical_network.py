@@ -61,10 +61,10 @@ class CanonicalOutput(NamedTuple):
     amodal: Float[Tensor, "B h w"]
     part: Float[Tensor, "B K h w"]
     left: Float[Tensor, "B h w"]
-    place: Float[Tensor, "B 3 h w"]
+    canonical_xyz: Float[Tensor, "B 3 h w"]
     """On the reference body, with the distance from its plane of symmetry first."""
     log_spread: Float[Tensor, "B h w"]
-    """Logarithm of the Laplace scale of `place`."""
+    """Logarithm of the Laplace scale of `canonical_xyz`."""
     descriptor: Float[Tensor, "B D p q"]
     """Unit vectors."""
     view: Float[Tensor, "B A E"]
@@ -144,7 +144,7 @@ class CanonicalNetwork(nn.Module):
         y = functional.interpolate(self.lift(y), scale_factor=2, mode="bilinear")
         masks, change = self.sharpened(self.edge(torch.cat([y, entrance], dim=1))).split((2, maps.shape[1]), dim=1)
         foreground, amodal = masks.float().unbind(1)
-        part, left, place, log_spread = (maps + change).float().split((layout.part_count, 1, 3, 1), dim=1)
+        part, left, canonical_xyz, log_spread = (maps + change).float().split((layout.part_count, 1, 3, 1), dim=1)
         views = layout.azimuth_count * layout.elevation_count
         view, plan, species = self.about(whole).float().split((views, layout.plan_count, layout.species_count), dim=1)
         return CanonicalOutput(
@@ -152,7 +152,7 @@ class CanonicalNetwork(nn.Module):
             amodal,
             part,
             left[:, 0],
-            place,
+            canonical_xyz,
             log_spread[:, 0],
             functional.normalize(descriptor, dim=1),
             view.unflatten(1, (layout.azimuth_count, layout.elevation_count)),

@@ -24,12 +24,15 @@ _REACH = 0.05
 
 
 def place_distance(
-    place: Float[Tensor, "N 3"], left: Float[Tensor, " N"], places: Float[Tensor, "M 3"], lefts: Float[Tensor, " M"]
+    canonical_xyz: Float[Tensor, "N 3"],
+    left: Float[Tensor, " N"],
+    places: Float[Tensor, "M 3"],
+    lefts: Float[Tensor, " M"],
 ) -> Float[Tensor, "N M"]:
     """The expected distance d of all pairs; places with the distance from the plane of symmetry first."""
     same = left[:, None] * lefts + (1 - left[:, None]) * (1 - lefts)
-    a, b = place[:, None, 0], places[None, :, 0]
-    rest = (place[:, None, 1:] - places[None, :, 1:]).square().sum(-1).sqrt()
+    a, b = canonical_xyz[:, None, 0], places[None, :, 0]
+    rest = (canonical_xyz[:, None, 1:] - places[None, :, 1:]).square().sum(-1).sqrt()
     return rest + same * (a - b).abs() + (1 - same) * (a + b)
 
 
@@ -55,9 +58,9 @@ def carry_by_maps(
     rows, columns = pixels[0][nearest].unbind(1)
     there_rows, there_columns = pixels[1].unbind(1)
     distance = place_distance(
-        maps.place[source, rows, columns],
+        maps.canonical_xyz[source, rows, columns],
         maps.left[source, rows, columns],
-        maps.place[target, there_rows, there_columns],
+        maps.canonical_xyz[target, there_rows, there_columns],
         maps.left[target, there_rows, there_columns],
     )
     weight = (-(distance - distance.amin(1, keepdim=True)) / _REACH).exp().double().numpy()

@@ -52,9 +52,9 @@ def canonical_loss(
     `reach` is the error in parts of the crop's side at which a pixel counts half. Individuals' own shapes are left out.
     """
     photo = hypotheses.photo
-    place, normal = _rest_points(matches, mesh)
-    seen, facing = _look(place, normal, matches, transforms, hypotheses, intrinsics)
-    count = pixels.place.shape[1]
+    canonical_xyz, normal = _rest_points(matches, mesh)
+    seen, facing = _look(canonical_xyz, normal, matches, transforms, hypotheses, intrinsics)
+    count = pixels.canonical_xyz.shape[1]
     pixel, spread = pixels.pixel.index_select(0, photo), pixels.spread.index_select(0, photo)
     scale = reach**2 + (_SCALE * spread).square()
     visible = torch.sigmoid(facing / _FACING)
@@ -84,7 +84,7 @@ def _rest_points(matches: CanonicalMatches, mesh: SkinnedMesh) -> tuple[Float[Te
 
 
 def _look(
-    place: Float[Tensor, "N Q 3"],
+    canonical_xyz: Float[Tensor, "N Q 3"],
     normal: Float[Tensor, "N Q 3"],
     matches: CanonicalMatches,
     transforms: Float[Tensor, "B J 3 4"],
@@ -99,7 +99,7 @@ def _look(
     batch, joints = transforms.shape[:2]
     blended = matches.skin.index_select(0, photo) @ transforms.reshape(batch, joints, 12)
     blended = blended.reshape(batch, -1, 3, 4)
-    posed = _turned(blended, place.index_select(0, photo)) + blended[..., 3]
+    posed = _turned(blended, canonical_xyz.index_select(0, photo)) + blended[..., 3]
     with torch.no_grad():
         outward = _turned(blended, normal.index_select(0, photo))
         centre = -(camera.rotation().transpose(1, 2) @ camera.translation()[..., None])[..., 0]

@@ -37,12 +37,12 @@ class CanonicalPixels:
 
     pixel: Float[Tensor, "N P 2"]
     """Column and row in parts of the crop's side."""
-    place: Float[Tensor, "N P 3"]
+    canonical_xyz: Float[Tensor, "N P 3"]
     """On the reference body, x never negative."""
     left: Float[Tensor, "N P"]
     """Probability of the left side."""
     spread: Float[Tensor, "N P"]
-    """Laplace scale of the error of `place`."""
+    """Laplace scale of the error of `canonical_xyz`."""
     weight: Float[Tensor, "N P"]
     """How far the pixel is believed; sums to at most 1 over a photo, less where the maps are unsure."""
     group: Int[Tensor, "N P"]
@@ -79,24 +79,24 @@ def choose_pixels(maps: CanonicalMaps, mask: Float[Tensor, "N H W"], count: int 
         chosen = _stratified(shown, label[photo].reshape(-1)[shown], count)
         picks.append(torch.nn.functional.pad(chosen, (0, count - len(chosen))))
         found.append(torch.arange(count) < len(chosen))
-    pick, real = torch.stack(picks).to(maps.place.device), torch.stack(found).to(maps.place)
+    pick, real = torch.stack(picks).to(maps.canonical_xyz.device), torch.stack(found).to(maps.canonical_xyz)
     row, column = pick // width, pick % width
     pixel = torch.stack([(column + 0.5) / width, (row + 0.5) / height], dim=-1)
 
     def at(values: Tensor) -> Tensor:
         return values.detach().reshape(len(pick), height * width, -1).gather(1, pick[..., None])[..., 0]
 
-    place = torch.stack([at(maps.place[..., axis].contiguous()) for axis in range(3)], dim=-1)
+    canonical_xyz = torch.stack([at(maps.canonical_xyz[..., axis].contiguous()) for axis in range(3)], dim=-1)
     spread = at(maps.spread)
     weight = real * at(foreground.to(pixel)) / (1 + (spread / _SPREAD).square())
-    limb = (place[..., 1] < _LIMB_HEIGHT) & (place[..., 2] < _HEAD_DEPTH)
-    group = torch.where(limb, torch.where(place[..., 2] > 0, 1, 2), 0)
-    return CanonicalPixels(pixel, place, at(maps.left), spread, weight / count, group)
+    limb = (canonical_xyz[..., 1] < _LIMB_HEIGHT) & (canonical_xyz[..., 2] < _HEAD_DEPTH)
+    group = torch.where(limb, torch.where(canonical_xyz[..., 2] > 0, 1, 2), 0)
+    return CanonicalPixels(pixel, canonical_xyz, at(maps.left), spread, weight / count, group)
 
 
 def match_to_mesh(pixels: CanonicalPixels, mesh: SkinnedMesh) -> CanonicalMatches:
     """The points of `mesh` that are nearest to the pixels' places, in reference space, on either side."""
-    left = pixels.place.detach().double().cpu()
+    left = pixels.canonical_xyz.detach().double().cpu()
     both = torch.cat([left, left * left.new_tensor([-1.0, 1.0, 1.0])], dim=1)
     faces, part = mesh.faces.cpu(), mesh.part.cpu()
     # A face between two parts may span half the reference body.
@@ -107,7 +107,7 @@ def match_to_mesh(pixels: CanonicalPixels, mesh: SkinnedMesh) -> CanonicalMatche
     corner = whole[torch.from_numpy(found)].reshape(*shape, 3).to(device)
     share = torch.from_numpy(barycentric.astype(np.float32)).reshape(*shape, 3).to(device)
     skin = (mesh.weights.detach()[corner] * share[..., None]).sum(2)
-    apart = torch.from_numpy(distance.astype(np.float32)).reshape(*shape).to(device)[:, : pixels.place.shape[1]]
+    apart = torch.from_numpy(distance.astype(np.float32)).reshape(*shape).to(device)[:, : pixels.canonical_xyz.shape[1]]
     return CanonicalMatches(corner, share, skin, pixels.weight / (1 + (apart / _APART).square()))
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...scenes.photography.label import LEFT, NONE, RIGHT
-from .pool import PLACE_STEPS, Pool
+from .pool import CANONICAL_XYZ_STEPS, Pool
 
 _LEAST_ZOOM = 0.2
 """Of cuts round a subject of which next to nothing is in view."""
@@ -61,7 +61,7 @@ class Batch:
     """`NONE` where the subject is not in view."""
     left: Float[Tensor, "B h h"]
     """1 on the left half, 0 on the right, 0.5 in the middle and beside the subject."""
-    place: Float[Tensor, "B 3 h h"]
+    canonical_xyz: Float[Tensor, "B 3 h h"]
     """On the reference body, the distance from its plane of symmetry first."""
     view: Float[Tensor, "B 2"]
     """Azimuth and elevation in degrees."""
@@ -91,7 +91,9 @@ def draw_batch(
     # Moved up by one, so that what lies beyond the frame is 0.
     kinds = torch.stack([pool.part[index], pool.side[index]], dim=1).float()
     kinds = torch.where(kinds == NONE, 0.0, kinds + 1)
-    hard = torch.cat([kinds, pool.place[index].permute(0, 3, 1, 2).float() / PLACE_STEPS, soft[:, :1]], dim=1)
+    hard = torch.cat(
+        [kinds, pool.canonical_xyz[index].permute(0, 3, 1, 2).float() / CANONICAL_XYZ_STEPS, soft[:, :1]], dim=1
+    )
     hard = sampled(hard, size // 2, "nearest")
     hard[:, 0] *= hard[:, -1] > 0.5
     part, side, x, y, z, _ = hard.unbind(1)
@@ -124,7 +126,7 @@ def draw_batch(
         inside=inside,
         part=torch.where(known, part - 1, float(NONE)).long(),
         left=torch.where(known, left, 0.5),
-        place=torch.stack([x.abs(), y, z], dim=1) * known[:, None],
+        canonical_xyz=torch.stack([x.abs(), y, z], dim=1) * known[:, None],
         view=view,
         species=pool.species[index],
     )

@@ -57,7 +57,7 @@ class CanonicalObjective:
             out.part, torch.where(known, batch.part, 0), reduction="none", label_smoothing=0.05
         )
         left = functional.binary_cross_entropy_with_logits(out.left, 0.02 + 0.96 * batch.left, reduction="none")
-        error = (out.place - batch.place).abs().mean(1)
+        error = (out.canonical_xyz - batch.canonical_xyz).abs().mean(1)
         log_spread = out.log_spread.clamp(math.log(_LEAST_SPREAD), 1.0)
         laplace = error * (-log_spread).exp() + log_spread if learns_spread else 10 * error
         foreground = functional.binary_cross_entropy_with_logits(out.foreground, batch.visible)
@@ -69,7 +69,7 @@ class CanonicalObjective:
             "amodal": 0.5 * (amodal * batch.inside).sum() / batch.inside.sum(),
             "part": 1.5 * _mean(part, weight),
             "left": 0.5 * _mean(left, sided),
-            "place": _mean(laplace, weight),
+            "canonical_xyz": _mean(laplace, weight),
             "descriptor": 0.2 * self._descriptor(out, keys, batch, known, generator),
             "view": 0.15 * functional.cross_entropy(out.view.flatten(1), self.view_target(batch.view, out).flatten(1)),
             "plan": 0.1 * _named(out.plan, self.plan_of_species[species], named),
@@ -101,10 +101,10 @@ class CanonicalObjective:
             index = (chosen // width // coarser) * maps.shape[3] + chosen % width // coarser
             return flat.gather(1, index[..., None].expand(-1, -1, flat.shape[2]))
 
-        place, left = picked(batch.place), picked(batch.left[:, None])
+        canonical_xyz, left = picked(batch.canonical_xyz), picked(batch.left[:, None])
         sign = torch.where(left[..., 0] < 0.5, -1.0, 1.0)
-        place = torch.cat([place[..., :1] * sign[..., None], place[..., 1:]], dim=-1)
-        target = (-torch.cdist(place, self.key_places[None]) / _KEY_REACH).softmax(-1)
+        canonical_xyz = torch.cat([canonical_xyz[..., :1] * sign[..., None], canonical_xyz[..., 1:]], dim=-1)
+        target = (-torch.cdist(canonical_xyz, self.key_places[None]) / _KEY_REACH).softmax(-1)
         alike = picked(out.descriptor) @ functional.normalize(keys.float(), dim=1).T / _KEY_TEMPERATURE
         loss = -(target * alike.log_softmax(-1)).sum(-1)
         return (loss * counts).sum() / counts.sum().clamp_min(1)

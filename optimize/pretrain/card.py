@@ -24,7 +24,7 @@ _COLUMNS = {
     "refined_iou": ("refined", "{:.3f}"),
     "part_accuracy": ("parts", "{:.3f}"),
     "side_accuracy": ("side", "{:.3f}"),
-    "place_error": ("place", "{:.3f}"),
+    "place_error": ("canonical_xyz", "{:.3f}"),
     "calibration": ("doubt", "{:.2f}"),
     "azimuth_error_deg": ("azimuth", "{:.1f}°"),
     "azimuth_within_30": ("within 30°", "{:.0%}"),

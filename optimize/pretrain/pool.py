@@ -27,7 +27,7 @@ from ...scenes.zoo.sitting import Sitting
 from ...scenes.zoo.species import SPECIES
 from ...scenes.zoo.stream import StreamConfig, stream
 
-PLACE_STEPS = 64
+CANONICAL_XYZ_STEPS = 64
 """Coordinates on the reference body are kept as whole numbers of 1 / 64, finer than any network will be."""
 _RECIPE = "recipe.json"
 _SPOKEN_PHOTOS = 400
@@ -46,8 +46,8 @@ class Pool:
     """Kind of part, or `photography.label.NONE`; like all labels also behind what covers the subject."""
     side: UInt8[Tensor, "N h h"]
     """`MIDDLE`, `LEFT`, `RIGHT` or `NONE`."""
-    place: Int8[Tensor, "N h h 3"]
-    """On the reference body, in steps of 1 / `PLACE_STEPS`."""
+    canonical_xyz: Int8[Tensor, "N h h 3"]
+    """On the reference body, in steps of 1 / `CANONICAL_XYZ_STEPS`."""
     view: Float[Tensor, "N 2"]
     """Azimuth and elevation in degrees."""
     species: Int[Tensor, " N"]
@@ -165,16 +165,18 @@ def _packed(shot: Shot) -> dict[str, np.ndarray]:
     if part is None or side is None or reference is None:
         part = side = np.full(shot.visible.shape, NONE, np.uint8)
         reference = np.zeros((*shot.visible.shape, 3), np.float16)
-    steps = np.rint(reference[1::2, 1::2].astype(np.float32) * PLACE_STEPS)
+    steps = np.rint(reference[1::2, 1::2].astype(np.float32) * CANONICAL_XYZ_STEPS)
     if np.abs(steps).max() > 127:
-        raise ValueError(f"the reference body reaches {np.abs(steps).max() / PLACE_STEPS:.2f}, which int8 cannot hold")
+        raise ValueError(
+            f"the reference body reaches {np.abs(steps).max() / CANONICAL_XYZ_STEPS:.2f}, which int8 cannot hold"
+        )
     return {
         "photo": shot.photo,
         "visible": _halved(shot.visible),
         "amodal": _halved(shot.amodal),
         "part": part[1::2, 1::2],
         "side": side[1::2, 1::2],
-        "place": steps.astype(np.int8),
+        "canonical_xyz": steps.astype(np.int8),
         "view": np.array([shot.azimuth_deg, shot.elevation_deg], np.float32),
     }
 

@@ -99,15 +99,15 @@ class DistillationRule:
             None if self._negative is None else self._negative.mixed(weights),
             self._config.guidance,
         )
-        place = self._config.noise.at(done, len(pictures), self._generator).to(pictures.device)
+        t = self._config.noise.at(done, len(pictures), self._generator).to(pictures.device)
         pictures = self._fitted(pictures.detach())
         unknown = None if views.unknown is None else self._fitted(views.unknown[:, None])[:, 0]
         if self._config.name == "dass":
-            levels = [self._prior.schedule.at(place)] * self._config.walk
+            levels = [self._prior.schedule.at(t)] * self._config.walk
             return self.resumed(dass(critic, pictures, levels, self._generator, unknown=unknown))
         with torch.no_grad():
             latents = self._prior.encode(pictures)
-            target = self._latent_target(critic, latents, place, weights)
+            target = self._latent_target(critic, latents, t, weights)
             if unknown is not None:
                 value = torch.lerp(latents, target.value, free_cells(unknown, latents))
                 target = Target(value, target.weight)
@@ -127,12 +127,12 @@ class DistillationRule:
             return Pull(target, self._fitted, lambda found: found)
         return Pull(target, self._encoded, self._prior.decode)
 
-    def _latent_target(self, critic: Critic, latents: Tensor, place: Tensor, weights: Tensor) -> Target:
-        level = self._prior.schedule.at(place)
+    def _latent_target(self, critic: Critic, latents: Tensor, t: Tensor, weights: Tensor) -> Target:
+        level = self._prior.schedule.at(t)
         noise = torch.randn(latents.shape, generator=self._generator).to(latents)
         name = self._config.name
         if name in ("sdi", "ism"):
-            return (sdi if name == "sdi" else ism)(critic, latents, self._rising(place))
+            return (sdi if name == "sdi" else ism)(critic, latents, self._rising(t))
         if name == "bridge":
             assert self._source is not None
             return bridge(critic, latents, level, noise, self._source.mixed(weights))
@@ -141,17 +141,17 @@ class DistillationRule:
         plain = {"sds": sds, "csd": csd, "nfsd": nfsd, "rectified_flow": flow_distillation}[name]
         return plain(critic, latents, level, noise)
 
-    def _rising(self, place: Tensor) -> list[NoiseLevel]:
-        """Levels on the way to that place."""
-        return [self._prior.schedule.at(place * (k + 1) / _INVERSION_STEPS) for k in range(_INVERSION_STEPS)]
+    def _rising(self, t: Tensor) -> list[NoiseLevel]:
+        """Levels on the way to that time t."""
+        return [self._prior.schedule.at(t * (k + 1) / _INVERSION_STEPS) for k in range(_INVERSION_STEPS)]
 
     def _taught(self, critic: Critic, latents: Tensor) -> Student:
         """The student, which has seen these latents once more, through other noise than it is asked about."""
         if self._student is None:
             self._student = Student(self._prior)
-        place = 0.02 + 0.96 * torch.rand(len(latents), generator=self._generator).to(latents)
+        t = 0.02 + 0.96 * torch.rand(len(latents), generator=self._generator).to(latents)
         noise = torch.randn(latents.shape, generator=self._generator).to(latents)
-        self._student.learn(critic.positive, latents, self._prior.schedule.at(place), noise)
+        self._student.learn(critic.positive, latents, self._prior.schedule.at(t), noise)
         return self._student
 
     def _encoded(self, pictures: Tensor) -> Tensor:

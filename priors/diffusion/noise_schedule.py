@@ -1,4 +1,5 @@
-"""The noise levels that a model was trained on, taken from its scheduler: a place from 0 to 1 gives the level there."""
+"""The noise levels that a model was trained on, taken from its scheduler: a time t from 0 to 1 gives the level
+there."""
 
 from __future__ import annotations
 
@@ -51,15 +52,15 @@ class NoiseSchedule:
         sigma = shift * even / (1 + (shift - 1) * even)
         return NoiseSchedule("flow", (1 - sigma).float(), sigma.float(), (count * sigma).float())
 
-    def at(self, place: Float[Tensor, " B"]) -> NoiseLevel:
+    def at(self, t: Float[Tensor, " B"]) -> NoiseLevel:
         """The levels at places from 0 (hardly any noise) to 1 (nothing but noise).
 
         Diffusion models know the steps that they were trained on, and the nearest one counts; flow models know what is
         between as well. Raises ValueError for places beyond.
         """
-        if bool(((place < 0) | (place > 1)).any()):
-            raise ValueError(f"places lie between 0 and 1, and one is {place.tolist()}")
-        step = place * (len(self.timestep) - 1)
+        if bool(((t < 0) | (t > 1)).any()):
+            raise ValueError(f"times t lie between 0 and 1, and one is {t.tolist()}")
+        step = t * (len(self.timestep) - 1)
         if self.kind != "flow":
             step = step.round()
         lower = step.long().clamp_max(len(self.timestep) - 2)

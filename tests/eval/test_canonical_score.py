@@ -46,7 +46,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
 def true_maps(shown: Shown) -> CanonicalMaps:
     """What a perfect network would say of the crops with their masks."""
     ticks = (np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), -1) + 0.5).reshape(-1, 2)
-    part, left, place, view = [], [], [], []
+    part, left, canonical_xyz, view = [], [], [], []
     for photo in shown.photos.photos:
         label = shown.labels[photo.stem]
         assert label.part is not None
@@ -60,13 +60,13 @@ def true_maps(shown: Shown) -> CanonicalMaps:
         part.append(one_hot.T.reshape(-1, SIDE, SIDE))
         left.append(torch.from_numpy((label.side[row, column] == LEFT).astype(np.float32)).view(SIDE, SIDE))
         reference = torch.from_numpy(label.reference[row, column].astype(np.float32))
-        place.append(torch.cat([reference[:, :1].abs(), reference[:, 1:]], 1).view(SIDE, SIDE, 3))
+        canonical_xyz.append(torch.cat([reference[:, :1].abs(), reference[:, 1:]], 1).view(SIDE, SIDE, 3))
         towards = shown.truth.cameras[photo.stem].camera_to_world[:3, 2]
         azimuth = np.degrees(np.arctan2(towards[0], towards[2])) % 360
         view.append(torch.nn.functional.one_hot(torch.tensor(int(azimuth / (360 / BINS))), BINS).float()[:, None])
     blank = torch.zeros(len(part), SIDE, SIDE)
     return CanonicalMaps(
-        blank, blank, torch.stack(part), torch.stack(left), torch.stack(place), blank, blank[:, None],
+        blank, blank, torch.stack(part), torch.stack(left), torch.stack(canonical_xyz), blank, blank[:, None],
         torch.stack(view), blank[:, 0], blank[:, 0],
     )  # fmt: skip
 
@@ -109,10 +109,12 @@ def test_each_mistake_shows_in_its_own_column(shown: Shown, true_maps: Canonical
     turned = shown.score(Knowing(replace(true_maps, view=true_maps.view.roll(BINS // 2, 1))))
     assert turned.azimuth_error_deg == pytest.approx(180, abs=180 / BINS)
     assert turned.azimuth_within_30 == 0
-    moved = shown.score(Knowing(replace(true_maps, place=true_maps.place + torch.tensor([0.3, 0.0, 0.4]))))
+    moved = shown.score(
+        Knowing(replace(true_maps, canonical_xyz=true_maps.canonical_xyz + torch.tensor([0.3, 0.0, 0.4])))
+    )
     assert moved.place_error == pytest.approx(0.5, abs=0.02)
     # Errors of .3, 0 and .4 are .7 / 3 in the mean.
-    doubtful = replace(true_maps, place=true_maps.place + torch.tensor([0.3, 0.0, 0.4]))
+    doubtful = replace(true_maps, canonical_xyz=true_maps.canonical_xyz + torch.tensor([0.3, 0.0, 0.4]))
     doubtful = replace(doubtful, spread=torch.full_like(true_maps.spread, 0.35 / 3))
     assert shown.score(Knowing(doubtful)).calibration == pytest.approx(0.5, abs=0.02)
     blurred = shown.score(Knowing(replace(true_maps, part=true_maps.part.roll(1, 1))))

@@ -49,13 +49,13 @@ def test_maps_have_half_the_size_and_are_what_they_say(prior: CanonicalPrior, pi
     maps = prior(pictures, size=96)
     assert maps.foreground.shape == maps.amodal.shape == maps.left.shape == maps.spread.shape == (3, 48, 48)
     assert maps.part.shape == (3, 3, 48, 48)
-    assert maps.place.shape == (3, 48, 48, 3)
+    assert maps.canonical_xyz.shape == (3, 48, 48, 3)
     assert maps.view.shape == (3, 12, 3)
     for odds in (maps.foreground, maps.amodal, maps.left):
         assert 0 <= float(odds.min()) <= float(odds.max()) <= 1
     for odds in (maps.part, maps.view.flatten(1), maps.plan, maps.species):
         torch.testing.assert_close(odds.sum(1), torch.ones_like(odds[:, 0]))
-    assert float(maps.place[..., 0].min()) >= 0
+    assert float(maps.canonical_xyz[..., 0].min()) >= 0
     assert float(maps.spread.min()) > 0
     torch.testing.assert_close(maps.descriptor.norm(dim=1), torch.ones(3, 48, 48))
 
@@ -63,7 +63,7 @@ def test_maps_have_half_the_size_and_are_what_they_say(prior: CanonicalPrior, pi
 def test_a_mirror_image_is_the_same_with_left_and_right_swapped(prior: CanonicalPrior, pictures: torch.Tensor) -> None:
     maps, other = prior(pictures, size=64), prior(pictures.flip(2), size=64)
     torch.testing.assert_close(other.left, 1 - maps.left.flip(2), atol=1e-5, rtol=0)
-    torch.testing.assert_close(other.place, maps.place.flip(2), atol=1e-5, rtol=0)
+    torch.testing.assert_close(other.canonical_xyz, maps.canonical_xyz.flip(2), atol=1e-5, rtol=0)
     torch.testing.assert_close(other.foreground, maps.foreground.flip(2), atol=1e-5, rtol=0)
     torch.testing.assert_close(other.spread, maps.spread.flip(2), atol=1e-5, rtol=0)
     # A camera at azimuth a in the picture is at -a in its mirror image.
@@ -84,7 +84,9 @@ def test_masks_count_where_they_are_given(prior: CanonicalPrior, pictures: torch
 
 def test_photos_do_not_depend_on_their_company(prior: CanonicalPrior, pictures: torch.Tensor) -> None:
     many = pictures.repeat(14, 1, 1, 1)
-    torch.testing.assert_close(prior(many, size=64).place[-3:], prior(pictures, size=64).place, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        prior(many, size=64).canonical_xyz[-3:], prior(pictures, size=64).canonical_xyz, atol=1e-5, rtol=0
+    )
 
 
 def test_a_folded_network_says_the_same() -> None:
@@ -113,7 +115,7 @@ def test_a_file_gives_back_network_and_meaning(pictures: torch.Tensor, tmp_path:
     assert not any(p.requires_grad for p in read.network.parameters())
     before, after = CanonicalPrior(made, MEANING)(pictures), read(pictures)
     torch.testing.assert_close(after.view, before.view, atol=5e-3, rtol=0)
-    torch.testing.assert_close(after.place, before.place, atol=3e-2, rtol=0)
+    torch.testing.assert_close(after.canonical_xyz, before.canonical_xyz, atol=3e-2, rtol=0)
 
 
 def test_files_that_are_no_such_weights(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from zoetrope.eval.metrics.map_transfer import carry_by_maps, place_distance
 from zoetrope.priors.canonical import CanonicalMaps
 
 
-def maps_of(place: torch.Tensor, left: torch.Tensor) -> CanonicalMaps:
-    count, side = place.shape[:2]
+def maps_of(canonical_xyz: torch.Tensor, left: torch.Tensor) -> CanonicalMaps:
+    count, side = canonical_xyz.shape[:2]
     blank = torch.zeros(count, side, side)
     return CanonicalMaps(
-        blank, blank, blank[:, None], left, place, blank, blank[:, None], blank, blank[:, 0], blank[:, 0]
+        blank, blank, blank[:, None], left, canonical_xyz, blank, blank[:, None], blank, blank[:, 0], blank[:, 0]
     )
 
 
@@ -22,11 +22,11 @@ def two() -> tuple[CanonicalMaps, torch.Tensor]:
     side = 40
     ticks = (torch.arange(side) + 0.5) / side
     y, z = torch.meshgrid(ticks, ticks, indexing="ij")
-    place = torch.stack([(y - 0.5).abs(), y, z], dim=-1)
+    canonical_xyz = torch.stack([(y - 0.5).abs(), y, z], dim=-1)
     left = (y < 0.5).float()
-    return maps_of(torch.stack([place, place.flip(0, 1)]), torch.stack([left, left.flip(0, 1)])), torch.ones(
-        2, side, side
-    )
+    return maps_of(
+        torch.stack([canonical_xyz, canonical_xyz.flip(0, 1)]), torch.stack([left, left.flip(0, 1)])
+    ), torch.ones(2, side, side)
 
 
 def test_points_arrive_where_the_body_has_them(two: tuple[CanonicalMaps, torch.Tensor]) -> None:
@@ -45,10 +45,10 @@ def test_points_arrive_where_the_body_has_them(two: tuple[CanonicalMaps, torch.T
 
 def test_the_side_decides_between_twins() -> None:
     """Two legs that differ in their side alone."""
-    place = torch.tensor([[0.5, -1.0, 0.6]]).expand(2, 3)
-    sure = place_distance(place[:1], torch.tensor([1.0]), place, torch.tensor([1.0, 0.0]))
+    canonical_xyz = torch.tensor([[0.5, -1.0, 0.6]]).expand(2, 3)
+    sure = place_distance(canonical_xyz[:1], torch.tensor([1.0]), canonical_xyz, torch.tensor([1.0, 0.0]))
     assert sure[0].tolist() == pytest.approx([0.0, 1.0])
-    unsure = place_distance(place[:1], torch.tensor([0.5]), place, torch.tensor([1.0, 0.0]))
+    unsure = place_distance(canonical_xyz[:1], torch.tensor([0.5]), canonical_xyz, torch.tensor([1.0, 0.0]))
     assert unsure[0].tolist() == pytest.approx([0.5, 0.5])
     middle = torch.tensor([[0.0, 0.2, 0.1]])
     assert float(place_distance(middle, torch.tensor([0.9]), middle, torch.tensor([0.1]))) == pytest.approx(0)

@@ -23,7 +23,7 @@ class Flaws:
     """What is wrong with the maps; the default is nothing."""
 
     noise: float = 0.0
-    """Laplace scale of an error of `place`, alike over patches of an eighth of the picture."""
+    """Laplace scale of an error of `canonical_xyz`, alike over patches of an eighth of the picture."""
     flipped_photos: float = 0.0
     """Share of the photos whose sides are exchanged, the view's with them."""
     flipped_pixels: float = 0.0
@@ -47,7 +47,7 @@ class Oracle:
         flaws, size = self.flaws, self.size
         generator = torch.Generator().manual_seed(self.seed)
         count = len(observations)
-        kind, side, place = (torch.stack(column) for column in zip(*self._true_maps(observations), strict=True))
+        kind, side, canonical_xyz = (torch.stack(column) for column in zip(*self._true_maps(observations), strict=True))
         real = kind != NONE
 
         def noise(*shape: int) -> Tensor:
@@ -58,10 +58,10 @@ class Oracle:
             fine = torch.nn.functional.interpolate(coarse, size=(size, size), mode="bicubic")
             return fine.permute(0, 2, 3, 1) / fine.std()
 
-        place = place + flaws.noise * 2**0.5 * patches(3)
+        canonical_xyz = canonical_xyz + flaws.noise * 2**0.5 * patches(3)
         garbage = noise(count, size, size) < flaws.garbage
-        place = torch.where(garbage[..., None], 2 * noise(count, size, size, 3) - 1, place)
-        place[..., 0] = place[..., 0].abs()
+        canonical_xyz = torch.where(garbage[..., None], 2 * noise(count, size, size, 3) - 1, canonical_xyz)
+        canonical_xyz[..., 0] = canonical_xyz[..., 0].abs()
         wrong = noise(count, size, size) < 0
         if flaws.flipped_pixels > 0:
             field = patches()[..., 0]
@@ -77,9 +77,9 @@ class Oracle:
             amodal=(mask > 0.99).to(mask),
             part=part.float(),
             left=left,
-            place=place,
+            canonical_xyz=canonical_xyz,
             spread=torch.full((count, size, size), max(flaws.noise, 0.01)),
-            descriptor=torch.nn.functional.normalize(place, dim=-1).permute(0, 3, 1, 2),
+            descriptor=torch.nn.functional.normalize(canonical_xyz, dim=-1).permute(0, 3, 1, 2),
             view=self._views(observations, flipped),
             plan=torch.ones(count, 1),
             species=torch.full((count, 17), 1 / 17),
@@ -100,12 +100,12 @@ class Oracle:
             shape = (self.size, self.size)
             kind = np.where(inside, labels.part[row, column], NONE).reshape(shape)
             side = np.where(inside, labels.side[row, column], NONE).reshape(shape)
-            place = labels.reference[row, column].astype(np.float32).reshape(*shape, 3)
+            canonical_xyz = labels.reference[row, column].astype(np.float32).reshape(*shape, 3)
             found.append(
                 (
                     torch.from_numpy(kind).long(),
                     torch.from_numpy(side),
-                    torch.from_numpy(np.abs(place) * [1, 0, 0] + place * [0, 1, 1]).float(),
+                    torch.from_numpy(np.abs(canonical_xyz) * [1, 0, 0] + canonical_xyz * [0, 1, 1]).float(),
                 )
             )
         return found

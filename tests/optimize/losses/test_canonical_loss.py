@@ -50,17 +50,19 @@ def true_maps(azimuth_deg: float) -> CanonicalMaps:
     fragments = rasterize(clip, MESH.faces, (SIZE, SIZE))
     shown = (fragments.face >= 0).float()
     # The part is the nearest face's; coordinates are interpolated within it.
-    place = surface(MESH.reference, MESH.faces, fragments, clip, MESH.faces)
+    canonical_xyz = surface(MESH.reference, MESH.faces, fragments, clip, MESH.faces)
     part = MESH.part[MESH.faces[fragments.face.clamp_min(0).long(), 0]]
-    side = torch.where(place[..., 0].abs() < 0.02, 0.5, torch.where(place[..., 0] > 0, 0.98, 0.02))
+    side = torch.where(canonical_xyz[..., 0].abs() < 0.02, 0.5, torch.where(canonical_xyz[..., 0] > 0, 0.98, 0.02))
     return CanonicalMaps(
         foreground=shown,
         amodal=shown,
         part=torch.nn.functional.one_hot(part).permute(0, 3, 1, 2).float(),
         left=side,
-        place=place * torch.tensor([1.0, 1.0, 1.0]) * torch.where(place < 0, torch.tensor([-1.0, 1.0, 1.0]), 1.0),
+        canonical_xyz=canonical_xyz
+        * torch.tensor([1.0, 1.0, 1.0])
+        * torch.where(canonical_xyz < 0, torch.tensor([-1.0, 1.0, 1.0]), 1.0),
         spread=torch.full_like(shown, 0.01),
-        descriptor=place.permute(0, 3, 1, 2),
+        descriptor=canonical_xyz.permute(0, 3, 1, 2),
         view=torch.full((1, 36, 1), 1 / 36),
         plan=torch.ones(1, 1),
         species=torch.ones(1, 1),
@@ -184,7 +186,7 @@ def test_garbage_costs_no_more_than_its_share_and_moves_nothing() -> None:
     count = pixels.pixel.shape[1]
     bad = torch.arange(count) % 5 == 0
     noise = torch.rand(1, count, 3, generator=torch.Generator().manual_seed(0))
-    spoilt = replace(pixels, place=torch.where(bad[None, :, None], noise, pixels.place))
+    spoilt = replace(pixels, canonical_xyz=torch.where(bad[None, :, None], noise, pixels.canonical_xyz))
     azimuth = torch.tensor([50.0, 55.0, 60.0, 65.0, 70.0])
     clean, dirty = losses(pixels, placed(azimuth)).detach(), losses(spoilt, placed(azimuth)).detach()
     assert int(dirty.argmin()) == int(clean.argmin()) == 2
@@ -197,5 +199,5 @@ def test_pixels_that_the_maps_doubt_weigh_less() -> None:
     doubted = choose_pixels(replace(maps, spread=torch.full_like(maps.spread, 0.3)), maps.foreground)
     assert float(doubted.weight.sum()) < 0.2 * float(sure.weight.sum())
     # A place that the template does not have, the tip of an elephant's trunk.
-    far = replace(sure, place=sure.place * 0 + torch.tensor([0.0, -0.65, 1.75]))
+    far = replace(sure, canonical_xyz=sure.canonical_xyz * 0 + torch.tensor([0.0, -0.65, 1.75]))
     assert float(match_to_mesh(far, MESH).weight.sum()) < 0.2 * float(sure.weight.sum())

@@ -71,10 +71,13 @@ def _begun(observations: Observations, stages: tuple[Stage, ...] = STAGES) -> De
 @pytest.mark.parametrize("stages", [STAGES, CONTEST], ids=["led", "contested"])
 def test_any_step_goes_on_to_the_bit(observations: Observations, stages: tuple[Stage, ...], tmp_path: Path) -> None:
     whole, losses = _begun(observations, stages), []
-    for place in whole.steps():
-        losses.append(dict(place.losses))
+    for canonical_xyz in whole.steps():
+        losses.append(dict(canonical_xyz.losses))
         save_checkpoint(
-            tmp_path, whole.state(), StageStep(whole.stage.name, place.iteration, place.step), name=str(place.step)
+            tmp_path,
+            whole.state(),
+            StageStep(whole.stage.name, canonical_xyz.iteration, canonical_xyz.step),
+            name=str(canonical_xyz.step),
         )
     led = losses if stages is STAGES else losses[:9]
     assert all("canonical" in step and step["canonical"] > 0 for step in led)
@@ -84,7 +87,9 @@ def test_any_step_goes_on_to_the_bit(observations: Observations, stages: tuple[S
         assert checkpoint is not None
         again = _begun(observations, stages)
         again.restore(checkpoint.state)
-        assert [dict(place.losses) for place in again.steps()] == losses[step:], f"differs when resumed after {step}"
+        assert [dict(canonical_xyz.losses) for canonical_xyz in again.steps()] == losses[step:], (
+            f"differs when resumed after {step}"
+        )
         for (name, ours), theirs in zip(
             whole.scene.state_dict().items(), again.scene.state_dict().values(), strict=True
         ):
@@ -98,11 +103,11 @@ def test_maps_are_given_up_only_for_much_better_outlines(
     descent, given_up = _begun(observations, CONTEST), share < 0.6
     monkeypatch.setattr(descent, "_outline_loss", lambda: 1.0 if descent.led else share)
     said, ends = [], {}
-    for place in descent.steps():
-        said.append({"canonical", "view"} & set(place.losses))
-        if place.step in (9, 18):
-            ends[place.step] = descent.scene.rest_pose.detach().clone()
-        if place.step == 19:
+    for canonical_xyz in descent.steps():
+        said.append({"canonical", "view"} & set(canonical_xyz.losses))
+        if canonical_xyz.step in (9, 18):
+            ends[canonical_xyz.step] = descent.scene.rest_pose.detach().clone()
+        if canonical_xyz.step == 19:
             # What goes on is what came of the one that was chosen.
             moved = {step: float((descent.scene.rest_pose.detach() - end).abs().max()) for step, end in ends.items()}
             assert min(moved, key=lambda step: moved[step]) == (18 if given_up else 9)
@@ -128,19 +133,19 @@ def test_without_maps_a_fit_is_what_it_would_be_alone(observations: Observations
     bare.features = observations.features
     # What may be hidden stays so, maps or no maps; here nothing is.
     assert torch.equal(bare.at(32).valid, observations.at(32).valid)
-    alone = [dict(place.losses) for place in _begun(bare, STAGES[:4]).steps()]
-    contested = [dict(place.losses) for place in _begun(observations, CONTEST).steps()]
+    alone = [dict(canonical_xyz.losses) for canonical_xyz in _begun(bare, STAGES[:4]).steps()]
+    contested = [dict(canonical_xyz.losses) for canonical_xyz in _begun(observations, CONTEST).steps()]
     assert contested[9:18] == alone
 
 
 def test_priors_of_no_weight_change_no_bit(observations: Observations, good_photos: Path) -> None:
     silent = tuple(replace(stage, weights=Weights(canonical=0.0, semantic=0.0)) for stage in STAGES)
     bare = Observations(load_collection(good_photos))
-    told = [dict(place.losses) for place in _begun(bare).steps()]
+    told = [dict(canonical_xyz.losses) for canonical_xyz in _begun(bare).steps()]
     # Views come from the maps whatever their weight.
     unseen = Observations(load_collection(good_photos))
     unseen.features = observations.features
-    assert [dict(place.losses) for place in _begun(unseen, silent).steps()] == told
+    assert [dict(canonical_xyz.losses) for canonical_xyz in _begun(unseen, silent).steps()] == told
     assert not {"canonical", "semantic"} & set(told[0])
 
 

@@ -24,8 +24,8 @@ def _gap(a: Tensor, b: float) -> Tensor:
 def test_modes_come_first_and_exactly() -> None:
     found = first_azimuths(_bumps((72.0, 0.6), (108.0 + 40, 0.3), (352.0, 0.1)), 16)[0]
     assert found.shape == (16,)
-    for place, mode in enumerate((72.0, 148.0, 352.0)):
-        assert float(_gap(found[place], mode)) < 2.5
+    for canonical_xyz, mode in enumerate((72.0, 148.0, 352.0)):
+        assert float(_gap(found[canonical_xyz], mode)) < 2.5
     assert bool((found >= 0).all())
     assert bool((found < 360).all())
 

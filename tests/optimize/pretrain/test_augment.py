@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from zoetrope.optimize.pretrain.augment import AugmentConfig, draw_batch
-from zoetrope.optimize.pretrain.pool import PLACE_STEPS, Pool
+from zoetrope.optimize.pretrain.pool import CANONICAL_XYZ_STEPS, Pool
 from zoetrope.scenes.photography.label import LEFT, NONE, RIGHT
 
 STILL = AugmentConfig(zoom=(1.0, 1.0), turn_deg=0.0, shift=0.0, closer_share=0.0, strength=0.0, mask_share=1.0)
@@ -25,9 +25,11 @@ def test_unchanged_photos_keep_their_labels_and_mirrored_ones_swap_sides(pool: P
     torch.testing.assert_close(batch.view[mirrored, 0], (-pool.view[mirrored, 0]) % 360, atol=1e-3, rtol=0)
     for k in range(8):
         photo, visible, side = pool.photo[k].float() / 255, pool.visible[k].float() / 255, pool.side[k]
-        part, place = pool.part[k].long(), pool.place[k].float() / PLACE_STEPS
+        part, canonical_xyz = pool.part[k].long(), pool.canonical_xyz[k].float() / CANONICAL_XYZ_STEPS
         if mirrored[k]:
-            photo, visible, side, part, place = (some.flip(1) for some in (photo, visible, side, part, place))
+            photo, visible, side, part, canonical_xyz = (
+                some.flip(1) for some in (photo, visible, side, part, canonical_xyz)
+            )
         torch.testing.assert_close(batch.picture[k].permute(1, 2, 0), photo, atol=1e-4, rtol=0)
         torch.testing.assert_close(batch.visible[k], visible, atol=1e-4, rtol=0)
         known = (visible > 0.5) & (part != NONE)
@@ -35,8 +37,10 @@ def test_unchanged_photos_keep_their_labels_and_mirrored_ones_swap_sides(pool: P
         sides = torch.where(side == LEFT, 1.0, torch.where(side == RIGHT, 0.0, 0.5))
         sides = torch.where(known, 1 - sides if mirrored[k] else sides, 0.5)
         assert torch.equal(batch.left[k], sides)
-        place = torch.cat([place[..., :1].abs(), place[..., 1:]], dim=-1).permute(2, 0, 1) * known
-        torch.testing.assert_close(batch.place[k], place, atol=1e-4, rtol=0)
+        canonical_xyz = (
+            torch.cat([canonical_xyz[..., :1].abs(), canonical_xyz[..., 1:]], dim=-1).permute(2, 0, 1) * known
+        )
+        torch.testing.assert_close(batch.canonical_xyz[k], canonical_xyz, atol=1e-4, rtol=0)
     assert (batch.inside == 1).all()
 
 

@@ -28,7 +28,7 @@ def truth(batch: Batch, objective: CanonicalObjective) -> tuple[CanonicalOutput,
     """What a perfect network would say, and the descriptors of the keys."""
     says = layout(meaning())
     sign = torch.where(batch.left < 0.5, -1.0, 1.0)
-    signed = torch.cat([batch.place[:, :1] * sign[:, None], batch.place[:, 1:]], 1).permute(0, 2, 3, 1)
+    signed = torch.cat([batch.canonical_xyz[:, :1] * sign[:, None], batch.canonical_xyz[:, 1:]], 1).permute(0, 2, 3, 1)
     # Descriptors of 64 dimensions, one for each key: that of the nearest.
     nearest = torch.cdist(signed.flatten(0, 2), objective.key_places).argmin(1)
     descriptor = torch.nn.functional.one_hot(nearest, 64).float().view(*signed.shape[:3], 64).permute(0, 3, 1, 2)
@@ -39,7 +39,7 @@ def truth(batch: Batch, objective: CanonicalObjective) -> tuple[CanonicalOutput,
         amodal=(batch.amodal.clamp(1e-4, 1 - 1e-4)).logit(),
         part=part.permute(0, 3, 1, 2).float(),
         left=(0.02 + 0.96 * batch.left).logit(),
-        place=batch.place,
+        canonical_xyz=batch.canonical_xyz,
         log_spread=torch.full_like(batch.left, math.log(0.02)),
         descriptor=descriptor,
         view=blank,
@@ -58,7 +58,7 @@ def terms(objective: CanonicalObjective, out: CanonicalOutput, keys: torch.Tenso
 def test_every_lie_costs(batch: Batch, objective: CanonicalObjective) -> None:
     out, keys = truth(batch, objective)
     best = terms(objective, out, keys, batch)
-    assert best["place"] == pytest.approx(math.log(0.02), abs=1e-5)
+    assert best["canonical_xyz"] == pytest.approx(math.log(0.02), abs=1e-5)
     assert best["dice"] < 0.6, "pixels at the border are half covered, which Dice does not know"
     lies = {
         "foreground": out._replace(foreground=-out.foreground),
@@ -66,7 +66,7 @@ def test_every_lie_costs(batch: Batch, objective: CanonicalObjective) -> None:
         "amodal": out._replace(amodal=-out.amodal),
         "part": out._replace(part=out.part.roll(1, 1)),
         "left": out._replace(left=-out.left),
-        "place": out._replace(place=out.place + 0.1),
+        "canonical_xyz": out._replace(canonical_xyz=out.canonical_xyz + 0.1),
         "descriptor": out._replace(descriptor=out.descriptor.roll(1, 1)),
         "view": out._replace(view=out.view.roll(18, 1)),
         "plan": out._replace(plan=out.plan.roll(1, 1)),
@@ -84,7 +84,8 @@ def test_only_what_is_in_view_counts(batch: Batch, objective: CanonicalObjective
     out, keys = truth(batch, objective)
     beside = (batch.part == NONE)[:, None]
     odd = out._replace(
-        part=torch.where(beside, out.part.roll(1, 1), out.part), place=torch.where(beside, out.place + 3, out.place)
+        part=torch.where(beside, out.part.roll(1, 1), out.part),
+        canonical_xyz=torch.where(beside, out.canonical_xyz + 3, out.canonical_xyz),
     )
     assert terms(objective, odd, keys, batch) == terms(objective, out, keys, batch)
 
@@ -102,9 +103,9 @@ def test_a_pixel_is_compared_by_the_descriptor_of_the_cell_that_it_lies_in(
 
 def test_doubt_pays_where_the_place_is_wrong(batch: Batch, objective: CanonicalObjective) -> None:
     out, keys = truth(batch, objective)
-    wrong = out._replace(place=out.place + 0.2)
+    wrong = out._replace(canonical_xyz=out.canonical_xyz + 0.2)
     spreads = {b: wrong._replace(log_spread=torch.full_like(out.log_spread, math.log(b))) for b in (0.1, 0.2, 0.4)}
-    losses = {b: terms(objective, one, keys, batch)["place"] for b, one in spreads.items()}
+    losses = {b: terms(objective, one, keys, batch)["canonical_xyz"] for b, one in spreads.items()}
     assert min(losses, key=lambda b: losses[b]) == 0.2, "the Laplace scale that fits is the mean error"
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from zoetrope.optimize.pretrain.mesh_pool import fill_mesh_pool
-from zoetrope.optimize.pretrain.pool import PLACE_STEPS, Pool, fill_pool, read_pool
+from zoetrope.optimize.pretrain.pool import CANONICAL_XYZ_STEPS, Pool, fill_pool, read_pool
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.photography.label import NONE
 from zoetrope.scenes.zoo.species import SPECIES
@@ -25,8 +25,10 @@ def test_a_pool_holds_what_the_photographer_saw(pool: Pool, recipe: StreamConfig
         assert shot.labels.part is not None
         assert shot.labels.reference is not None
         assert np.array_equal(pool.part[k].numpy(), shot.labels.part[1::2, 1::2])
-        place = pool.place[k].numpy() / PLACE_STEPS
-        assert np.abs(place - shot.labels.reference[1::2, 1::2].astype(float)).max() <= 0.51 / PLACE_STEPS
+        canonical_xyz = pool.canonical_xyz[k].numpy() / CANONICAL_XYZ_STEPS
+        assert (
+            np.abs(canonical_xyz - shot.labels.reference[1::2, 1::2].astype(float)).max() <= 0.51 / CANONICAL_XYZ_STEPS
+        )
         assert pool.view[k].tolist() == pytest.approx([shot.azimuth_deg, shot.elevation_deg], abs=1e-4)
     names = {list(SPECIES)[k] for k in pool.species.tolist()}
     assert names <= {"fox", "zebra"}

@@ -42,7 +42,7 @@ def lines(out: Path) -> list[dict[str, float]]:
 def test_a_piece_of_training(config: PretrainConfig, pool: Pool, recipe: StreamConfig) -> None:
     card = pretrain_canonical(config, stream=recipe)
     first = lines(config.out)
-    terms = ("foreground", "part", "place")
+    terms = ("foreground", "part", "canonical_xyz")
     assert sum(first[-1][name] for name in terms) < sum(first[0][name] for name in terms)
     prior = CanonicalPrior.load(config.out / "canonical.safetensors", VERSION)
     assert prior.meaning.species == tuple(SPECIES)
