@@ -72,7 +72,7 @@ class _Antialias(torch.autograd.Function):
         pictures, blended = source.numpy(), out.numpy()
 
         def task(start: int, stop: int) -> tuple[int, int, Any]:
-            found = kernel.crossings(vertices, *mesh, *seen, near, start, stop)
+            found = kernel.edge_crossings(vertices, *mesh, *seen, near, start, stop)
             kernel.blend_forward(pictures, channels, *found, blended, start, stop)
             return start, stop, found
 

@@ -88,7 +88,7 @@ def _photos(rows: list[dict[str, str]], folder: Path) -> Iterator[DatasetPhoto |
         path = find_photo([folder], name)
         if path is None:
             url = (row.get("img_url") or "").strip()
-            yield Rejected(f"{name}.png", f"is missing; {f'it was published at {url}' if url else WHERE}")
+            yield Rejected(f"{name}.png", f"is missing; {f'it was published at {url}' if url else LASSIE_SOURCE}")
             continue
         try:
             picture = decode(path, 64)

@@ -54,7 +54,7 @@ def body_vertex_normals(
 ) -> Float32[np.ndarray, "V 3"]:
     """Unit normals at the vertices of one body."""
     normals = np.empty_like(vertices)
-    kernel.vertex_normals(vertices, faces, normals)
+    kernel.kernel_vertex_normals(vertices, faces, normals)
     return normals
 
 
@@ -97,7 +97,7 @@ def draw_body(
     upward = bounce * (light.sun * max(light.direction[1], 0.0) + light.sky) * 0.8
     lights = np.stack([light.direction, light.sun, light.sky, upward])
     matrices = np.stack([maps.sun[index], maps.zenith[index]])
-    kernel.shade(
+    kernel.shade_body(
         *fine, face, depth, clip, coat.faces, coat.uv, coat.uv_faces, coat.texture, coat.texture_sizes, levels,
         normals, coat.rest, coat.rest_normals, camera, lights, fur,
         matrices, maps.sun_depth[index], maps.zenith_depth[index], tiles(), colour, coverage,
