@@ -54,6 +54,6 @@ def draw_pictures(pool: Pool, index: Int[Tensor, " B"], size: int, generator: to
     shown = interpolate(batch.visible[:, None], (size, size), mode="bilinear")
     alone = torch.lerp(ground, batch.picture, shown)
     picture = torch.where(plain[:, None, None, None], alone, batch.picture)
-    about = torch.cat([torch.ones_like(batch.left)[:, None], batch.place, batch.left[:, None] - 0.5], dim=1)
+    about = torch.cat([torch.ones_like(batch.left)[:, None], batch.canonical_xyz, batch.left[:, None] - 0.5], dim=1)
     layout = avg_pool2d(about * batch.visible[:, None], 4)
     return Pictures(picture.clamp(0, 1), batch.species, batch.view, plain, layout)

@@ -35,7 +35,8 @@ def visibility(
         library = importlib.import_module("nvdiffrast.torch")
     except ImportError as error:
         raise ModuleNotFoundError(
-            f"backend nvdiffrast is not installed ({error}); install it with: {NVDIFFRAST_INSTALL}; or use backend='torch'"
+            f"backend nvdiffrast is not installed ({error}); install it with: {NVDIFFRAST_INSTALL}; "
+            "or use backend='torch'"
         ) from error
     check_finite(vertices_clip)
     batch, (height, width) = vertices_clip.shape[0], size

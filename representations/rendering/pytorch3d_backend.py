@@ -32,7 +32,8 @@ def visibility(
         meshes_type = importlib.import_module("pytorch3d.structures").Meshes
     except ImportError as error:
         raise ModuleNotFoundError(
-            f"backend pytorch3d is not installed ({error}); install it with: {PYTORCH3D_INSTALL}; or use backend='torch'"
+            f"backend pytorch3d is not installed ({error}); install it with: {PYTORCH3D_INSTALL}; "
+            "or use backend='torch'"
         ) from error
     check_finite(vertices_clip)
     batch, (height, width) = vertices_clip.shape[0], size
