@@ -81,6 +81,100 @@ def test_nothing_imports_upward(path: Path) -> None:
     assert not upward, f"{floor or 'the root'} may import {sorted(FLOORS[floor])} only"
 
 
+def _public_names(path: Path) -> list[str]:
+    """Public functions, classes and constants that a module defines at its top level."""
+    names: list[str | None] = []
+    for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.append(node.name)
+        elif isinstance(node, ast.Assign):
+            names += [getattr(target, "id", None) for target in node.targets]
+        elif isinstance(node, ast.AnnAssign):
+            names.append(getattr(node.target, "id", None))
+    return [name for name in names if name and not name.startswith("_")]
+
+
+def _twice(modules: list[Path]) -> dict[str, list[str]]:
+    """Public names that several modules define, with those modules.
+
+    Left out: the command line, whose classes are called as their commands are; rasterizer backends, of which each is
+    one `visibility`; and numba kernels, of which each is one pair of `forward` and `backward`.
+    """
+    places: dict[str, list[str]] = {}
+    for path in modules:
+        if path.parts[0] == "cli":
+            continue
+        for name in _public_names(path):
+            backend = name == "visibility" and path.name.endswith("_backend.py")
+            kernel = name in ("forward", "backward") and path.name.startswith("numba_")
+            if not backend and not kernel:
+                places.setdefault(name, []).append(path.as_posix())
+    return {name: where for name, where in places.items() if len(where) > 1}
+
+
+def test_a_public_name_is_defined_once() -> None:
+    assert _twice(_modules()) == {}
+
+
+def test_a_name_defined_twice_would_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    (tmp_path / "a.py").write_text("def draw(): ...\nSIZE = 1\n_SIZE = 2")
+    (tmp_path / "b.py").write_text("class draw: ...\nSIZE: int = 2\n_SIZE = 2")
+    assert _twice([Path("a.py"), Path("b.py")]) == {"draw": ["a.py", "b.py"], "SIZE": ["a.py", "b.py"]}
+
+
+def test_no_folder_is_a_corridor() -> None:
+    """A folder of more than 25 modules gets sub-folders by what a reader looks for; tests count as well."""
+    tests = [path.relative_to(ROOT) for path in (ROOT / "tests").rglob("*.py")]
+    counts: dict[str, int] = {}
+    for path in [*_modules(), *tests]:
+        if path.name != "__init__.py":
+            counts[path.parent.as_posix()] = counts.get(path.parent.as_posix(), 0) + 1
+    assert {folder: count for folder, count in counts.items() if count > 25} == {}
+
+
+def _circle(arrows: dict[str, set[str]]) -> list[str]:
+    """Nodes of one circle in a directed graph, in order; empty where there is none."""
+    done: set[str] = set()
+    for start in sorted(arrows):
+        path, stack = [start], [iter(sorted(arrows.get(start, ())))]
+        while stack:
+            step = next(stack[-1], None)
+            if step is None:
+                stack.pop()
+                done.add(path.pop())
+            elif step in path:
+                return path[path.index(step) :]
+            elif step not in done and step in arrows:
+                path.append(step)
+                stack.append(iter(sorted(arrows[step])))
+    return []
+
+
+def _arrows(modules: list[Path]) -> dict[str, set[str]]:
+    """Imports between modules as they are loaded; those inside functions and for type checkers alone do not count."""
+    known = {".".join(path.with_suffix("").parts) for path in modules}
+    arrows: dict[str, set[str]] = {}
+    for path in modules:
+        name, found = ".".join(path.with_suffix("").parts), set()
+        for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ImportFrom) and node.level:
+                package = list(path.parent.parts)
+                base = [*package[: len(package) - (node.level - 1)], *(node.module.split(".") if node.module else [])]
+                found |= {".".join(base), *(".".join([*base, alias.name]) for alias in node.names)}
+        arrows[name] = (found & known) - {name}
+    return arrows
+
+
+def test_no_imports_go_round_in_circles() -> None:
+    assert _circle(_arrows(_modules())) == []
+
+
+def test_a_circle_would_be_found() -> None:
+    assert _circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c"]
+    assert _circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
 def test_an_upward_import_would_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
     (tmp_path / "scenes").mkdir()

@@ -141,13 +141,13 @@ class PartSurfaces(nn.Module):
         skeleton = self.skeleton()
         bone = (skeleton.tips - skeleton.joints).index_select(0, self._unique)
         length = torch.linalg.vector_norm(bone, dim=1)
-        radius = self.template.radius.index_select(0, self._unique) * self.log_radius.exp()
-        radius = radius.mean(1)
+        radii = self.template.radius.index_select(0, self._unique) * self.log_radius.exp()
+        mean_radius = radii.mean(1)
         s = (0.5 + 0.5 * self._sphere[:, 1])[None, :, None]
-        across = torch.lerp(radius[:, None, :2], radius[:, None, 2:], s) * self._ring
-        axial = length[:, None] * s[..., 0] + (_REACH * radius)[:, None] * self._sphere[:, 1]
+        across = torch.lerp(radii[:, None, :2], radii[:, None, 2:], s) * self._ring
+        axial = length[:, None] * s[..., 0] + (_REACH * mean_radius)[:, None] * self._sphere[:, 1]
         local = torch.stack([across[..., 0], axial, across[..., 1]], dim=-1)
-        local = local + radius[:, None, None] * self._deformation(self.coefficients)
+        local = local + mean_radius[:, None, None] * self._deformation(self.coefficients)
         world = local @ bone_frame(bone).transpose(1, 2)
         vertices = world.index_select(0, self._owner) * self._mirror[:, None] + skeleton.joints[:, None]
         return SkinnedMesh(vertices.reshape(-1, 3), self._faces, self._weights, self._part, self._reference)

@@ -1,8 +1,8 @@
 """A dataset as its reader gives it, photo by photo, and how it becomes a collection on disk.
 
 A collection is a folder of photos with, where known, `masks/STEM.png`, `keypoints.json` (COCO keypoints) and
-`transforms.json` (nerfstudio cameras); see `scenes/collection.py`, which reads it again. Photos are copied byte for
-byte. `README.md` says where they come from and what was left out: one odd entry never stops the rest.
+`transforms.json` (nerfstudio cameras); see `scenes/photos/collection.py`, which reads it again. Photos are copied byte
+for byte. `README.md` says where they come from and what was left out: one odd entry never stops the rest.
 
 Positions are (column, row) in pixels of the upright photo, pixel centres at half integers. Annotations that are counted
 from pixel centres at whole numbers are half a pixel off; which of the two an annotator meant is rarely known, and

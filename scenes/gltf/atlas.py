@@ -14,11 +14,11 @@ from torch import Tensor
 from ...representations.atlas import Atlas, dilate, texel_positions, unwrap
 from ...representations.rendering.shading import srgb_from_linear
 from .geometry import Geometry
-from .material import Material
+from .material import GltfMaterial
 
 
 def paint_atlas(
-    geometry: Geometry, materials: list[Material], vertices: Float[Tensor, "V 3"], resolution: int
+    geometry: Geometry, materials: list[GltfMaterial], vertices: Float[Tensor, "V 3"], resolution: int
 ) -> tuple[Float[Tensor, "T 2"], Int[Tensor, "F 3"], UInt8[Tensor, "R R 3"]]:
     """Texture coordinates that do not overlap, their rows at each corner, and the R x R picture, sRGB-encoded.
 
@@ -66,7 +66,7 @@ def _texels(atlas: Atlas, resolution: int) -> tuple[Tensor, Tensor]:
     return face, weights
 
 
-def _footprint(geometry: Geometry, materials: list[Material], corners: Tensor) -> Float[Tensor, " F"]:
+def _footprint(geometry: Geometry, materials: list[GltfMaterial], corners: Tensor) -> Float[Tensor, " F"]:
     """How many texels of a face's own texture lie under one of the atlas."""
     texels = torch.ones(len(geometry.faces))
     source = _area(torch.from_numpy(geometry.uv))

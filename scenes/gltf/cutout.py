@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Int
 
 from .geometry import Geometry, Morph
-from .material import Material
+from .material import GltfMaterial
 
 _STEPS = 12
 """Points along a face's side at which its opacity is looked up."""
@@ -24,7 +24,7 @@ _MOST_FACES = 150_000
 """Splitting ends before a mesh has more faces."""
 
 
-def cut_out(geometry: Geometry, materials: list[Material]) -> Geometry:
+def cut_out(geometry: Geometry, materials: list[GltfMaterial]) -> Geometry:
     """The mesh without what is transparent. It may have no faces left."""
     if not any(materials[number].cutoff is not None for number in np.unique(geometry.material)):
         return geometry
@@ -43,7 +43,7 @@ def _kept(geometry: Geometry, opaque: np.ndarray, keep: Bool[np.ndarray, " F"]) 
     return (geometry, opaque) if keep.all() else (geometry.select_faces(keep), opaque[keep])
 
 
-def _opaque_share(geometry: Geometry, materials: list[Material]) -> np.ndarray:
+def _opaque_share(geometry: Geometry, materials: list[GltfMaterial]) -> np.ndarray:
     """Share of each face (F,) that is there."""
     share = np.ones(len(geometry.faces))
     row, column = np.meshgrid(np.arange(_STEPS), np.arange(_STEPS), indexing="ij")

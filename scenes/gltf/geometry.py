@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from .file import Entry, GltfFile
-from .material import Material
+from .material import GltfMaterial
 from .node import Nodes
 
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
@@ -83,7 +83,7 @@ class Geometry:
         return replace(self, faces=faces, uv=uv, colour=np.take_along_axis(self.colour, order[..., None], axis=1))
 
 
-def read_geometry(file: GltfFile, nodes: Nodes, materials: list[Material]) -> Geometry:
+def read_geometry(file: GltfFile, nodes: Nodes, materials: list[GltfMaterial]) -> Geometry:
     """The triangles of the file's scene. Points and lines are no surface and are passed over.
 
     A vertex whose weights are all zero follows the first joint that it names. Raises InputError where there is no
@@ -100,7 +100,7 @@ def read_geometry(file: GltfFile, nodes: Nodes, materials: list[Material]) -> Ge
 class _Reader:
     """Gathers primitives."""
 
-    def __init__(self, file: GltfFile, nodes: Nodes, materials: list[Material]) -> None:
+    def __init__(self, file: GltfFile, nodes: Nodes, materials: list[GltfMaterial]) -> None:
         self.file, self.nodes, self.materials = file, nodes, materials
         self.bones: dict[tuple[int, bytes], int] = {}
         self.inverse_binds: list[np.ndarray] = []

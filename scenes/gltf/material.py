@@ -46,7 +46,7 @@ class TextureImage:
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class GltfMaterial:
     """The colour of a surface."""
 
     factor: Float[Tensor, " 4"]
@@ -66,13 +66,13 @@ class Material:
         return found if self.picture is None else found * _look_up(self.picture, uv, footprint)
 
 
-def read_materials(file: GltfFile) -> list[Material]:
+def read_materials(file: GltfFile) -> list[GltfMaterial]:
     """All materials of a file, and one more at the end: the white that a primitive without a material has."""
     materials = [_material(file, entry) for entry in file.entries("materials")]
-    return [*materials, Material(torch.ones(4), None, None)]
+    return [*materials, GltfMaterial(torch.ones(4), None, None)]
 
 
-def _material(file: GltfFile, entry: Entry) -> Material:
+def _material(file: GltfFile, entry: Entry) -> GltfMaterial:
     glossy = entry.get("extensions", {}).get("KHR_materials_pbrSpecularGlossiness")
     if glossy is None:
         surface = entry.get("pbrMetallicRoughness", {})
@@ -85,7 +85,7 @@ def _material(file: GltfFile, entry: Entry) -> Material:
     if values.shape != (4,) or not bool(torch.isfinite(values).all()):
         raise file.fail(f"material {entry.get('name')!r} has a colour factor {factor}; four numbers are expected")
     # Some writers leave factors above 1, which no surface reflects.
-    return Material(values.clamp(0, 1), None if info is None else _picture(file, info), cutoff)
+    return GltfMaterial(values.clamp(0, 1), None if info is None else _picture(file, info), cutoff)
 
 
 def _picture(file: GltfFile, info: Entry) -> TextureImage:

@@ -20,7 +20,7 @@ from ..error import InputError, one_line
 from .animation import GltfClip, read_clips
 from .file import GltfFile
 from .geometry import read_geometry
-from .material import Material
+from .material import GltfMaterial
 from .node import Nodes, read_nodes
 from .rig import find_rest
 from .vrm import read_humanoid
@@ -90,7 +90,7 @@ class GltfMotions:
 def _rest(file: GltfFile, nodes: Nodes) -> tuple[Float[np.ndarray, "N 4 4"], Float[np.ndarray, "P 3"]]:
     """Places of all nodes at rest, and points whose box is the body's: its vertices, without them its nodes."""
     if any("mesh" in entry for entry in file.entries("nodes")):
-        white = Material(torch.ones(4), None, None)
+        white = GltfMaterial(torch.ones(4), None, None)
         geometry = read_geometry(file, nodes, [white] * (len(file.entries("materials")) + 1))
         rest = find_rest(nodes, geometry)
         return rest.world, rest.vertices
