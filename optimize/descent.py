@@ -18,18 +18,16 @@ from ..representations.geometry.unite import unite
 from ..representations.rendering.vertex_sampling import VertexSamples, fold_mirror_images, sample_at_vertices
 from ..representations.surfaces.part_surface import PartSurfaces
 from ..representations.surfaces.united_surface import UnitedSurface
+from ..scenes.hypotheses.selection import OUTLIER, least_by_photo, robust_weight, times_usual
 from ..scenes.scene import Scene
-from .hypotheses.color_consistency import color_confidence, distance_to_expected, expected_colors, vertex_sums
-from .hypotheses.hypotheses import OUTLIER, least_by_photo, robust_weight, times_usual
-from .hypotheses.proposals import (
-    best_hypotheses,
-    hypothesis_responsibilities,
-    joint_hypothesis_loss,
-    limb_swaps,
-    mirror_candidates,
-    neighbour_candidates,
-    propose,
+from .hypotheses.color_consistency import (
+    SampledColors,
+    color_confidence,
+    distance_to_expected,
+    expected_colors,
+    vertex_sums,
 )
+from .hypotheses.first_azimuths import first_azimuths
 from .losses.loss_term import Term
 from .objective import Losses, Objective
 from .observe.observations import Observations, View
@@ -157,20 +155,24 @@ class Descent:
             view = self.observations.at(stage.size)
             maps = self.observations.canonical
             views = maps.view if maps is not None and self.led else None
-            scene.hypotheses = propose(hypotheses, scene.surface.shared(), view, stage.kept_hypotheses, views)
+            count = stage.kept_hypotheses
+            azimuth_deg = None if views is None else first_azimuths(views, count)
+            mesh = scene.surface.shared()
+            scene.hypotheses = hypotheses.all_round(mesh, view.intrinsics, view.boxes, count, azimuth_deg)
         else:
             if self.scores is None:
                 self.score()
             assert self.scores is not None
             count = stage.kept_hypotheses if stage.propose == "keep" else 1
-            scene.keep(best_hypotheses(hypotheses, self.judge(), count))
+            scene.keep(hypotheses.best(self.judge(), count))
             if stage.propose == "mirror images":
                 mirror = torch.tensor(scene.surface.skeleton().mirror, device=hypotheses.photo.device)
-                scene.hypotheses = mirror_candidates(scene.hypotheses, mirror)
+                scene.hypotheses = scene.hypotheses.mirrored(mirror)
             elif stage.propose == "neighbours":
-                scene.hypotheses = neighbour_candidates(scene.hypotheses)
+                scene.hypotheses = scene.hypotheses.neighbours()
             elif stage.propose in LIMB_SWAPS:
-                scene.hypotheses = limb_swaps(scene.hypotheses, scene.surface.skeleton(), LIMB_SWAPS[stage.propose])
+                pair = LIMB_SWAPS[stage.propose]
+                scene.hypotheses = scene.hypotheses.limb_swaps(scene.surface.skeleton(), pair)
         if stage.united and isinstance(scene.surface, PartSurfaces):
             scene.surface = united(scene.surface)
         self.scores = self.responsibility = self.robust_weight = self.expected_colors = None
@@ -255,9 +257,8 @@ class Descent:
         with torch.no_grad():
             samples = self._sample(scene.surface.shared(), _JUDGING_SIZE, own_shape=False)
             alone = self.observations.canonical is None or not self.led
-            return joint_hypothesis_loss(
-                hypotheses, samples, fold_mirror_images(scene.surface.mirror), self.scores, weight, alone=alone
-            )
+            colors = SampledColors(samples, fold_mirror_images(scene.surface.mirror), alone)
+            return hypotheses.joint_loss(self.scores, colors, weight)
 
     def _sample(self, mesh: SkinnedMesh, size: int, *, own_shape: bool) -> VertexSamples:
         """Colours that every hypothesis puts onto the surface, looked up in crops of `size` pixels."""
@@ -309,7 +310,7 @@ class Descent:
             if self.scores is None:
                 self.score()
             assert self.scores is not None
-            self.responsibility = hypothesis_responsibilities(self.scene.hypotheses, self.judge())
+            self.responsibility = self.scene.hypotheses.responsibilities(self.judge())
             self.robust_weight = robust_weight(self.scene.hypotheses.photo, self.scores)
             if not self._outliers:
                 self.robust_weight = torch.ones_like(self.robust_weight)

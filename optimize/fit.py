@@ -14,8 +14,8 @@ from ..eval.run_score import score_run
 from ..representations.body.template import Template
 from ..representations.camera import OrbitCamera
 from ..representations.surfaces.part_surface import PartSurfaces
-from ..scenes.hypotheses import FreeCameras, FreeLens, Hypotheses
-from ..scenes.known_cameras import KnownCameras
+from ..scenes.hypotheses.free_cameras import FreeCameras, FreeLens
+from ..scenes.hypotheses.hypotheses import Hypotheses
 from ..scenes.photos.collection import Collection, load_collection
 from ..scenes.scene import Scene
 from .config import FitConfig, check_supported
@@ -177,9 +177,8 @@ def _announce(
         progress.write(f"left out: {rejected}")
     for note in collection.notes:
         progress.write(f"note: {note}")
-    if isinstance(hypotheses, KnownCameras):
-        kind = "one still subject, one pose for all" if hypotheses.still else "a subject that moves, a pose for each"
-        progress.write(f"note: known cameras, which are kept; the outlines are those of {kind}")
+    if hypotheses.note is not None:
+        progress.write(f"note: {hypotheses.note}")
     if resumed_at is not None:
         progress.write(f"resumed at step {resumed_at}")
         for change in changed_versions(run.root):

@@ -33,7 +33,6 @@ from ..representations.rendering.coverage import coverage
 from ..representations.rendering.silhouette import blur_pyramid_loss, outside_loss
 from ..representations.rendering.topology import Topology
 from ..scenes.scene import Scene
-from .hypotheses.proposals import best_hypotheses
 from .losses.camera_and_pose_prior import camera_prior, pose_prior
 from .losses.collision import collision_loss
 from .losses.ground import ground_loss
@@ -186,7 +185,7 @@ class Objective:
         with torch.no_grad():
             logged = {name: float(value.mean()) for name, value in (terms | regularizers).items()}
             overlap = (seen * mask).sum((1, 2)) / torch.maximum(seen * valid, mask).sum((1, 2)).clamp_min(1e-6)
-            logged["iou"] = float(overlap[best_hypotheses(hypotheses, total, 1)].mean())
+            logged["iou"] = float(overlap[hypotheses.best(total, 1)].mean())
         return Losses(total, shared, logged)
 
     def evidence(

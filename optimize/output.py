@@ -29,8 +29,7 @@ from ..representations.surfaces.united_surface import UnitedSurface
 from ..scenes.atomic import atomic_write
 from ..scenes.export.gltf_export import write_glb
 from ..scenes.export.write_subject import write_turntables
-from ..scenes.hypotheses import Hypotheses
-from ..scenes.known_cameras import KnownCameras
+from ..scenes.hypotheses.hypotheses import Hypotheses
 from ..scenes.mesh_file import write_ply
 from ..scenes.photos.nerfstudio import CameraFrame, write_transforms
 from ..scenes.photos.outlier_note import outlier_notes
@@ -118,11 +117,10 @@ def _write_geometry(
     are known, else the subject's own frame."""
     hypotheses = scene.hypotheses
     matrices = hypotheses.camera().world_from_camera().double().cpu().numpy()
-    bodies, extra = posed.cpu(), {}
-    if isinstance(hypotheses, KnownCameras):
+    bodies, world, extra = hypotheses.to_world(posed), hypotheses.world_from_rest(), {}
+    if world is not None:
         matrices = [photo.camera.camera_to_world for photo in observations.photos if photo.camera is not None]
-        bodies = torch.from_numpy(hypotheses.to_world(posed))
-        extra = {"world_from_rest": hypotheses.world_from_rest().tolist()}
+        extra = {"world_from_rest": world.tolist()}
     frames = []
     for k, (photo, zoom) in enumerate(zip(observations.photos, _zooms(hypotheses, len(matrices)), strict=True)):
         fx, fy, cx, cy = observations.lens(k)

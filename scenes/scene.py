@@ -16,7 +16,7 @@ from ..representations.body.template import Template
 from ..representations.geometry.mesh import SkinnedMesh
 from ..representations.surfaces.part_surface import PartSurfaces
 from ..representations.surfaces.united_surface import UnitedSurface
-from .hypotheses import Hypotheses
+from .hypotheses.hypotheses import Hypotheses
 
 
 class Scene(nn.Module):

@@ -10,13 +10,15 @@ Works on any per-pixel feature; colours here, semantic features alike.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from jaxtyping import Float, Int
+import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ...representations.rendering.vertex_sampling import VertexSamples
-from .hypotheses import least_by_photo, responsibilities
+from ...scenes.hypotheses.selection import least_by_photo, responsibilities
 
 _BESIDE_MAPS = 0.5
 """Weight of colours where canonical maps tell front from rear as well."""
@@ -85,6 +87,26 @@ def distance_to_expected(
     `expected_colors`."""
     distance = (samples.feature - expected.index_select(0, photo)).square().sum(-1)
     return (distance * samples.weight).sum(1) / samples.weight.sum(1).clamp_min(1e-6)
+
+
+@dataclass(frozen=True, eq=False)
+class SampledColors:
+    """Colours that B hypotheses have put onto the surface, as evidence for or against them (`ColorEvidence`)."""
+
+    samples: VertexSamples
+    fold: Int[Tensor, " V"]
+    """`vertex_sampling.fold_mirror_images` of the mesh."""
+    alone: bool
+    """Whether colours alone tell front from rear; else canonical maps do so too, and colours weigh less."""
+
+    def joint_loss(self, photo: Int[Tensor, " B"], loss: Float[Tensor, " B"], weight: float) -> Float[Tensor, " B"]:
+        """`loss` and disagreement together; see `joint_loss`."""
+        return joint_loss(self.samples, self.fold, photo, loss, weight, alone=self.alone)
+
+    def disagreement(self, rows: Bool[Tensor, " B"], photo: Int[Tensor, " B"]) -> Float[Tensor, " K"]:
+        """Disagreement of the hypotheses in `rows` among themselves, all of them responsible; see `disagreement`."""
+        own = VertexSamples(self.samples.feature[rows], self.samples.weight[rows])
+        return disagreement(own, self.fold, photo[rows], torch.ones_like(own.weight[:, 0]))
 
 
 def joint_loss(

@@ -1,4 +1,4 @@
-"""How well posed bodies cover the masks, hypothesis by hypothesis."""
+"""How usual cameras and poses are, hypothesis by hypothesis."""
 
 from __future__ import annotations
 
@@ -8,33 +8,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...representations.body.skeleton import Skeleton
-from ...scenes.hypotheses import FreeCameras, Hypotheses
-from ...scenes.known_cameras import KnownCameras
-from ..schedule.stage import USUAL_ELEVATION_DEG, Weights
-
-_ELEVATION_SPREAD_DEG = 12.0
-_ROLL_SPREAD_DEG = 5.0
-_LENS_SPREAD = 0.3
-"""Of the logarithm of a focal length about its first guess."""
-_TURN_SPREAD_DEG = 10.0
-_STEP_SPREAD = 0.05
-"""Of a body as a whole in a world of known cameras, from photo to photo (rest frame units)."""
+from ...scenes.hypotheses.hypotheses import Hypotheses
+from ..schedule.stage import Weights
 
 
 def camera_prior(hypotheses: Hypotheses, weights: Weights) -> Float[Tensor, " B"]:
-    """Penalty of unusual elevation, roll and lens, in squared standard deviations times their weights.
-
-    Where cameras are known: of the world's tilt and of bodies' own motions, both with roll's weight.
-    """
-    if isinstance(hypotheses, KnownCameras):
-        tilt = (hypotheses.tilt / math.radians(_ROLL_SPREAD_DEG)).square().sum(-1)[hypotheses.world]
-        turn, step = hypotheses.turn / math.radians(_TURN_SPREAD_DEG), hypotheses.step / _STEP_SPREAD
-        return weights.roll * (tilt + turn.square().sum(-1) + step.square().sum(-1))
-    assert isinstance(hypotheses, FreeCameras)
-    elevation = (hypotheses.elevation - math.radians(USUAL_ELEVATION_DEG)) / math.radians(_ELEVATION_SPREAD_DEG)
-    roll = hypotheses.roll / math.radians(_ROLL_SPREAD_DEG)
-    lens = hypotheses.log_focal / _LENS_SPREAD
-    return weights.elevation * elevation.square() + weights.roll * roll.square() + weights.lens * lens.square()
+    """Penalty of unusual cameras, in squared standard deviations times their weights (see `camera_penalties`)."""
+    terms = [getattr(weights, name) * penalty for name, penalty in hypotheses.camera_penalties().items()]
+    return sum(terms[1:], terms[0])
 
 
 def pose_prior(

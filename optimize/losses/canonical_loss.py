@@ -25,7 +25,7 @@ from torch import Tensor
 
 from ...representations.camera import Intrinsics, project, to_pixels
 from ...representations.geometry.mesh import SkinnedMesh
-from ...scenes.hypotheses import Hypotheses
+from ...scenes.hypotheses.hypotheses import Hypotheses
 from .canonical_matches import GROUPS, CanonicalMatches, CanonicalPixels
 
 _NONSENSE = 0.05

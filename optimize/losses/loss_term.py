@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...representations.geometry.mesh import SkinnedMesh
-from ...scenes.hypotheses import Hypotheses
+from ...scenes.hypotheses.hypotheses import Hypotheses
 from ..observe.observations import View
 
 

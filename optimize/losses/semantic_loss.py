@@ -25,7 +25,7 @@ from ...representations.camera import project, to_pixels
 from ...representations.geometry.farthest_point import farthest_points
 from ...representations.geometry.mesh import SkinnedMesh
 from ...representations.rendering.vertex_sampling import sample_at_vertices
-from ...scenes.hypotheses import Hypotheses
+from ...scenes.hypotheses.hypotheses import Hypotheses
 from ..observe.observations import View
 
 _COMPONENTS = 16

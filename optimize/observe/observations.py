@@ -17,7 +17,7 @@ from ...representations.camera import Intrinsics
 from ...representations.rendering.shading import opponent_colors
 from ...representations.rendering.silhouette import distance_maps
 from ...scenes.error import InputError, some_of
-from ...scenes.hypotheses import Hypotheses
+from ...scenes.hypotheses.hypotheses import Hypotheses
 from ...scenes.photos.collection import Collection
 from ...scenes.photos.crop import Crop, crop_for_photo, crop_intrinsics, cut, known_share
 from ...scenes.photos.photo import Photo

@@ -27,7 +27,7 @@ from ...priors.embedded import CANONICAL
 from ...priors.prompts import VIEWS, ViewPrompts
 from ...representations.body.chart import VERSION
 from ...scenes.atomic import atomic_write
-from ...scenes.hypotheses import wrapped_deg
+from ...scenes.hypotheses.free_cameras import wrapped_deg
 from ...scenes.photography.photograph import PhotographyConfig
 from ...scenes.zoo.sitting import take_photos
 from ...scenes.zoo.species import SPECIES

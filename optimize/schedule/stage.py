@@ -6,9 +6,6 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-USUAL_ELEVATION_DEG = 12.0
-"""Photos of animals are mostly taken from slightly above."""
-
 Free = Literal["camera", "lens", "pose", "rest_pose", "length", "radius", "attachment", "deformation", "instance"]
 Proposal = Literal["keep", "azimuths", "mirror images", "neighbours", "hind legs", "front legs"]
 Lead = Literal["lead", "out", "best"]

@@ -15,7 +15,7 @@ from jaxtyping import Float64
 from scipy.spatial.transform import Rotation
 
 from ...scenes.error import InputError
-from ...scenes.known_cameras import GivenCameras, KnownCameras, Worlds
+from ...scenes.hypotheses.known_cameras import GivenCameras, KnownCameras, Worlds
 from ..observe.observations import Observations
 from .visual_hull import STILL_SHARE, filled_share
 

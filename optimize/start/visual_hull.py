@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ...representations.camera import RigidCamera, project, to_pixels
-from ...scenes.known_cameras import GivenCameras
+from ...scenes.hypotheses.known_cameras import GivenCameras
 from ..observe.observations import View
 
 STILL_SHARE = 0.98

@@ -191,6 +191,16 @@ class PartSurfaces(nn.Module):
         """Size of each photo's own deformation, mean over the bones."""
         return (self.instance_coefficients * self._mask).square().sum((2, 3)).mean(1)
 
+    def parameter_groups(self) -> dict[str, list[tuple[nn.Parameter, str]]]:
+        """Parameters by the kind of variable that a stage may free, each with the name of its learning rate."""
+        return {
+            "deformation": [(self.coefficients, "deformation")],
+            "instance": [(self.instance_coefficients, "instance")],
+            "length": [(self.log_length, "length")],
+            "radius": [(self.log_radius, "radius")],
+            "attachment": [(self.shift, "attachment")],
+        }
+
     def _deformation(self, coefficients: Float[Tensor, "*N U K 3"]) -> Float[Tensor, "*N U n 3"]:
         window = band_window(self._degrees, self.cutoff)[:, None]
         return self._harmonics @ (coefficients * self._mask * window)

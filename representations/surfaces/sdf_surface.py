@@ -173,6 +173,10 @@ class SdfSurface(nn.Module):
         steps = [self.offsets.diff(dim=axis).square().mean(every) for axis in (2, 3, 4)]
         return self.offsets.square().mean(every) + torch.stack(steps).sum(0)
 
+    def parameter_groups(self) -> dict[str, list[tuple[nn.Parameter, str]]]:
+        """Parameters by the kind of variable that a stage may free, each with the name of its learning rate."""
+        return {"deformation": [(self.values, "deformation")], "instance": [(self.offsets, "instance")]}
+
     def _closed(self) -> Float[Tensor, "D H W"]:
         """The values with the box's border kept outside, so that the surface is closed."""
         return torch.where(self._border, self.values.clamp_min(1e-3 * self.spacing), self.values)

@@ -36,6 +36,10 @@ class Surface(Protocol):
         """How far each photo's own shape is from the shared one, unweighted, non-negative and 0 for the same shape."""
         ...
 
+    def parameter_groups(self) -> dict[str, list[tuple[Parameter, str]]]:
+        """Parameters by the kind of variable that a stage may free, each with the name of its learning rate."""
+        ...
+
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """What is fitted."""
         ...

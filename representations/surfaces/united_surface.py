@@ -110,6 +110,13 @@ class UnitedSurface(nn.Module):
         own = self.instance_coefficients.square()
         return own.sum((1, 2)) + 0.01 * (self.stiffness[:, None] * own).sum((1, 2))
 
+    def parameter_groups(self) -> dict[str, list[tuple[nn.Parameter, str]]]:
+        """Parameters by the kind of variable that a stage may free, each with the name of its learning rate."""
+        return {
+            "deformation": [(self.coefficients, "deformation")],
+            "instance": [(self.instance_coefficients, "instance")],
+        }
+
     def _symmetric(self, offset: Float[Tensor, "*B V 3"]) -> Float[Tensor, "*B V 3"]:
         other = offset.index_select(-2, self.mirror) * offset.new_tensor([-1.0, 1.0, 1.0])
         return 0.5 * (offset + other)

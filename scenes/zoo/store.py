@@ -26,12 +26,21 @@ from .blueprint import Blueprint, assemble
 from .body import Archetype, make_archetype
 
 _MAKERS = (
-    "representations/geometry/unite.py", "representations/geometry/smooth_union.py", "representations/geometry/signed_distance.py",
-    "representations/geometry/one_body.py", "representations/geometry/marching.py", "representations/geometry/remesh.py",
-    "representations/geometry/corner_table.py", "representations/geometry/correspondence.py", "representations/atlas.py",
-    "representations/body/chart.py", "scenes/zoo/loft.py", "scenes/zoo/blueprint.py", "scenes/zoo/body.py",
+    "representations/geometry/unite.py",
+    "representations/geometry/smooth_union.py",
+    "representations/geometry/signed_distance.py",
+    "representations/geometry/one_body.py",
+    "representations/geometry/marching.py",
+    "representations/geometry/remesh.py",
+    "representations/geometry/corner_table.py",
+    "representations/geometry/correspondence.py",
+    "representations/atlas.py",
+    "representations/body/chart.py",
+    "scenes/zoo/loft.py",
+    "scenes/zoo/blueprint.py",
+    "scenes/zoo/body.py",
     "scenes/zoo/store.py",
-)  # fmt: skip
+)
 _TENSORS = ("piece", "share", "source_face", "source_vertex", "barycentric", "remainder", "mirror")
 
 

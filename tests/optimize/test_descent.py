@@ -18,7 +18,7 @@ from zoetrope.representations.body.template import template
 from zoetrope.representations.camera import OrbitCamera
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
 from zoetrope.representations.surfaces.united_surface import UnitedSurface
-from zoetrope.scenes.hypotheses import FreeCameras
+from zoetrope.scenes.hypotheses.free_cameras import FreeCameras
 from zoetrope.scenes.photos.collection import load_collection
 from zoetrope.scenes.scene import Scene
 from zoetrope.scenes.zoo.species_template import species_template
@@ -164,8 +164,8 @@ def test_stages_keep_as_many_accounts_as_they_say(observations: Observations) ->
 @pytest.mark.parametrize("free", ["camera", "pose", "length", "radius", "attachment", "rest_pose", "deformation"])
 def test_only_what_is_free_moves(observations: Observations, free: str) -> None:
     owner = {
-        "camera": {f"placement.{name}" for name in ("azimuth", "elevation", "roll", "log_distance", "offset")},
-        "pose": {"placement.pose"},
+        "camera": {f"hypotheses.{name}" for name in ("azimuth", "elevation", "roll", "log_distance", "offset")},
+        "pose": {"hypotheses.pose"},
         "rest_pose": {"rest_pose"},
         "length": {"surface.log_length"},
         "radius": {"surface.log_radius"},
@@ -189,7 +189,7 @@ def test_groups_hold_each_free_parameter_once() -> None:
         groups = parameter_groups(scene, frozenset(everything), LearningRates())
         held = [id(parameter) for group in groups for parameter in group["params"]]
         assert len(held) == len(set(held))
-        still = {"placement.log_focal"} | ({"rest_pose"} - everything)
+        still = {"hypotheses.log_focal"} | ({"rest_pose"} - everything)
         assert set(held) == {id(p) for name, p in scene.named_parameters() if name not in still}
         assert all(group["lr"] == group["base"] > 0 for group in groups)
 

@@ -8,7 +8,7 @@ from zoetrope.optimize.texture.backproject import Textures
 from zoetrope.representations.body.template import template
 from zoetrope.representations.camera import OrbitCamera
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
-from zoetrope.scenes.hypotheses import FreeCameras
+from zoetrope.scenes.hypotheses.free_cameras import FreeCameras
 from zoetrope.scenes.scene import Scene
 
 

@@ -9,7 +9,7 @@ from zoetrope.representations.body.template import template
 from zoetrope.representations.camera import Intrinsics, OrbitCamera, project, to_pixels
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
 from zoetrope.representations.surfaces.united_surface import UnitedSurface
-from zoetrope.scenes.hypotheses import FreeCameras
+from zoetrope.scenes.hypotheses.free_cameras import FreeCameras
 from zoetrope.scenes.scene import Scene
 
 PHOTOS = 3

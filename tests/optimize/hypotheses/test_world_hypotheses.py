@@ -10,15 +10,7 @@ import pytest
 import torch
 
 from zoetrope.optimize.descent import Descent
-from zoetrope.optimize.hypotheses.world_hypotheses import (
-    all_headings,
-    best_worlds,
-    joint_world_loss,
-    mean_azimuth,
-    mirrored_worlds,
-    neighbouring_worlds,
-    world_responsibilities,
-)
+from zoetrope.optimize.hypotheses.color_consistency import SampledColors
 from zoetrope.optimize.observe.observations import Observations
 from zoetrope.optimize.run.checkpoint import StageStep, load_checkpoint, save_checkpoint
 from zoetrope.optimize.schedule.parameter_groups import parameter_groups
@@ -28,7 +20,7 @@ from zoetrope.representations.body.template import template
 from zoetrope.representations.camera import project, to_pixels
 from zoetrope.representations.rendering.vertex_sampling import VertexSamples
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
-from zoetrope.scenes.known_cameras import GivenCameras, KnownCameras, Worlds
+from zoetrope.scenes.hypotheses.known_cameras import GivenCameras, KnownCameras, Worlds
 from zoetrope.scenes.photos.collection import load_collection
 from zoetrope.scenes.scene import Scene
 
@@ -55,9 +47,9 @@ def test_worlds_stand_or_fall_by_the_mean_of_their_photos() -> None:
     hypotheses = worlds_of([0, 90], [0, 10, 120])
     loss = torch.tensor([0.1, 0.9, 0.3, 0.3, 0.5, 0.4])
     # The first world has the best photo but the second the least mean; the two are 10 degrees apart.
-    assert best_worlds(hypotheses, loss, 1).tolist() == [2, 3]
-    assert best_worlds(hypotheses, loss, 3).tolist() == [2, 3, 4, 5]
-    share = world_responsibilities(hypotheses, loss)
+    assert hypotheses.best(loss, 1).tolist() == [2, 3]
+    assert hypotheses.best(loss, 3).tolist() == [2, 3, 4, 5]
+    share = hypotheses.responsibilities(loss)
     torch.testing.assert_close(share.reshape(3, 2).sum(0), torch.ones(2))
     assert torch.equal(share[::2], share[1::2])
     assert share[2] > share[4] > share[0]
@@ -69,7 +61,7 @@ def test_rivals_of_one_photo_are_those_of_single_photos() -> None:
         hypotheses.pose.add_(torch.arange(3.0 * JOINTS).reshape(1, JOINTS, 3))
         hypotheses.common_pose.add_(1)
         hypotheses.step.add_(0.1)
-    four = mirrored_worlds(hypotheses, torch.tensor(template("quadruped").skeleton.mirror))
+    four = hypotheses.mirrored(torch.tensor(template("quadruped").skeleton.mirror))
     assert sorted(four.world.tolist()) == [0, 1, 2, 3]
     seen = dict(zip(four.world.tolist(), azimuths_deg(four), strict=True))
     assert [seen[k] for k in range(4)] == pytest.approx([35, 145, 215, 325], abs=0.1)
@@ -83,13 +75,13 @@ def test_rivals_of_one_photo_are_those_of_single_photos() -> None:
 
 def test_cameras_all_round_are_confronted_with_right_angles() -> None:
     hypotheses = worlds_of([0, 90, 180, 270], [20.0])
-    assert bool(mean_azimuth(hypotheses)[1])
-    four = mirrored_worlds(hypotheses, torch.tensor(template("quadruped").skeleton.mirror))
+    assert bool(hypotheses.mean_azimuth()[1])
+    four = hypotheses.mirrored(torch.tensor(template("quadruped").skeleton.mirror))
     turns = torch.rad2deg(four.yaw.detach() - hypotheses.yaw.detach()).round() % 360
     assert sorted(turns.tolist()) == [0, 90, 180, 270]
     assert four.photo.tolist() == [0, 1, 2, 3] * 4
     narrow = worlds_of([40, 80], [20.0])
-    azimuth, all_round = mean_azimuth(narrow)
+    azimuth, all_round = narrow.mean_azimuth()
     assert not bool(all_round)
     assert math.degrees(float(azimuth)) == pytest.approx(40, abs=0.01)
 
@@ -100,10 +92,12 @@ def test_colours_are_compared_within_a_world_only() -> None:
     feature = torch.zeros(4, 6, 3)
     feature[3] = 1.0
     samples = VertexSamples(feature + 0.01 * torch.rand(4, 6, 3), torch.ones(4, 6))
-    judged = joint_world_loss(hypotheses, samples, torch.arange(6), torch.full((4,), 0.2), 1.0)
+    judged = hypotheses.joint_loss(torch.full((4,), 0.2), SampledColors(samples, torch.arange(6), alone=True), 1.0)
     assert torch.equal(judged[:2], judged[:1].expand(2))
     assert float(judged[2]) > 2 * float(judged[0])
-    lossy = joint_world_loss(hypotheses, samples, torch.arange(6), torch.tensor([0.9, 0.9, 0.1, 0.1]), 0.0)
+    lossy = hypotheses.joint_loss(
+        torch.tensor([0.9, 0.9, 0.1, 0.1]), SampledColors(samples, torch.arange(6), alone=True), 0.0
+    )
     assert float(lossy[0]) > float(lossy[2])
 
 
@@ -120,7 +114,7 @@ def test_every_heading_starts_on_the_masks(turnaround: Callable[..., Any], azimu
     view, mesh = observations.at(64), scene.surface.shared()
     start = scene.hypotheses
     assert isinstance(start, KnownCameras)
-    hypotheses = all_headings(mesh, start, view.intrinsics, view.boxes, 8)
+    hypotheses = start.all_round(mesh, view.intrinsics, view.boxes, 8)
     assert len(hypotheses) == 8 * len(azimuths)
     vertices = mesh.vertices.detach().expand(len(hypotheses), -1, 3)
     lens, box = view.intrinsics.select(hypotheses.photo), view.boxes[hypotheses.photo]
@@ -196,8 +190,8 @@ def test_poses_are_free_together_or_each_with_a_motion_of_its_own(still: bool) -
     groups = parameter_groups(scene, frozenset({"pose", "instance"}), LearningRates())
     held = {id(parameter) for group in groups for parameter in group["params"]}
     names = {name for name, parameter in scene.named_parameters() if id(parameter) in held}
-    each = {"placement.pose", "placement.turn", "placement.step", "surface.instance_coefficients"}
-    assert names == ({"placement.common_pose"} if still else each)
+    each = {"hypotheses.pose", "hypotheses.turn", "hypotheses.step", "surface.instance_coefficients"}
+    assert names == ({"hypotheses.common_pose"} if still else each)
     assert {name for name, parameter in scene.named_parameters() if parameter.requires_grad} == names
 
 
@@ -207,7 +201,7 @@ def test_neighbours_are_turned_to_either_side_and_start_unposed() -> None:
         hypotheses.pose.add_(0.3)
         hypotheses.turn.add_(0.1)
         hypotheses.common_pose.add_(0.2)
-    beside = neighbouring_worlds(hypotheses)
+    beside = hypotheses.neighbours()
     assert len(beside) == 20
     turned = torch.rad2deg(beside.yaw.detach()).reshape(2, 5) - torch.tensor([[30.0], [200.0]])
     torch.testing.assert_close(turned, torch.tensor([0.0, -40, -20, 20, 40]).expand(2, 5), atol=1e-3, rtol=0)

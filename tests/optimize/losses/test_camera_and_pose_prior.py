@@ -8,10 +8,10 @@ from torch import Tensor
 
 from zoetrope.optimize.losses.camera_and_pose_prior import camera_prior, pose_prior
 from zoetrope.optimize.losses.pose_spread import limit_spread
-from zoetrope.optimize.schedule.stage import USUAL_ELEVATION_DEG, Weights
+from zoetrope.optimize.schedule.stage import Weights
 from zoetrope.representations.body.template import template
 from zoetrope.representations.camera import OrbitCamera
-from zoetrope.scenes.hypotheses import FreeCameras
+from zoetrope.scenes.hypotheses.free_cameras import USUAL_ELEVATION_DEG, FreeCameras
 
 SKELETON = template("quadruped").skeleton
 SPREAD = limit_spread(SKELETON)

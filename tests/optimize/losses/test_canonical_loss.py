@@ -22,7 +22,7 @@ from zoetrope.representations.camera import Intrinsics, OrbitCamera, project, to
 from zoetrope.representations.rendering import rasterize
 from zoetrope.representations.rendering.interpolate import surface
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
-from zoetrope.scenes.hypotheses import FreeCameras
+from zoetrope.scenes.hypotheses.free_cameras import FreeCameras
 
 SIZE = 64
 REACH = 0.06

@@ -12,7 +12,7 @@ from zoetrope.representations.camera import Intrinsics, OrbitCamera, project
 from zoetrope.representations.rendering import rasterize
 from zoetrope.representations.rendering.interpolate import surface
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
-from zoetrope.scenes.hypotheses import FreeCameras
+from zoetrope.scenes.hypotheses.free_cameras import FreeCameras
 
 SIZE = 48
 PARTS = PartSurfaces(template("quadruped"), 1, level=1)

@@ -21,7 +21,7 @@ from zoetrope.representations.camera import OrbitCamera
 from zoetrope.representations.rendering.render import Material
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
 from zoetrope.representations.surfaces.united_surface import UnitedSurface
-from zoetrope.scenes.hypotheses import FreeCameras
+from zoetrope.scenes.hypotheses.free_cameras import FreeCameras
 from zoetrope.scenes.photos.collection import load_collection
 from zoetrope.scenes.scene import Scene
 

@@ -5,7 +5,7 @@ import torch
 
 from zoetrope.representations.camera import Intrinsics, OrbitCamera
 from zoetrope.representations.rotation import quaternion_from_vector
-from zoetrope.scenes.hypotheses import FreeCameras, FreeLens, wrapped_deg
+from zoetrope.scenes.hypotheses.free_cameras import FreeCameras, FreeLens, wrapped_deg
 
 COUNT, JOINTS = 4, 5
 

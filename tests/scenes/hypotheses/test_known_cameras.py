@@ -8,7 +8,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from zoetrope.representations.camera import Intrinsics, RigidCamera, project, to_pixels
-from zoetrope.scenes.known_cameras import GivenCameras, KnownCameras, Worlds
+from zoetrope.scenes.hypotheses.known_cameras import GivenCameras, KnownCameras, Worlds
 from zoetrope.scenes.photos.nerfstudio import CameraFrame
 
 PHOTOS, JOINTS = 3, 4

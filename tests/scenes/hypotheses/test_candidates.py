@@ -9,16 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from zoetrope.optimize.hypotheses.hypotheses import (
-    all_azimuths,
-    best,
-    mirrored_cameras,
-    neighbouring_cameras,
-    responsibilities,
-    robust_weight,
-    swapped_limbs,
-    times_usual,
-)
 from zoetrope.representations.body.skeleton import forward_kinematics, mirrored_pose, posed_joints
 from zoetrope.representations.body.skinning import skin
 from zoetrope.representations.body.template import template
@@ -26,7 +16,8 @@ from zoetrope.representations.camera import Intrinsics, OrbitCamera, project, to
 from zoetrope.representations.rendering.coverage import coverage
 from zoetrope.representations.rotation import quaternion_from_vector
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
-from zoetrope.scenes.hypotheses import FreeCameras
+from zoetrope.scenes.hypotheses.free_cameras import FreeCameras
+from zoetrope.scenes.hypotheses.selection import best_of_photo, responsibilities, robust_weight, times_usual
 
 SIZE = 64
 
@@ -46,7 +37,8 @@ def lens(count: int) -> Intrinsics:
 def test_every_account_starts_on_the_masks_box(body: PartSurfaces) -> None:
     boxes = torch.tensor([[10.0, 12, 54, 50], [5, 20, 30, 40], [20, 8, 60, 60]])
     glass, count, mesh = lens(3), 8, body.shared()
-    hypotheses = all_azimuths(mesh, len(body.skeleton()), glass, boxes, count)
+    start = one(0.0, torch.zeros(1, len(body.skeleton()), 3))
+    hypotheses = start.all_round(mesh, glass, boxes, count)
     assert hypotheses.photo.tolist() == [0] * count + [1] * count + [2] * count
     camera = hypotheses.camera()
     torch.testing.assert_close(camera.azimuth_deg.reshape(3, count), torch.arange(8.0).mul(45).expand(3, count))
@@ -78,7 +70,7 @@ def silhouettes(body: PartSurfaces, hypotheses: FreeCameras, size: int = SIZE) -
 def test_rivals_stand_where_outlines_are_alike(body: PartSurfaces) -> None:
     skeleton = body.skeleton()
     pose = 0.4 * torch.randn(1, len(skeleton), 3, generator=torch.Generator().manual_seed(0))
-    four = mirrored_cameras(one(35.0, pose), torch.tensor(skeleton.mirror))
+    four = one(35.0, pose).mirrored(torch.tensor(skeleton.mirror))
     assert four.photo.tolist() == [0, 0, 0, 0]
     azimuths = [float(a) % 360 for a in four.camera().azimuth_deg.detach()]
     assert azimuths == pytest.approx([35, 145, 215, 325], abs=1e-3)
@@ -102,7 +94,7 @@ def test_neighbours_turn_and_start_from_the_shared_pose(body: PartSurfaces) -> N
         pose.shape[1],
         pose,
     )
-    found = neighbouring_cameras(two, offsets_deg=(-30, 25))
+    found = two.neighbours(offsets_deg=(-30, 25))
     assert found.photo.tolist() == [3, 3, 3, 5, 5, 5]
     camera = found.camera()
     assert camera.azimuth_deg.tolist() == pytest.approx([10, -20, 35, 350, 320, 375], abs=1e-3)
@@ -116,7 +108,7 @@ def test_neighbours_turn_and_start_from_the_shared_pose(body: PartSurfaces) -> N
 def test_strides_move_one_pair_of_limbs_and_nothing_else(body: PartSurfaces, pair: Literal["front", "hind"]) -> None:
     skeleton = body.skeleton()
     pose = 0.2 * torch.randn(1, len(skeleton), 3, generator=torch.Generator().manual_seed(0))
-    found = swapped_limbs(one(70, pose), skeleton, pair)
+    found = one(70, pose).limb_swaps(skeleton, pair)
     assert found.photo.tolist() == [0] * 4
     assert found.camera().azimuth_deg.tolist() == pytest.approx([70] * 4, abs=1e-3)
     kept, swapped, forward, backward = found.pose.detach()
@@ -140,7 +132,7 @@ def test_strides_move_one_pair_of_limbs_and_nothing_else(body: PartSurfaces, pai
 def test_rivals_from_behind_look_alike_from_far_away(body: PartSurfaces) -> None:
     """Seen from infinity at elevation 0, a + 180 with swapped sides mirrors through the body: the same outline."""
     skeleton = body.skeleton()
-    four = mirrored_cameras(one(50.0, torch.zeros(1, len(skeleton), 3)), torch.tensor(skeleton.mirror))
+    four = one(50.0, torch.zeros(1, len(skeleton), 3)).mirrored(torch.tensor(skeleton.mirror))
     far = 50.0
     with torch.no_grad():
         four.log_distance.fill_(math.log(far))
@@ -160,15 +152,15 @@ def test_best_keeps_the_least_loss_of_each_photo_and_nothing_close_to_it() -> No
     photo = torch.tensor([1, 0, 0, 0, 1, 0])
     loss = torch.tensor([0.5, 0.3, 0.1, 0.2, 0.4, 0.9])
     azimuth = torch.deg2rad(torch.tensor([0.0, 90, 355, 5, 180, 200]))
-    assert best(photo, loss, azimuth, 1).tolist() == [2, 4]
+    assert best_of_photo(photo, loss, azimuth, 1).tolist() == [2, 4]
     # 3 is the second best of photo 0 but 10 degrees from 2, across the seam.
-    assert best(photo, loss, azimuth, 2).tolist() == [2, 1, 4, 0]
-    assert best(photo, loss, azimuth, 9).tolist() == [2, 1, 5, 4, 0]
-    assert best(photo, loss, azimuth, 2, apart_deg=5).tolist() == [2, 3, 4, 0]
+    assert best_of_photo(photo, loss, azimuth, 2).tolist() == [2, 1, 4, 0]
+    assert best_of_photo(photo, loss, azimuth, 9).tolist() == [2, 1, 5, 4, 0]
+    assert best_of_photo(photo, loss, azimuth, 2, apart_deg=5).tolist() == [2, 3, 4, 0]
 
 
 def test_ties_go_to_the_first() -> None:
-    assert best(torch.zeros(3, dtype=torch.int64), torch.ones(3), torch.tensor([0.0, 1, 2]), 1).tolist() == [0]
+    assert best_of_photo(torch.zeros(3, dtype=torch.int64), torch.ones(3), torch.tensor([0.0, 1, 2]), 1).tolist() == [0]
 
 
 @settings(max_examples=40, deadline=None)
