@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from ...representations.rotation import quaternion_from_vector
 LimbPair = Literal["front", "hind"]
 
 
+@runtime_checkable
 class ColorEvidence(Protocol):
     """What the photos' colours say of B hypotheses, each of which has put its photo's pixels onto the surface."""
 
