@@ -152,8 +152,8 @@ class FreeCameras(Hypotheses):
             shift = ((low + high) / 2 - centre) * (distance / lens.fx)[:, None]
             offset = camera.offset * ratio[:, None] + shift * shift.new_tensor([1.0, -1.0])
             camera = OrbitCamera(camera.azimuth_deg, camera.elevation_deg, camera.roll_deg, distance, offset)
-        pose = torch.zeros(len(photo), self.pose.shape[1], 3, device=boxes.device)
-        return self.others(photo, camera, pose)
+        around = FreeCameras(photo, camera, self.pose.shape[1])
+        return self.others(photo, around.camera(), around.pose)
 
     def mirrored(self, mirror: Int[Tensor, " J"]) -> FreeCameras:
         """Each hypothesis followed by the three that its outline is most easily mistaken for.
@@ -202,7 +202,7 @@ class FreeCameras(Hypotheses):
             upper = [joint for joint, part in enumerate(skeleton.parts) if part == f"{side}_{pair}_upper"]
             swing[:, upper, 0] = sign * math.radians(_STRIDE_DEG)
         poses = [own, *(own.where(~limb, other) for other in (mirrored_pose(own, mirror), swing, -swing))]
-        again = torch.arange(len(hypotheses), device=own.device).repeat_interleave(len(poses))
+        again = torch.arange(len(self), device=own.device).repeat_interleave(len(poses))
         return self.others(self.photo[again], self.camera().select(again), torch.stack(poses, dim=1).flatten(0, 1))
 
     def best(self, loss: Float[Tensor, " B"], count: int) -> Int[Tensor, " K"]:

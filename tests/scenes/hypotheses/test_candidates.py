@@ -37,7 +37,8 @@ def lens(count: int) -> Intrinsics:
 def test_every_account_starts_on_the_masks_box(body: PartSurfaces) -> None:
     boxes = torch.tensor([[10.0, 12, 54, 50], [5, 20, 30, 40], [20, 8, 60, 60]])
     glass, count, mesh = lens(3), 8, body.shared()
-    start = one(0.0, torch.zeros(1, len(body.skeleton()), 3))
+    level = OrbitCamera(torch.zeros(3), torch.zeros(3), torch.zeros(3), torch.ones(3), torch.zeros(3, 2))
+    start = FreeCameras(torch.arange(3), level, len(body.skeleton()))
     hypotheses = start.all_round(mesh, glass, boxes, count)
     assert hypotheses.photo.tolist() == [0] * count + [1] * count + [2] * count
     camera = hypotheses.camera()

@@ -62,7 +62,7 @@ def body(count: int) -> torch.Tensor:
 def test_the_given_cameras_see_the_body_where_it_stands_in_the_given_world() -> None:
     hypotheses = one_world()
     points = body(PHOTOS)
-    in_world, seen = hypotheses.to_world(points), pixels(hypotheses, points)
+    in_world, seen = hypotheses.to_world(points).numpy(), pixels(hypotheses, points)
     for k, matrix in enumerate(cameras()):
         expected, depth = CameraFrame("", matrix, *LENS, 400, 400).project(in_world[k])
         assert depth.min() > 0
@@ -76,7 +76,7 @@ def test_without_its_own_motion_a_body_stands_where_the_world_says() -> None:
         hypotheses.step.zero_()
     points, matrix = body(PHOTOS), hypotheses.world_from_rest()
     expected = points.double().numpy() @ matrix[:3, :3].T + matrix[:3, 3]
-    np.testing.assert_allclose(hypotheses.to_world(points), expected, atol=1e-4)
+    np.testing.assert_allclose(hypotheses.to_world(points).numpy(), expected, atol=1e-4)
     # A similarity: the guess's size times the fitted one.
     gram = matrix[:3, :3].T @ matrix[:3, :3]
     np.testing.assert_allclose(
@@ -93,11 +93,11 @@ def test_headings_turn_the_front_towards_the_left() -> None:
 def test_following_a_new_gauge_changes_neither_pictures_nor_the_world() -> None:
     hypotheses, points = one_world(), body(PHOTOS)
     scale, centre = 0.7, torch.tensor([0.0, 0.3, -0.2])
-    before, world = pixels(hypotheses, points), hypotheses.to_world(points)
+    before, world = pixels(hypotheses, points), hypotheses.to_world(points).numpy()
     hypotheses.follow(scale, centre)
     moved = scale * (points - centre)
     torch.testing.assert_close(pixels(hypotheses, moved), before, atol=2e-2, rtol=0)
-    np.testing.assert_allclose(hypotheses.to_world(moved), world, atol=1e-3)
+    np.testing.assert_allclose(hypotheses.to_world(moved).numpy(), world, atol=1e-3)
 
 
 def test_selecting_keeps_what_is_chosen_and_drops_empty_worlds() -> None:
