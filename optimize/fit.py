@@ -22,7 +22,7 @@ from .config import FitConfig, check_supported
 from .descent import Descent
 from .device import choose_device
 from .observe.clean_up import CleanUp
-from .observe.estimated_masks import mask_source, with_masks, write_masks
+from .observe.estimated_masks import check_mask_source, mask_source, with_masks, write_masks
 from .observe.observations import Observations
 from .observe.semantic_prior import SemanticPrior, doubt, load_semantic_prior
 from .output import write_outputs
@@ -59,6 +59,7 @@ def fit(config: FitConfig) -> RunResult:
     """
     check_supported(config)
     check_out(config)
+    check_mask_source(config)
     device = choose_device(config.device)
     source = diffusion_source(config, device)
     diffusion = source.load(config, device)

@@ -6,7 +6,7 @@ from ..representations.body.template import BUILDS
 from ..scenes.photos.collection import Collection, load_collection
 from .config import FitConfig, check_supported
 from .device import choose_device
-from .observe.estimated_masks import mask_estimator, mask_source
+from .observe.estimated_masks import check_mask_source, mask_estimator, mask_source
 from .observe.semantic_prior import load_semantic_prior
 from .run.open_run import visible_names
 from .schedule.artic3d_preset import artic3d
@@ -36,6 +36,7 @@ def plan(config: FitConfig) -> list[str]:
     """
     device = choose_device(config.device)
     check_supported(config)
+    check_mask_source(config)
     known = config.template not in ("auto", "discover")
     photos = load_collection(config.photos, mask_source(config), config.cameras)
     builds = BUILDS[config.template if known else "quadruped"]  # type: ignore[index]

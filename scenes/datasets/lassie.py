@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import ast
 import csv
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..error import InputError, PhotoError
+from ..json_file import parse_json
 from ..photos.collection import Rejected
 from ..photos.decode import decode
 from .dataset import Dataset, DatasetPhoto
@@ -85,16 +85,15 @@ def _rows(table: Path) -> list[dict[str, str]]:
 def _photos(rows: list[dict[str, str]], folder: Path) -> Iterator[DatasetPhoto | Rejected]:
     for row in rows:
         name = f"input_{(row['id'] or '').strip()}"
-        path = find_photo([folder], name)
-        if path is None:
-            url = (row.get("img_url") or "").strip()
-            yield Rejected(f"{name}.png", f"is missing; {f'it was published at {url}' if url else LASSIE_SOURCE}")
-            continue
         try:
+            path = find_photo([folder], name)
+            if path is None:
+                url = (row.get("img_url") or "").strip()
+                raise PhotoError(f"is missing; {f'it was published at {url}' if url else LASSIE_SOURCE}")
             picture = decode(path, 64)
             keypoints, unknown = _keypoints(row["kps"] or "", picture.width, picture.height)
         except PhotoError as error:
-            yield Rejected(path.name, str(error))
+            yield Rejected(f"{name}.png", str(error))
             continue
         notes = tuple(f"label '{label}' is none of LASSIE's 14 and was left out" for label in unknown)
         yield DatasetPhoto(path, path.stem, keypoints, notes=notes)
@@ -121,11 +120,11 @@ def _marks(cell: str) -> list[Any]:
     if not cell.strip():
         return []
     try:
-        marks = json.loads(cell)
-    except ValueError:
+        marks = parse_json(cell, object, source="kps")
+    except InputError:
         try:
             marks = ast.literal_eval(cell)
-        except (ValueError, SyntaxError) as error:
+        except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
             raise PhotoError("has kps that are neither JSON nor a Python literal and was left out") from error
     if not isinstance(marks, list):
         raise PhotoError("has kps that are no list of keypoints and was left out")

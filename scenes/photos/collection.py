@@ -1,7 +1,9 @@
 """A folder of photos of one subject, as given: what can be used, what was left out and why.
 
-Found by name inside the folder: `masks/STEM.png`, and `transforms.json` at the top level (cameras that are known).
-`keypoints.json` and `truth/` are for evaluation and are never opened here. Nothing in the folder is written to.
+Found by the customs of the field, beside the photos, in the folder or in the one above: masks (`masks/STEM.png`,
+`STEM_mask.png` and others, see `mask_search.py`), and `transforms.json` (cameras that are known, see
+`collection_layout.py`). `keypoints.json` and `truth/` are for evaluation and are never opened here. Nothing in the
+folder is written to.
 
 One bad photo never stops the others: each is left out with one clear line. Only a folder that cannot serve at all
 raises `InputError`.
@@ -10,7 +12,8 @@ raises `InputError`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -18,10 +21,16 @@ from typing import Literal, get_args
 from rich.console import Console
 from rich.progress import Progress
 
+from ..collection_layout import Layout, find_layout, photos_below
+from ..companion import find_companion
 from ..error import InputError, PhotoError, some_of
+from ..mask_attach import attach_masks
+from ..mask_file import holds_mask
+from ..mask_name import MASK_SUFFIXES, is_mask_folder, name_key
+from ..mask_search import search_masks
 from .decode import PHOTO_SUFFIXES, looks_like_photo
-from .nerfstudio import scan_transforms
-from .photo import WORKING_SIDE, Photo, read_mask, read_photo
+from .nerfstudio import mask_names, scan_cameras
+from .photo import WORKING_SIDE, Photo, read_photo
 
 MaskSource = Literal["auto", "alpha", "folder", "none"]
 FEWEST_PHOTOS = 3
@@ -71,10 +80,10 @@ def load_collection(
 ) -> Collection:
     """The usable photos in `folder`.
 
-    masks: "folder" takes `masks/STEM.png`, "alpha" the photos' own transparency, "auto" the first of the two that a
-        photo has, "none" neither. Photos without keep `mask` None.
-    cameras: "auto" takes `transforms.json` at the folder's top level if it is there, "estimate" ignores it, anything
-        else names a file of that format. With known cameras, photos without one are left out.
+    masks: "folder" takes mask files (`masks/STEM.png` and the like), "alpha" the photos' own transparency, "auto" the
+        first of the two that a photo has, "none" neither. Photos without keep `mask` None.
+    cameras: "auto" takes the `transforms.json` that lies with the photos, if any, "estimate" ignores it, anything else
+        names a file of that format. With known cameras, photos without one are left out.
     max_side: longest side of the working copies.
     show_progress: a bar on stderr while reading, if that is a terminal.
 
@@ -84,55 +93,74 @@ def load_collection(
     root = Path(folder)
     if masks not in get_args(MaskSource):
         raise InputError(f"masks is '{masks}'; expected one of {', '.join(get_args(MaskSource))}")
-    files, rejected = _list_files(root)
-    mask_files = _mask_files(root) if masks in ("auto", "folder") else {}
-    if masks == "folder" and not mask_files:
-        raise InputError(f"masks is 'folder' but {root / 'masks'} holds no STEM.png; add masks or choose 'auto'")
-    transforms = _transforms_path(root, cameras)
+    layout = find_layout(_required_folder(root))
+    files, others, rejected = _list_files(root, layout.photos)
+    transforms = _transforms_path(layout, cameras)
     if transforms is not None:
         # A file that cannot be used at all is said before the photos are read.
-        scan_transforms(transforms)
+        scan_cameras(transforms)
+    notes: list[str] = []
+    listed = layout.transforms if cameras == "estimate" else transforms
+    named = {} if listed is None else _named_masks(listed, files, notes, must_be_read=transforms is not None)
+    search = search_masks(files, others, layout.mask_folders, named, layout.photos)
+    rejected = [entry for entry in rejected if entry.name not in {path.name for path in search.masks.values()}]
+    rejected += [Rejected(path.name, reason) for path, reason in search.left_out.items()]
+    if not search.photos:
+        raise InputError(_too_few(root, 0, FEWEST_PHOTOS, rejected))
+    _require_photos(layout.photos, search.photos)
+    mask_files = search.masks if masks in ("auto", "folder") else {}
+    if masks == "folder" and not mask_files:
+        raise InputError(
+            f"masks is 'folder' but neither {layout.photos / 'masks'} nor another folder of masks holds STEM.png of "
+            "a photo; add masks or choose 'auto'"
+        )
 
     kept: list[Photo] = []
-    is_twin = _twin_finder()
     terminal = Console(stderr=True)
     with Progress(console=terminal, transient=True, disable=not (show_progress and terminal.is_terminal)) as progress:
-        for path in progress.track(files, description=f"reading {root.name}"):
+        for path in progress.track(search.photos, description=f"reading {root.name}"):
             try:
-                photo = read_photo(
-                    path, max_side, alpha_is_mask=masks in ("auto", "alpha") and path.stem not in mask_files
-                )
-                if path.stem in mask_files:
-                    mask_path = mask_files[path.stem]
-                    photo = replace(photo, mask=read_mask(mask_path, photo, f"masks/{mask_path.name}"))
-                is_twin(photo)
+                photo = read_photo(path, max_side, alpha_is_mask=masks in ("auto", "alpha") and path not in mask_files)
             except PhotoError as error:
                 rejected.append(Rejected(path.name, str(error)))
             else:
                 kept.append(photo)
 
-    if transforms is not None and kept:
-        kept = _attach_cameras(kept, transforms, rejected)
+    notes += [f"{photo.path.name}: {note}" for photo in kept for note in photo.notes]
+    if masks != "none":
+        names = {photo: _shown(mask, layout.photos) for photo, mask in mask_files.items()}
+        attached = attach_masks(kept, mask_files, names)
+        kept = list(attached.photos)
+        rejected += [Rejected(path.name, reason) for path, reason in attached.without_subject.items()]
+        notes += [*(search.notes if masks != "alpha" else ()), *attached.notes]
+    kept = _without_twins(kept, rejected)
+    if transforms is not None:
+        if transforms.parent.absolute() != layout.photos.absolute() and cameras == "auto":
+            notes.append(f"cameras: taken from {transforms} (--cameras estimate has them estimated)")
+        kept = _attach_cameras(kept, transforms, rejected, notes) if kept else kept
     rejected.sort(key=lambda entry: entry.name)
     fewest = 1 if transforms is not None else FEWEST_PHOTOS
     if len(kept) < fewest:
         raise InputError(_too_few(root, len(kept), fewest, rejected))
-    notes = [f"{photo.path.name}: {note}" for photo in kept for note in photo.notes]
-    notes += _mask_notes(root, files) if masks in ("auto", "folder") else []
     return Collection(root.resolve().name, root, tuple(kept), tuple(rejected), transforms is not None, tuple(notes))
 
 
-def _list_files(root: Path) -> tuple[list[Path], list[Rejected]]:
-    """Files that claim to be photos, by name, and those that are neither photos nor known companions."""
+def _required_folder(root: Path) -> Path:
     if not root.exists():
         raise InputError(f"{root} does not exist; expected a folder of photos")
     if not root.is_dir():
         raise InputError(f"{root} is a file; expected a folder of photos")
+    return root
+
+
+def _list_files(root: Path, folder: Path) -> tuple[list[Path], list[Path], list[Rejected]]:
+    """Files that claim to be photos, by name, other pictures, and what is neither a photo nor a known companion."""
     try:
-        entries = sorted(root.iterdir(), key=lambda path: path.name)
+        entries = sorted(folder.iterdir(), key=lambda path: path.name)
     except OSError as error:
-        raise InputError(f"{root} cannot be read ({error.strerror}); expected a folder of photos") from error
+        raise InputError(f"{folder} cannot be read ({error.strerror}); expected a folder of photos") from error
     photos: list[Path] = []
+    others: list[Path] = []
     rejected: list[Rejected] = []
     for path in entries:
         reason = _why_no_photo(path)
@@ -140,9 +168,10 @@ def _list_files(root: Path) -> tuple[list[Path], list[Rejected]]:
             photos.append(path)
         elif reason:
             rejected.append(Rejected(path.name, reason))
+            others += [path] * (path.suffix.lower() in MASK_SUFFIXES and path.is_file())
     if not photos:
         raise InputError(_nothing_here(root, entries, rejected))
-    return photos, rejected
+    return photos, others, rejected
 
 
 def _why_no_photo(path: Path) -> str | None:
@@ -168,40 +197,69 @@ def _why_no_photo(path: Path) -> str | None:
         return f"cannot be read ({error.strerror}); check its permissions"
 
 
-def _mask_files(root: Path) -> dict[str, Path]:
-    folder = root / "masks"
-    if not folder.is_dir():
+def _named_masks(transforms: Path, photos: Sequence[Path], notes: list[str], *, must_be_read: bool) -> dict[Path, Path]:
+    """The masks that a file of cameras names, by photo; what it names and is not to be had is noted."""
+    try:
+        named = mask_names(transforms)
+    except InputError as error:
+        if must_be_read:
+            raise
+        notes.append(f"{error}; it is not used")
         return {}
-    files = sorted(folder.iterdir(), key=lambda path: path.name)
-    return {path.stem: path for path in files if path.suffix.lower() == ".png" and not path.name.startswith(".")}
+    by_key = {name_key(stem): name for stem, name in named.items()}
+    found, missing = {}, []
+    for photo in photos:
+        name = named.get(photo.stem, by_key.get(name_key(photo.stem)))
+        if name is None:
+            continue
+        try:
+            mask = find_companion(transforms.parent, name, named_in=transforms)
+        except InputError as error:
+            notes.append(f"{error}; the mask was left out")
+            continue
+        if mask is None:
+            missing.append(name)
+        else:
+            found[photo] = mask
+    if missing:
+        notes.append(f"{transforms.name}: {some_of(missing, 3)}: mask_path names no file; left out")
+    return found
 
 
-def _mask_notes(root: Path, photos: list[Path]) -> list[str]:
-    """Files in masks/ that serve no photo: mostly misspelt."""
-    if not (root / "masks").is_dir():
-        return []
-    stems, notes = {path.stem for path in photos}, []
-    for path in sorted((root / "masks").iterdir(), key=lambda path: path.name):
-        if path.suffix.lower() in PHOTO_SUFFIXES and not path.name.startswith("."):
-            if path.suffix.lower() != ".png":
-                notes.append(f"masks/{path.name}: masks are read from PNG files only; save it as PNG")
-            elif path.stem not in stems:
-                notes.append(f"masks/{path.name}: no photo has this name")
-    return notes
+def _require_photos(folder: Path, photos: Sequence[Path]) -> None:
+    """Refuse a folder of masks that was named in place of the photos'."""
+    if is_mask_folder(folder.resolve().name) and all(holds_mask(path) for path in photos[:8]):
+        raise InputError(f"{folder} holds masks, not photos; name the folder of the photos, masks are found from there")
 
 
-def _transforms_path(root: Path, cameras: str | Path) -> Path | None:
+def _shown(path: Path, base: Path) -> str:
+    """A path for people: relative to the photos' folder, in short."""
+    return Path(os.path.relpath(path, base)).as_posix()
+
+
+def _transforms_path(layout: Layout, cameras: str | Path) -> Path | None:
     if cameras == "estimate":
         return None
     if cameras == "auto":
-        path = root / "transforms.json"
-        return path if path.is_file() else None
+        return layout.transforms
     path = Path(cameras)
     if path.is_dir():
         path = path / "transforms.json"
     if not path.is_file():
         raise InputError(f"cameras is '{cameras}', which is no file; expected auto, estimate or a transforms.json")
     return path
+
+
+def _without_twins(photos: Sequence[Photo], rejected: list[Rejected]) -> list[Photo]:
+    kept, is_twin = [], _twin_finder()
+    for photo in photos:
+        try:
+            is_twin(photo)
+        except PhotoError as error:
+            rejected.append(Rejected(photo.path.name, str(error)))
+        else:
+            kept.append(photo)
+    return kept
 
 
 def _twin_finder() -> Callable[[Photo], None]:
@@ -226,27 +284,32 @@ def _twin_finder() -> Callable[[Photo], None]:
     return check
 
 
-def _attach_cameras(photos: list[Photo], path: Path, rejected: list[Rejected]) -> list[Photo]:
-    cameras, refused = scan_transforms(path, {photo.stem: (photo.width, photo.height) for photo in photos})
-    kept = []
+def _attach_cameras(photos: list[Photo], path: Path, rejected: list[Rejected], notes: list[str]) -> list[Photo]:
+    sizes = {photo.stem: (photo.width, photo.height) for photo in photos}
+    scan = scan_cameras(path, sizes, {photo.stem: photo.orientation for photo in photos})
+    notes += scan.notes
+    kept, renamed = [], []
     for photo in photos:
-        if photo.stem in cameras:
-            kept.append(replace(photo, camera=cameras[photo.stem]))
+        if photo.stem in scan.frames:
+            called = scan.frames[photo.stem].file_path.rsplit("/", 1)[-1]
+            renamed += [f"{called} ({photo.path.name})"] * (called not in (photo.path.name, photo.stem))
+            seen = photo.mirrored() if photo.stem in scan.mirrored else photo
+            kept.append(replace(seen, camera=scan.frames[photo.stem]))
             continue
         missing = f"has no camera in {path.name}; add its frame, or have all cameras estimated (--cameras estimate)"
-        rejected.append(Rejected(photo.path.name, refused.get(photo.stem, missing)))
+        rejected.append(Rejected(photo.path.name, scan.refused.get(photo.stem, missing)))
+    if renamed:
+        notes.append(f"{path.name}: {some_of(renamed, 3)}: names photos by another ending or in other capitals")
     return kept
 
 
 def _nothing_here(root: Path, entries: list[Path], rejected: list[Rejected]) -> str:
-    inside = [path for path in entries if path.is_dir() and path.name not in ("masks", "truth")]
-    for folder in inside:
-        if any(path.suffix.lower() in PHOTO_SUFFIXES for path in folder.iterdir()):
-            return f"{root} holds no photos itself, but {folder} does; name that folder instead"
+    masks = [path for path in entries if path.is_dir() and is_mask_folder(path.name)]
     expected = "expected JPEG, PNG, WebP, TIFF or HEIC files"
     if not entries:
         return f"{root} is empty; {expected}"
     found = f"; found {some_of([entry.name for entry in rejected], 5)}" if rejected else ""
+    found += f"; {masks[0].name} holds masks: name the folder of their photos" if masks and not rejected else ""
     return f"{root} holds no photos{found}; {expected}"
 
 
@@ -254,4 +317,10 @@ def _too_few(root: Path, kept: int, fewest: int, rejected: list[Rejected]) -> st
     why = f"; left out: {'; '.join(map(str, rejected[:5]))}" if rejected else ""
     more = f"; and {len(rejected) - 5} more" if len(rejected) > 5 else ""
     need = f"{fewest} are needed without known cameras" if fewest > 1 else "1 is needed"
-    return f"{root} has {kept} usable photo{'s' * (kept != 1)} but {need}; add photos or repair these{why}{more}"
+    try:
+        below = photos_below(root)
+    except InputError:
+        # Several folders: none of them is meant more than the others.
+        below = None
+    hint = f" ({below} holds more: name that folder)" if below is not None and root.is_dir() else ""
+    return f"{root} has {kept} usable photo{'s' * (kept != 1)} but {need}; add photos or repair these{hint}{why}{more}"

@@ -12,16 +12,19 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tifffile
-from jaxtyping import UInt8
+from jaxtyping import Shaped, UInt8
 from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
+from ..colour_space import ColourSpace, tagged_space, to_srgb
 from ..error import PhotoError, one_line
+from ..tiff_planes import read_planes
 from .resample import axis, resample
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "AVIF")
@@ -55,12 +58,52 @@ class DecodedPicture:
     """What was odd but did not stop the reading; one line each."""
 
 
-def decode(path: Path, max_side: int = 2048) -> DecodedPicture:
+@dataclass(frozen=True, eq=False)
+class StoredValues:
+    """The numbers in a picture file as they are stored: no palette looked up, no colours converted, nothing turned."""
+
+    values: Shaped[np.ndarray, "h w *c"]
+    """Of any type: indices into the palette, 16-bit or floating-point numbers, colours."""
+    palette: UInt8[np.ndarray, "n 3"] | None
+    """Colours of the indices."""
+    orientation: int
+    """EXIF orientation that is to be undone, 1 to 8."""
+    is_lossy: bool
+    """Whether the format keeps values nearly (JPEG)."""
+
+
+def decode(path: Path, max_side: int = 2048, *, also: tuple[str, ...] = ()) -> DecodedPicture:
     """The picture in `path`, upright and in sRGB, its longest side at most `max_side` pixels.
 
+    also: Pillow's names of more formats that are read ("GIF").
     Raises PhotoError with one clear line when the file cannot be read as a picture, completely.
     """
     notes: list[str] = []
+    with _said_clearly(path):
+        return _decode(path, max_side, also, notes)
+
+
+def stored_values(path: Path, *, also: tuple[str, ...] = ()) -> StoredValues:
+    """The numbers in `path` as they are stored; TIFF and HEIC files come upright. Raises PhotoError as `decode`."""
+    with _said_clearly(path), _open(path, also) as image:
+        stored_orientation = _stored_orientation(image)
+        image.load()
+        _, orientation = _exif(image, [])
+        palette = image.getpalette("RGB") if image.mode == "P" else None
+        colours = None if palette is None else np.array(palette, np.uint8).reshape(-1, 3)
+        if _has_wide_planes(image):
+            image = _planar_tiff(path, stored_orientation)
+        if image.mode in ("1", "LA", "La"):
+            image = image.convert("L")
+        elif image.mode not in ("P", "L", "RGB", "F") and not image.mode.startswith("I"):
+            image = image.convert("RGB")
+        values = np.asarray(image)
+        return StoredValues(values, colours, orientation, image.format == "JPEG")
+
+
+@contextmanager
+def _said_clearly(path: Path) -> Iterator[None]:
+    """Whatever goes wrong while a picture is read, as a PhotoError of one line."""
     try:
         if path.stat().st_size == 0:
             raise PhotoError("is empty (0 bytes); copy it again or delete it")
@@ -69,7 +112,7 @@ def decode(path: Path, max_side: int = 2048) -> DecodedPicture:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             # Odd tags are dealt with below; a damaged file raises.
             warnings.filterwarnings("ignore", module=r"PIL\.")
-            return _decode(path, max_side, notes)
+            yield
     except PhotoError:
         raise
     except Image.DecompressionBombError as error:
@@ -97,15 +140,15 @@ def looks_like_photo(path: Path) -> bool:
     )
 
 
-def _decode(path: Path, max_side: int, notes: list[str]) -> DecodedPicture:
-    with _open(path) as image:
+def _decode(path: Path, max_side: int, also: tuple[str, ...], notes: list[str]) -> DecodedPicture:
+    with _open(path, also) as image:
         width, height = image.size
         if min(width, height) == 0:
             raise PhotoError(f"is empty ({width}x{height} pixels); replace it or delete it")
         is_jpeg = isinstance(image, JpegImageFile)
         drafted = image.draft(None, _working_size(width, height, max_side)) if is_jpeg else None
         stored_orientation = _stored_orientation(image)
-        image.load()
+        _load(image)
         if is_jpeg:
             _require_whole_jpeg(path)
         else:
@@ -116,20 +159,25 @@ def _decode(path: Path, max_side: int, notes: list[str]) -> DecodedPicture:
         exif, orientation = _exif(image, notes)
         colour, alpha = _split_alpha(_to_eight_bits(image, path, stored_orientation))
         profile = image.info.get("icc_profile")
+        space = None if profile or colour.mode != "RGB" else _tagged_space(image, exif, notes)
+        # TIFF and HEIC files are upright already; what was undone is told apart from what is left to do.
+        undone = orientation if orientation != 1 else image.info.get("original_orientation") or stored_orientation
     working = _working_size(width, height, max_side)
     if colour.size != working:
         colour, alpha = _resize(colour, alpha, working, span)
     colour = _to_srgb(colour, profile, notes)
-    pixels = _upright(np.asarray(colour), orientation)
-    opacity = None if alpha is None else _upright(np.asarray(alpha), orientation)
+    pixels = upright(np.asarray(colour), orientation)
+    if space is not None:
+        pixels = _from_tagged_space(pixels, space, notes)
+    opacity = None if alpha is None else upright(np.asarray(alpha), orientation)
     if opacity is not None and opacity.min() == 255:
         opacity = None
     if orientation >= 5:
         width, height = height, width
-    return DecodedPicture(pixels, opacity, width, height, orientation, exif, tuple(notes))
+    return DecodedPicture(pixels, opacity, width, height, int(undone), exif, tuple(notes))
 
 
-def _open(path: Path) -> Image.Image:
+def _open(path: Path, also: tuple[str, ...] = ()) -> Image.Image:
     with path.open("rb") as file:
         head = file.read(12)
     if head[4:8] == b"ftyp" and head[8:] in _HEIF_BRANDS:
@@ -140,7 +188,17 @@ def _open(path: Path) -> Image.Image:
         pillow_heif.register_heif_opener()
         return Image.open(path, formats=("HEIF",))
     Image.init()
-    return Image.open(path, formats=[name for name in _FORMATS if name in Image.OPEN])
+    return Image.open(path, formats=[name for name in (*_FORMATS, *also) if name in Image.OPEN])
+
+
+def _load(image: Image.Image) -> None:
+    try:
+        image.load()
+    except OSError as error:
+        if not _has_wide_planes(image):
+            raise
+        reason = f"is a 16-bit TIFF of separate planes that cannot be decoded ({one_line(error)})"
+        raise PhotoError(f"{reason}; save it as 8-bit RGB, or without compression") from error
 
 
 def _exif(image: Image.Image, notes: list[str]) -> tuple[Image.Exif, int]:
@@ -164,7 +222,7 @@ def _stored_orientation(image: Image.Image) -> int:
 def _to_eight_bits(image: Image.Image, path: Path, stored_orientation: int) -> Image.Image:
     """The same picture with 8 bits a channel and without palette: L, LA, RGB, RGBA or CMYK."""
     tags = getattr(image, "tag_v2", {})
-    if image.format == "TIFF" and max(tags.get(_TIFF_BITS, (8,))) == 16 and tags.get(_TIFF_PLANAR, 1) == 2:
+    if _has_wide_planes(image):
         return _planar_tiff(path, stored_orientation)
     sixteen = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG")
     if sixteen:
@@ -179,13 +237,17 @@ def _to_eight_bits(image: Image.Image, path: Path, stored_orientation: int) -> I
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
+def _has_wide_planes(image: Image.Image) -> bool:
+    tags = getattr(image, "tag_v2", {})
+    return image.format == "TIFF" and max(tags.get(_TIFF_BITS, (8,))) == 16 and tags.get(_TIFF_PLANAR, 1) == 2
+
+
 def _planar_tiff(path: Path, stored_orientation: int) -> Image.Image:
-    """16-bit RGB or RGBA in separate planes: Pillow and OpenCV both return noise for these, without a word."""
-    with tifffile.TiffFile(path) as file:
-        planes = file.pages.first.asarray()
+    """16-bit RGB or RGBA in separate planes."""
+    planes = read_planes(path)
     if planes.ndim != 3 or planes.shape[0] not in (3, 4):
         raise PhotoError(f"is a TIFF of {planes.shape[0]} separate planes; save it as 8-bit RGB")
-    return Image.fromarray(_upright(_scale_sixteen(np.moveaxis(planes, 0, -1)), stored_orientation))
+    return Image.fromarray(upright(_scale_sixteen(np.moveaxis(planes, 0, -1)), stored_orientation))
 
 
 def _scale_sixteen(values: np.ndarray) -> np.ndarray:
@@ -239,13 +301,27 @@ def _to_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Ima
     return image.convert("RGB")
 
 
+def _tagged_space(image: Image.Image, exif: Image.Exif, notes: list[str]) -> ColourSpace | None:
+    try:
+        return tagged_space(image, exif)
+    # As for `_exif`: Pillow's parser of damaged blocks raises anything.
+    except Exception as error:
+        notes.append(f"its EXIF block is damaged ({one_line(error)}); read as sRGB")
+        return None
+
+
+def _from_tagged_space(pixels: np.ndarray, space: ColourSpace, notes: list[str]) -> np.ndarray:
+    notes.append(f"has no colour profile, but its tags say {space.name}; read so and converted to sRGB")
+    return to_srgb(pixels, space)
+
+
 def _working_size(width: int, height: int, max_side: int) -> tuple[int, int]:
     scale = min(1.0, max_side / max(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
-    """Undo an EXIF orientation on an array (h, w, ...)."""
+def upright(array: Shaped[np.ndarray, "h w *c"], orientation: int) -> Shaped[np.ndarray, "p q *c"]:
+    """An array of stored pixels turned as an EXIF orientation (1 to 8) says; 5 to 8 swap the sides."""
     if orientation >= 5:
         array = array.swapaxes(0, 1)
     if orientation in (2, 3, 7, 6):
@@ -253,6 +329,11 @@ def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (3, 4, 7, 8):
         array = array[::-1]
     return np.ascontiguousarray(array)
+
+
+def as_stored(array: Shaped[np.ndarray, "h w *c"], orientation: int) -> Shaped[np.ndarray, "p q *c"]:
+    """The inverse of `upright`."""
+    return upright(array, {6: 8, 8: 6}.get(orientation, orientation))
 
 
 def _require_whole_jpeg(path: Path) -> None:

@@ -8,78 +8,47 @@ pixels; a pixel's position is
 pixel centres at half integers, row 0 on top. Intrinsics may stand in each frame or once for all. Lens distortion is
 not modelled and refused. What the nerfstudio format leaves open is decided here: no `w`, `h` means the photo's own
 size, no `cx`, `cy` the picture's middle, no `fl_y` square pixels.
+
+Tools that estimate cameras (COLMAP, and so nerfstudio and instant-ngp) look at the pixels as they are stored and ignore
+EXIF orientation. So do their cameras, which are turned here with the photos: see `camera_orientation.py`. Files written
+here say `"pixels": "upright"`, since their cameras are for photos as people see them.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
 
 from ..atomic import atomic_write
-from ..error import InputError, PhotoError
-from .decode import PHOTO_SUFFIXES
+from ..camera_frame import CameraFrame as CameraFrame
+from ..camera_frame import photo_stem as photo_stem
+from ..error import InputError, PhotoError, some_of
+from ..json_file import read_json
+from ..mask_name import name_key
+from ..nerfstudio_frame import FrameReading, read_frame
 
-_PINHOLES = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE")
+_PINHOLES = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "FULL_OPENCV")
+"""Models that are pinholes where their distortion is zero."""
 _DISTORTION = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2")
-_ROTATION_TOLERANCE = 1e-2
-_SHAPE_TOLERANCE = 0.01
+OTHER_LENSES = ("equirectangular", "latlong", "ftheta_p0", "ftheta_p1", "ftheta_p2", "ftheta_p3")
+"""instant-ngp's flags for lenses that are neither pinholes nor fisheyes."""
+_OTHER_AXES = ("from_na", "from_mitsuba")
+"""instant-ngp's flags for matrices in other axes."""
+_NOT_USED = (
+    *("aabb_scale", "aabb", "scale", "offset", "applied_transform", "applied_scale", "orientation_override"),
+    *("ply_file_path", "depth_file_path", "normal_file_path", "white_transparent", "black_transparent"),
+    *("rolling_shutter", "integer_depth_scale"),
+)
+"""Documented fields that change nothing here: worlds stay as the matrices give them, and depth is not read."""
+NOT_USED_NOTE = "not used; the world stays as the matrices give it"
+_UPRIGHT = "pixels"
+"""Key by which files written here say that cameras are for upright photos; its value is "upright"."""
 _INTRINSICS = ("fl_x", "fl_y", "cx", "cy", "w", "h")
-
-
-@dataclass(frozen=True, eq=False)
-class CameraFrame:
-    """One pinhole camera: where it stands and how it projects."""
-
-    file_path: str
-    """The photo, relative to the file it is written in; forward slashes."""
-    camera_to_world: Float64[np.ndarray, "4 4"]
-    """Rotation (orthonormal) and position; OpenGL axes."""
-    fx: float
-    fy: float
-    cx: float
-    cy: float
-    width: int
-    height: int
-
-    @property
-    def stem(self) -> str:
-        """File name without folders and picture ending: what photos are matched by."""
-        return photo_stem(self.file_path)
-
-    def resized(self, width: int, height: int) -> CameraFrame:
-        """The same view at another picture size."""
-        x, y = width / self.width, height / self.height
-        return CameraFrame(
-            self.file_path, self.camera_to_world, self.fx * x, self.fy * y, self.cx * x, self.cy * y, width, height
-        )
-
-    def project(
-        self, points: Float64[np.ndarray, "N 3"]
-    ) -> tuple[Float64[np.ndarray, "N 2"], Float64[np.ndarray, " N"]]:
-        """Pixel positions (column, row) and depths of world points; positions are only meaningful for depth > 0."""
-        local = (points - self.camera_to_world[:3, 3]) @ self.camera_to_world[:3, :3]
-        depth = -local[:, 2]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            columns = self.cx + self.fx * local[:, 0] / depth
-            rows = self.cy - self.fy * local[:, 1] / depth
-        return np.stack([columns, rows], axis=1), depth
-
-
-def photo_stem(file_path: str) -> str:
-    """Name of a photo without folders and picture ending; other dots stay.
-
-    >>> photo_stem("images/zebra.07.JPG"), photo_stem("./train/r_0.5")
-    ('zebra.07', 'r_0.5')
-    """
-    path = PurePosixPath(file_path.replace("\\", "/"))
-    return path.stem if path.suffix.lower() in PHOTO_SUFFIXES else path.name
 
 
 def read_transforms(path: Path | str, sizes: Mapping[str, tuple[int, int]] | None = None) -> list[CameraFrame]:
@@ -98,31 +67,95 @@ def read_transforms(path: Path | str, sizes: Mapping[str, tuple[int, int]] | Non
 def scan_transforms(
     path: Path | str, sizes: Mapping[str, tuple[int, int]] | None = None
 ) -> tuple[dict[str, CameraFrame], dict[str, str]]:
-    """Usable cameras by stem, and for each unusable one its stem and the reason.
+    """Usable cameras by stem, and for each unusable one its stem and the reason: `scan_cameras` without notes."""
+    scan = scan_cameras(path, sizes)
+    return scan.frames, scan.refused
 
-    Where `sizes` is given, frames of photos that are not in it are skipped unread.
+
+@dataclass(frozen=True, eq=False)
+class CameraScan:
+    """What a `transforms.json` holds, as far as it can be used."""
+
+    frames: dict[str, CameraFrame] = field(default_factory=dict)
+    """Usable cameras by stem."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """Why the others cannot be used, by stem."""
+    mirrored: set[str] = field(default_factory=set)
+    """Stems of photos that EXIF mirrors although their cameras see the world unmirrored; the cameras in `frames` are
+    for the photos mirrored back (left and right exchanged)."""
+    notes: list[str] = field(default_factory=list)
+    """What was odd but did not stop anything; one line each."""
+
+
+def scan_cameras(
+    path: Path | str,
+    sizes: Mapping[str, tuple[int, int]] | None = None,
+    orientations: Mapping[str, int] | None = None,
+) -> CameraScan:
+    """Usable cameras of a `transforms.json`, and what is to be said about the others.
+
+    sizes: (width, height) of the upright photos by stem; frames of photos that are not in it are skipped unread. Names
+        are compared without regard to capitals and Unicode normal forms where none is the same.
+    orientations: EXIF orientation of those photos that EXIF turns; cameras of stored pixels are turned with them. None
+        takes all cameras for cameras of upright pixels.
     Raises InputError when the file as a whole cannot be used.
     """
     path = Path(path)
     content = _load(path)
     _require_pinhole(content, InputError, f"{path}: ")
-    frames: dict[str, CameraFrame] = {}
-    refused: dict[str, str] = {}
+    stored = orientations is not None and not says_upright(content)
+    scan = CameraScan()
+    by_key = {} if sizes is None else {name_key(stem): stem for stem in sizes}
+    turned, scaled = [], []
     for index, frame in enumerate(content["frames"]):
         if not isinstance(frame, dict) or not isinstance(frame.get("file_path"), str):
             raise InputError(f"{path}: frame {index} has no file_path; name the photo it belongs to")
         stem = photo_stem(frame["file_path"])
         if sizes is not None and stem not in sizes:
+            if name_key(stem) not in by_key:
+                continue
+            stem = by_key[name_key(stem)]
+        if stem in scan.frames or stem in scan.refused:
+            scan.frames.pop(stem, None)
+            scan.refused[stem] = f"has more than one camera in {path.name}; keep one"
             continue
-        if stem in frames or stem in refused:
-            frames.pop(stem, None)
-            refused[stem] = f"has more than one camera in {path.name}; keep one"
-            continue
+        orientation = orientations.get(stem, 1) if orientations is not None and stored else 1
         try:
-            frames[stem] = _frame(frame, content, sizes[stem] if sizes is not None else None)
+            read = _frame(frame, content, sizes[stem] if sizes is not None else None, orientation)
         except PhotoError as error:
-            refused[stem] = f"its camera in {path.name} {error}"
-    return frames, refused
+            scan.refused[stem] = f"its camera in {path.name} {error}"
+            continue
+        scan.frames[stem] = read.camera
+        turned += [stem] * read.turned
+        scaled += [stem] * (read.scale != 1)
+        if read.mirrored:
+            scan.mirrored.add(stem)
+    unused = unused_fields(content)
+    for names, what in (
+        (turned, "cameras of the stored pixels; turned with the photos, which EXIF turns"),
+        (sorted(scan.mirrored), "EXIF mirrors the photo, its camera does not; the photo is read unmirrored"),
+        (scaled, "transform_matrix is a scaled rotation; the scale was divided out"),
+        (unused, NOT_USED_NOTE),
+    ):
+        if names:
+            scan.notes.append(f"{path.name}: {some_of(names, 3 if names is not unused else len(names))}: {what}")
+    return scan
+
+
+def says_upright(content: Mapping[str, Any]) -> bool:
+    """Whether a `transforms.json` says that its cameras are for upright photos, not for stored pixels."""
+    return content.get(_UPRIGHT) == "upright"
+
+
+def unused_fields(content: Mapping[str, Any]) -> list[str]:
+    """Documented fields of a `transforms.json` that change nothing here."""
+    entries = (content, *(frame for frame in content["frames"] if isinstance(frame, dict)))
+    return [name for name in _NOT_USED if any(name in entry for entry in entries)]
+
+
+def mask_names(path: Path | str) -> dict[str, str]:
+    """The `mask_path` of each frame that has one, by the photo's stem. Raises InputError as `read_notes`."""
+    return {stem: name for stem, name in read_notes(path, "mask_path").items() if isinstance(name, str) and name}
 
 
 def read_notes(path: Path | str, name: str) -> dict[str, Any]:
@@ -146,9 +179,9 @@ def write_transforms(
     Raises ValueError for numbers that are not finite, for entries that would replace the format's own, and where there
     are not as many notes as frames.
     """
-    content: dict[str, Any] = {"camera_model": "PINHOLE"}
+    content: dict[str, Any] = {"camera_model": "PINHOLE", _UPRIGHT: "upright"}
     for key, value in (extra or {}).items():
-        if key in ("frames", "camera_model", *_INTRINSICS, *_DISTORTION):
+        if key in ("frames", "camera_model", _UPRIGHT, *_INTRINSICS, *_DISTORTION):
             raise ValueError(f"extra has '{key}', which belongs to the format itself; use another name")
         content[key] = value
     entries = [_entry(frame) for frame in frames]
@@ -180,109 +213,50 @@ def _entry(frame: CameraFrame) -> dict[str, Any]:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); expected cameras in it") from error
-    except ValueError as error:
-        raise InputError(f"{path} is not valid JSON ({error}); repair it or delete it") from error
+    content = read_json(path, object, expected="expected nerfstudio's transforms.json")
     if not isinstance(content, dict) or not isinstance(content.get("frames"), list):
         raise InputError(f"{path} has no list 'frames'; expected nerfstudio's transforms.json")
     return content
 
 
 def _require_pinhole(entry: Mapping[str, Any], error: type[ValueError], prefix: str) -> None:
+    """Refuse other lenses, and matrices in other axes, as far as the entry itself says so."""
+    instead = (
+        "only pinholes are read: undistort the photos first (zoetrope dataset nerfstudio does), "
+        "or have cameras estimated (--cameras estimate)"
+    )
     model = entry.get("camera_model", "PINHOLE")
     if model not in _PINHOLES:
-        raise error(f"{prefix}has camera model {model}; only pinholes are read: undistort the photos first")
+        raise error(f"{prefix}has camera model {model}; {instead}")
+    for key in ("is_fisheye", *OTHER_LENSES):
+        if is_set(entry, key):
+            raise error(f"{prefix}has {key} = {entry[key]}; {instead}")
     for key in _DISTORTION:
         value = entry.get(key, 0.0)
-        if not isinstance(value, (int, float)) or abs(value) > 1e-6:
-            raise error(
-                f"{prefix}has lens distortion {key} = {value}; only pinholes are read: undistort the photos first"
-            )
+        if not isinstance(value, (int, float)) or not abs(value) <= 1e-6:
+            raise error(f"{prefix}has lens distortion {key} = {value}; {instead}")
+    require_usual_axes(entry, error, prefix)
 
 
-def _frame(frame: Mapping[str, Any], shared: Mapping[str, Any], size: tuple[int, int] | None) -> CameraFrame:
+def require_usual_axes(entry: Mapping[str, Any], error: type[ValueError], prefix: str) -> None:
+    """Refuse what instant-ngp marks as given in other axes than its own."""
+    for key in _OTHER_AXES:
+        if is_set(entry, key):
+            raise error(f"{prefix}has {key} = {entry[key]}, other axes than OpenGL's; convert the matrices")
+
+
+def is_set(entry: Mapping[str, Any], key: str) -> bool:
+    """Whether a flag or number is there and not zero; the words of other languages count as well.
+
+    >>> [is_set({"is_fisheye": value}, "is_fisheye") for value in (True, 1, "true", False, 0, "false", None)]
+    [True, True, True, False, False, False, False]
+    """
+    value = entry.get(key)
+    return str(value).strip().lower() not in ("", "0", "0.0", "false", "no", "none", "null") if value else False
+
+
+def _frame(
+    frame: Mapping[str, Any], shared: Mapping[str, Any], size: tuple[int, int] | None, orientation: int
+) -> FrameReading:
     _require_pinhole(frame, PhotoError, "")
-
-    def number(key: str) -> float | None:
-        value = frame.get(key, shared.get(key))
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise PhotoError(f"has {key} = {value}; expected a finite number")
-        return float(value)
-
-    width, height = number("w"), number("h")
-    if width is None or height is None:
-        if size is None:
-            raise PhotoError("has no w and h; add the photo's size in pixels")
-        width, height = map(float, size)
-    if min(width, height) < 1:
-        raise PhotoError(f"has w = {width:g}, h = {height:g}; expected the photo's size in pixels")
-    fx, fy = number("fl_x"), number("fl_y")
-    fx = _focal_from_angle(number("camera_angle_x"), width) if fx is None else fx
-    fy = _focal_from_angle(number("camera_angle_y"), height) if fy is None else fy
-    if fx is None:
-        raise PhotoError("has neither fl_x nor camera_angle_x; add the focal length in pixels")
-    fy = fx if fy is None else fy
-    longest = max(width, height)
-    for key, focal in (("fl_x", fx), ("fl_y", fy)):
-        if not longest / 100 <= focal <= longest * 1e5:
-            raise PhotoError(f"has {key} = {focal:g} for {width:g}x{height:g} pixels, which is no possible lens")
-    cx, cy = number("cx"), number("cy")
-    camera = CameraFrame(
-        str(frame["file_path"]).replace("\\", "/"),
-        _rigid(frame.get("transform_matrix")),
-        fx,
-        fy,
-        width / 2 if cx is None else cx,
-        height / 2 if cy is None else cy,
-        round(width),
-        round(height),
-    )
-    if size is None or size == (camera.width, camera.height):
-        return camera
-    if abs(size[0] / size[1] / (width / height) - 1) > _SHAPE_TOLERANCE:
-        raise PhotoError(
-            f"is for a picture of {width:g}x{height:g} but the photo is {size[0]}x{size[1]}; "
-            "give the camera of this very picture"
-        )
-    return camera.resized(*size)
-
-
-def _focal_from_angle(angle: float | None, pixels: float) -> float | None:
-    if angle is None:
-        return None
-    if not 0 < angle < math.pi:
-        raise PhotoError(f"has a field of view of {angle:g} radians; expected more than 0 and less than pi")
-    return pixels / 2 / math.tan(angle / 2)
-
-
-def _rigid(matrix: Any) -> Float64[np.ndarray, "4 4"]:
-    """A checked (3, 4) or (4, 4) camera-to-world matrix, its rotation made orthonormal to float64 precision."""
-    try:
-        pose = np.array(matrix, np.float64)
-    except (TypeError, ValueError) as error:
-        raise PhotoError("has a transform_matrix that is not a matrix of numbers; expected 4x4") from error
-    if pose.shape == (3, 4):
-        pose = np.vstack([pose, [0.0, 0.0, 0.0, 1.0]])
-    if pose.shape != (4, 4):
-        raise PhotoError(f"has a transform_matrix of shape {pose.shape}; expected 4x4 or 3x4")
-    if not np.isfinite(pose).all():
-        raise PhotoError("has a transform_matrix with numbers that are not finite; give the true camera")
-    if np.abs(pose[3] - [0, 0, 0, 1]).max() > 1e-6:
-        raise PhotoError(f"has a transform_matrix whose last row is {pose[3].tolist()}; expected 0 0 0 1")
-    rotation = pose[:3, :3]
-    error = np.abs(rotation.T @ rotation - np.eye(3)).max()
-    if error > _ROTATION_TOLERANCE:
-        raise PhotoError(
-            f"has a transform_matrix whose 3x3 part is off a rotation by {error:.2g}, at most {_ROTATION_TOLERANCE}; "
-            "its columns must be unit vectors at right angles"
-        )
-    if np.linalg.det(rotation) < 0:
-        raise PhotoError("has a mirroring transform_matrix (determinant -1); expected OpenGL axes, right-handed")
-    left, _, right = np.linalg.svd(rotation)
-    pose[:3, :3] = left @ right
-    return pose
+    return read_frame(frame, shared, size, orientation)

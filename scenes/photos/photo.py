@@ -7,7 +7,7 @@ folder of 50-megapixel photos fits into memory; `Photo.scale` is the exact facto
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -17,7 +17,8 @@ from PIL import Image
 
 from ..atomic import atomic_write
 from ..error import PhotoError
-from .decode import DecodedPicture, decode
+from ..mask_file import SUBJECT_LEVEL, read_mask_file
+from .decode import decode
 from .lens import focal_from_exif
 from .nerfstudio import CameraFrame
 
@@ -25,8 +26,6 @@ WORKING_SIDE = 2048
 """Longest side of the working copy in pixels."""
 SMALLEST_SIDE = 32
 """Photos whose shorter side is below this hold too little of a subject."""
-SUBJECT_LEVEL = 128
-"""Mask values from here on count as subject where a yes or no is needed."""
 LARGEST_SHARE = 0.995
 """Masks that cover more of the picture than this say nothing about the subject's outline."""
 SMALLEST_SUBJECT = 16
@@ -53,11 +52,22 @@ class Photo:
     """Known camera, for original pixels; None = to be estimated."""
     notes: tuple[str, ...] = ()
     """Oddities that did not stop the reading."""
+    orientation: int = 1
+    """EXIF orientation, 1 to 8, that turned the stored pixels into `pixels`."""
 
     @property
     def scale(self) -> tuple[float, float]:
         """Working pixels per original pixel along x and y: `working = original * scale`."""
         return self.pixels.shape[1] / self.width, self.pixels.shape[0] / self.height
+
+    def mirrored(self) -> Photo:
+        """The photo, its mask with it, left and right exchanged; the camera stays as it is."""
+        pixels, mask = np.ascontiguousarray(self.pixels[:, ::-1]), self.mask
+        mask = None if mask is None else np.ascontiguousarray(mask[:, ::-1])
+        for array in (pixels, mask):
+            if array is not None:
+                array.setflags(write=False)
+        return replace(self, pixels=pixels, mask=mask)
 
 
 def read_photo(path: Path, max_side: int = WORKING_SIDE, *, alpha_is_mask: bool = True) -> Photo:
@@ -67,14 +77,17 @@ def read_photo(path: Path, max_side: int = WORKING_SIDE, *, alpha_is_mask: bool 
     colour, fully transparent.
     """
     picture = decode(path, max_side)
-    width, height = picture.width, picture.height
+    width, height, alpha, notes = picture.width, picture.height, picture.alpha, picture.notes
     if min(width, height) < SMALLEST_SIDE:
         raise PhotoError(f"is {width}x{height}; its shorter side must be at least {SMALLEST_SIDE} pixels")
-    if picture.alpha is not None:
-        if picture.alpha.max() == 0:
+    if alpha is not None:
+        if alpha.max() == 0:
             raise PhotoError("is fully transparent; save it with its subject visible")
-        if alpha_is_mask:
-            require_subject(picture.alpha, width, height, "its alpha channel")
+        if alpha_is_mask and (alpha >= SUBJECT_LEVEL).mean() > LARGEST_SHARE:
+            notes = (*notes, "its alpha channel leaves nearly everything opaque and cuts out no subject; left out")
+            alpha = None
+        elif alpha_is_mask:
+            require_subject(alpha, width, height, "its alpha channel")
     if (picture.pixels == picture.pixels[0, 0]).all():
         raise PhotoError(f"is one colour throughout (#{picture.pixels[0, 0].tobytes().hex()}); replace it or delete it")
     for array in (picture.pixels, picture.alpha):
@@ -86,28 +99,27 @@ def read_photo(path: Path, max_side: int = WORKING_SIDE, *, alpha_is_mask: bool 
         pixels=picture.pixels,
         width=width,
         height=height,
-        mask=picture.alpha if alpha_is_mask else None,
+        mask=alpha if alpha_is_mask else None,
         focal_px=focal_from_exif(picture.exif, width, height),
-        notes=picture.notes,
+        notes=notes,
+        orientation=picture.orientation,
     )
 
 
 def read_mask(path: Path, photo: Photo, name: str) -> UInt8[np.ndarray, "h w"]:
-    """The mask in a picture file, at the size of `photo.pixels`: 255 = subject.
+    """The mask in a file that is known to be for this very photo, at the size of `photo.pixels`: 255 = subject.
 
-    Its brightness counts, or its alpha channel where it has one. `name` is what messages call the file.
+    `name` is what messages call the file. Masks that people give are read by `mask_attach.py`, which is not so strict.
     Raises PhotoError when it cannot be read, has another size than the photo (after rotation), or marks nothing or all.
     """
     try:
-        picture = decode(path, max(photo.pixels.shape[:2]))
+        picture = read_mask_file(path, max(photo.pixels.shape[:2]))
     except PhotoError as error:
         raise PhotoError(f"{name} {error}") from error
     if (picture.width, picture.height) != (photo.width, photo.height):
         found, wanted = f"{picture.width}x{picture.height}", f"{photo.width}x{photo.height}"
-        turned = (picture.height, picture.width) == (photo.width, photo.height)
-        hint = "turn the mask as the photo's EXIF rotation says" if turned else "resize the mask or make a new one"
-        raise PhotoError(f"{name} is {found} but its photo is {wanted}; {hint}")
-    mask = _brightness(picture) if picture.alpha is None else picture.alpha
+        raise PhotoError(f"{name} is {found} but its photo is {wanted}; resize the mask or make a new one")
+    mask = picture.values
     require_subject(mask, photo.width, photo.height, name)
     mask.setflags(write=False)
     return mask
@@ -144,8 +156,3 @@ def require_subject(mask: UInt8[np.ndarray, "h w"], width: int, height: int, nam
             f"{name} marks a subject of {extent_x:.0f}x{extent_y:.0f} pixels; it must be at least {SMALLEST_SUBJECT} "
             "pixels long"
         )
-
-
-def _brightness(picture: DecodedPicture) -> UInt8[np.ndarray, "h w"]:
-    # Masks are grey; the weights only matter for ones that are drawn in colour.
-    return np.round(picture.pixels @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)

@@ -37,7 +37,7 @@ from zoetrope.scenes.preview.animation import AnimationConfig
 from zoetrope.scenes.subject import load_subject
 
 STEMS = [f"{k:03d}" for k in range(4)]
-BAD = ("broken.jpg", "notes.jpg", "shot.cr2", "twin.jpg", "unmasked_size.png")
+BAD = ("broken.jpg", "notes.jpg", "shot.cr2", "twin.jpg", "no_subject.png")
 """Files of the shared collection that no fit can use."""
 PATIENCE_SECONDS = 900
 """Far beyond what is needed, for busy machines."""
@@ -71,8 +71,9 @@ def mixed_photos(good_photos: Path, tmp_path_factory: pytest.TempPathFactory) ->
     (folder / "notes.jpg").write_text("a zebra, seen on Sunday")
     (folder / "shot.cr2").write_bytes(b"II*\0" + bytes(100))
     (folder / "twin.jpg").write_bytes(whole)
-    Image.open(folder / "001.jpg").rotate(180).save(folder / "unmasked_size.png")
-    Image.new("L", (32, 32), 255).save(folder / "masks" / "unmasked_size.png")
+    photo = Image.open(folder / "001.jpg")
+    photo.rotate(180).save(folder / "no_subject.png")
+    Image.new("L", photo.size, 0).save(folder / "masks" / "no_subject.png")
     (folder / "keypoints.json").write_text(json.dumps({"images": [], "annotations": [], "categories": []}))
     return folder
 

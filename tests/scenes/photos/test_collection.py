@@ -90,12 +90,12 @@ def test_the_bad_folder_names_each_and_goes_on(tmp_path):
     Image.fromarray(stored).save(root / "large.jpg", exif=exif, quality=80)
     Image.fromarray(subject(4000, 3000)).save(root / "masks" / "large.png")
     Image.fromarray(noise(91)).save(root / "wrong_mask.png")
-    Image.fromarray(subject(30, 40)).save(root / "masks" / "wrong_mask.png")
+    Image.fromarray(subject(30, 30)).save(root / "masks" / "wrong_mask.png")
     before = snapshot(root)
     collection = load_collection(root)
     assert snapshot(root) == before
-    assert [photo.stem for photo in collection.photos] == ["0", "1", "2", "3", "large"]
-    large = collection.photos[-1]
+    assert [photo.stem for photo in collection.photos] == ["0", "1", "2", "3", "large", "wrong_mask"]
+    *_, large, without = collection.photos
     assert (large.width, large.height) == (3000, 4000)
     assert large.pixels.shape == (2048, 1536, 3)
     assert large.mask is not None
@@ -103,13 +103,16 @@ def test_the_bad_folder_names_each_and_goes_on(tmp_path):
     # The stored left edge is the upright picture's top.
     assert large.mask[: 2048 // 4 - 1].max() == 0
     lines = {entry.name: str(entry) for entry in collection.rejected}
-    assert list(lines) == ["corrupt.jpg", "empty.png", "shopping.txt", "text.jpg", "wrong_mask.png"]
+    assert list(lines) == ["corrupt.jpg", "empty.png", "shopping.txt", "text.jpg"]
     assert all("\n" not in line for line in lines.values())
     assert "truncated" in lines["corrupt.jpg"]
     assert "0 bytes" in lines["empty.png"]
     assert "not a photo" in lines["shopping.txt"]
     assert "text file" in lines["text.jpg"]
-    assert "masks/wrong_mask.png is 40x30 but its photo is 80x60" in lines["wrong_mask.png"]
+    assert without.mask is None
+    (note,) = collection.notes
+    assert "masks/wrong_mask.png is 30x30 but its photo is 80x60" in note
+    assert "the mask was left out" in note
 
 
 def test_twins_by_pixels_and_by_name(tmp_path):
@@ -128,7 +131,7 @@ def test_twins_by_pixels_and_by_name(tmp_path):
 def test_a_twin_of_a_refused_photo_is_kept(tmp_path):
     root = good_folder(tmp_path / "a")
     (root / "z.png").write_bytes((root / "1.png").read_bytes())
-    Image.fromarray(subject(30, 40)).save(root / "masks" / "1.png")
+    Image.fromarray(0 * subject()).save(root / "masks" / "1.png")
     assert [photo.stem for photo in load_collection(root).photos] == ["0", "2", "3", "z"]
 
 
@@ -163,7 +166,7 @@ def test_misspelt_masks_are_noted(tmp_path):
     Image.fromarray(subject()).save(root / "masks" / "0.jpg")
     notes = load_collection(root).notes
     assert len(notes) == 2
-    assert "PNG" in notes[0]
+    assert "masks/0.jpg: 0.png has another mask" in notes[0]
     assert "masks/o.png: no photo" in notes[1]
 
 
@@ -215,9 +218,13 @@ def test_cameras_that_cannot_be_used(tmp_path):
         (lambda root: root.write_text("x"), "is a file"),
         (lambda root: root.mkdir(), "is empty"),
         (lambda root: (root.mkdir(), (root / "a.txt").write_text("x")), r"holds no photos; found a\.txt"),
-        (lambda root: (root.mkdir(), good_folder(root / "images")), "images does; name that folder"),
+        (lambda root: (root.mkdir(), good_folder(root / "a"), good_folder(root / "b")), "a/a, .*/a/b do; name one"),
         (lambda root: (root.mkdir(), (root / "a.jpg").write_bytes(b"")), "0 usable photos but 3.*a.jpg is empty"),
         (lambda root: good_folder(root, count=2), "2 usable photos but 3"),
+        (
+            lambda root: (good_folder(root, count=1), good_folder(root / "images")),
+            "images holds more: name that folder",
+        ),
     ],
 )
 def test_folders_that_cannot_serve(tmp_path, make, message):
@@ -229,7 +236,7 @@ def test_folders_that_cannot_serve(tmp_path, make, message):
 
 def test_mask_option_is_checked(tmp_path):
     root = good_folder(tmp_path / "a", masks=False)
-    with pytest.raises(InputError, match=r"holds no STEM\.png"):
+    with pytest.raises(InputError, match=r"masks is 'folder' but .*add masks"):
         load_collection(root, masks="folder")
 
 

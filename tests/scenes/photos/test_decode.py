@@ -1,6 +1,8 @@
 import contextlib
 import io
+import struct
 import sys
+import zlib
 
 import cv2
 import numpy as np
@@ -9,7 +11,7 @@ import tifffile
 from PIL import Image, ImageCms, ImageOps
 
 from zoetrope.scenes.error import PhotoError
-from zoetrope.scenes.photos.decode import decode, looks_like_photo
+from zoetrope.scenes.photos.decode import as_stored, decode, looks_like_photo, upright
 
 H, W = 48, 64
 
@@ -303,3 +305,144 @@ def test_large_jpeg_in_little_memory(tmp_path):
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert (picture.width, picture.height, picture.pixels.shape) == (10000, 8000, (1638, 2048, 3))
     assert after - before < 100_000
+
+
+def planar_tiff(path, deep, compression):
+    """16-bit planes as libtiff compresses them: each plane as a grey file by Pillow, their strips put into one file."""
+    segments, sizes = [], None
+    for plane in np.moveaxis(deep, -1, 0):
+        buffer = io.BytesIO()
+        Image.fromarray(np.ascontiguousarray(plane)).save(buffer, "TIFF", compression=compression)
+        buffer.seek(0)
+        with tifffile.TiffFile(buffer) as file:
+            page = file.pages.first
+            sizes = len(page.dataoffsets), page.rowsperstrip, int(page.compression), int(page.predictor)
+            for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+                segments.append(buffer.getvalue()[offset : offset + count])
+    height, width, count = deep.shape
+    offsets = list(np.cumsum([8, *(len(segment) for segment in segments)])[:-1])
+    tags = {256: (4, [width]), 257: (4, [height]), 258: (3, [16] * count), 259: (3, [sizes[2]]), 262: (3, [2])}
+    tags |= {273: (4, offsets), 277: (3, [count]), 278: (4, [sizes[1]]), 284: (3, [2]), 317: (3, [sizes[3]])}
+    tags[279] = (4, [len(segment) for segment in segments])
+    body = b"".join(segments) + b"\0" * (sum(map(len, segments)) % 2)
+    at, directory, values = 8 + len(body), struct.pack("<H", len(tags)), b""
+    for tag, (kind, numbers) in sorted(tags.items()):
+        packed = struct.pack(f"<{len(numbers)}{'HI'[kind - 3]}", *map(int, numbers))
+        if len(packed) > 4:
+            where = at + 2 + 12 * len(tags) + 4 + len(values)
+            values += packed + b"\0" * (len(packed) % 2)
+            packed = struct.pack("<I", where)
+        directory += struct.pack("<HHI", tag, kind, len(numbers)) + packed.ljust(4, b"\0")
+    path.write_bytes(b"II*\0" + struct.pack("<I", at) + body + directory + b"\0\0\0\0" + values)
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "packbits", "tiff_adobe_deflate", "raw"])
+@pytest.mark.parametrize("size", [(H, W), (301, 205)])
+def test_sixteen_bit_planes_in_every_compression(tmp_path, compression, size):
+    """tifffile alone has no LZW and no PackBits, and Pillow alone reads noise."""
+    deep = pattern(*size).astype(np.uint16) * 257
+    planar_tiff(tmp_path / "a.tif", deep, compression)
+    assert_close(decode(tmp_path / "a.tif").pixels, pattern(*size), 0)
+
+
+def test_sixteen_bit_planes_that_no_reader_has_say_what_to_save(tmp_path):
+    planar_tiff(tmp_path / "a.tif", pattern().astype(np.uint16) * 257, "tiff_lzw")
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    entry = content.rindex(struct.pack("<HHIH", 259, 3, 1, 5))
+    content[entry + 8 : entry + 10] = struct.pack("<H", 7)  # JPEG, which it is not
+    (tmp_path / "a.tif").write_bytes(bytes(content))
+    with pytest.raises(PhotoError, match=r"separate planes.*save it as 8-bit RGB"):
+        decode(tmp_path / "a.tif")
+
+
+def adobe_rgb(srgb):
+    """sRGB bytes as Adobe RGB bytes, by the matrix that Adobe publishes (Adobe RGB (1998) Color Image Encoding)."""
+    value = np.asarray(srgb, np.float64) / 255
+    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    from_xyz = np.array([[2.04159, -0.56501, -0.34473], [-0.96924, 1.87597, 0.04156], [0.01344, -0.11836, 1.01517]])
+    return np.round(((linear @ to_xyz.T @ from_xyz.T).clip(0, 1) ** (256 / 563)) * 255).astype(np.uint8)
+
+
+COLOURS = np.array([[200, 40, 40], [40, 180, 60], [60, 80, 200], [150, 110, 70], [128, 128, 128], [0, 0, 0]], np.uint8)
+
+
+def squares(colours):
+    return np.repeat(np.repeat(colours[None], 16, axis=0), 16, axis=1)
+
+
+@pytest.mark.parametrize("how", ["R03", "R03 with a zero byte", "number", "primaries"])
+def test_adobe_rgb_told_by_exif_alone(tmp_path, how):
+    exif = Image.Exif()
+    block = exif.get_ifd(0x8769)
+    block[0xA001] = 2 if how == "number" else 65535
+    if how.startswith("R03"):
+        block[0xA005] = {1: "R03" if how == "R03" else b"R03\0"}
+    if how == "primaries":
+        exif[318] = (0.3127, 0.329)
+        exif[319] = (0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
+        block[0xA500] = 2.2
+    path = tmp_path / "a.jpg"
+    Image.fromarray(squares(adobe_rgb(COLOURS))).save(path, quality=98, subsampling=0, exif=exif)
+    picture = decode(path)
+    assert_close(picture.pixels[8, 8::16], COLOURS, 4)
+    assert "Adobe RGB" in picture.notes[0]
+
+
+@pytest.mark.parametrize("how", ["R98", "uncalibrated", "nothing", "profile", "damaged"])
+def test_colours_stay_where_nothing_says_otherwise(tmp_path, how):
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0xA001] = 1 if how == "R98" else 65535
+    if how in ("R98", "profile"):
+        exif.get_ifd(0x8769)[0xA005] = {1: "R98" if how == "R98" else "R03"}
+    options = {} if how == "nothing" else {"exif": exif}
+    if how == "profile":
+        # An embedded profile says it better.
+        options["icc_profile"] = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    if how == "damaged":
+        options["exif"] = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x05\xa0\x04\0\x01\0\0\0\xff\xff\xff\x7f\0\0\0\0"
+    Image.fromarray(squares(COLOURS)).save(tmp_path / "a.jpg", quality=98, subsampling=0, **options)
+    picture = decode(tmp_path / "a.jpg")
+    assert_close(picture.pixels[8, 8::16], COLOURS, 3)
+    assert not any("Adobe" in note for note in picture.notes)
+
+
+def png_with_chunks(path, colours, chunks):
+    buffer = io.BytesIO()
+    Image.fromarray(squares(colours)).save(buffer, "PNG")
+    content = buffer.getvalue()
+    made = b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
+    path.write_bytes(content[:33] + made + content[33:])
+
+
+def test_primaries_in_png(tmp_path):
+    gamma = (b"gAMA", struct.pack(">I", 45455))
+    adobe = struct.pack(">8I", 31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000)
+    srgb = struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+    path = tmp_path / "a.png"
+    png_with_chunks(path, adobe_rgb(COLOURS), [gamma, (b"cHRM", adobe)])
+    assert_close(decode(path).pixels[8, 8::16], COLOURS, 2)
+    # sRGB's own primaries change nothing, nor does a chunk that says sRGB in one word.
+    for chunks in ([gamma, (b"cHRM", srgb)], [(b"sRGB", b"\0"), (b"cHRM", adobe)]):
+        png_with_chunks(path, COLOURS, chunks)
+        assert_close(decode(path).pixels[8, 8::16], COLOURS, 0)
+    # Primaries on a line are no colours.
+    png_with_chunks(path, COLOURS, [(b"cHRM", struct.pack(">8I", 31270, 32900, *[30000] * 6))])
+    assert_close(decode(path).pixels[8, 8::16], COLOURS, 0)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "tif", "png"])
+def test_what_was_undone_is_told(tmp_path, suffix):
+    """Also of TIFF files, which come upright from their reader."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(pattern()).save(tmp_path / f"a.{suffix}", exif=exif)
+    assert decode(tmp_path / f"a.{suffix}").orientation == 6
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_turning_back_is_the_inverse(orientation):
+    assert (upright(as_stored(pattern(), orientation), orientation) == pattern()).all()
+    assert (as_stored(upright(pattern(), orientation), orientation) == pattern()).all()

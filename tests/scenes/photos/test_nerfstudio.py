@@ -6,7 +6,13 @@ import pytest
 
 from zoetrope.representations.camera import Intrinsics, OrbitCamera, project, to_pixels
 from zoetrope.scenes.error import InputError
-from zoetrope.scenes.photos.nerfstudio import CameraFrame, read_transforms, scan_transforms, write_transforms
+from zoetrope.scenes.photos.nerfstudio import (
+    CameraFrame,
+    read_transforms,
+    scan_cameras,
+    scan_transforms,
+    write_transforms,
+)
 
 torch = pytest.importorskip("torch")
 
@@ -128,7 +134,9 @@ def matrix_with(**changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"transform_matrix": (pose() * np.array([2, 2, 2, 1])).tolist()}, "off a rotation"),
+        ({"transform_matrix": (pose() * np.array([2, 2, 3, 1])).tolist()}, "off a rotation"),
+        ({"transform_matrix": np.zeros((4, 4)).tolist()}, "last row"),
+        ({"transform_matrix": np.diag([0.0, 0.0, 0.0, 1.0]).tolist()}, "off a rotation"),
         ({"transform_matrix": (pose() * np.array([-1, 1, 1, 1])).tolist()}, "mirroring"),
         ({"transform_matrix": matrix_with(_03=math.nan)}, "not finite"),
         ({"transform_matrix": matrix_with(_30=1.0)}, "last row"),
@@ -141,6 +149,10 @@ def matrix_with(**changes):
         ({"w": 0}, "w = 0"),
         ({"k1": 0.1}, "distortion k1 = 0.1"),
         ({"camera_model": "OPENCV_FISHEYE"}, "OPENCV_FISHEYE"),
+        ({"is_fisheye": True}, "is_fisheye = True"),
+        ({"k1": math.nan}, "distortion k1 = nan"),
+        ({"cx": 5000.0}, "cx = 5000, far outside"),
+        ({"cy": -400.0}, "cy = -400, far outside"),
     ],
 )
 def test_one_bad_camera_is_named_and_the_others_go_on(tmp_path, changes, message):
@@ -167,6 +179,12 @@ def test_two_cameras_for_one_photo_are_refused_not_guessed(tmp_path):
         ('{"frames": [{}]}', "no file_path"),
         ('{"frames": [], "k1": -0.05}', "distortion k1 = -0.05"),
         ('{"frames": [], "camera_model": "EQUIRECTANGULAR"}', "EQUIRECTANGULAR"),
+        ('{"frames": [], "is_fisheye": true}', "is_fisheye = True"),
+        ('{"frames": [], "is_fisheye": 1}', "is_fisheye = 1"),
+        ('{"frames": [], "ftheta_p0": 0.1}', "ftheta_p0"),
+        ('{"frames": [], "equirectangular": true}', "equirectangular"),
+        ('{"frames": [], "from_na": true}', "other axes"),
+        ("[" * 5000, "deep|not valid JSON"),
     ],
 )
 def test_files_that_cannot_be_used_at_all(tmp_path, content, message):
@@ -174,6 +192,39 @@ def test_files_that_cannot_be_used_at_all(tmp_path, content, message):
     with pytest.raises(InputError, match=message) as caught:
         read_transforms(tmp_path / "t.json")
     assert "\n" not in str(caught.value)
+
+
+def test_flags_that_are_off_mean_nothing(tmp_path):
+    path = write(tmp_path / "t.json", [frame()], **LENS, is_fisheye=False, k1=0, from_na="false", camera_model="OPENCV")
+    assert len(read_transforms(path)) == 1
+
+
+@pytest.mark.parametrize("scale", [2.0, 0.01])
+def test_scaled_rotations_are_divided_out_with_a_note(tmp_path, scale):
+    matrix = pose()
+    matrix[:3, :3] *= scale
+    scan = scan_cameras(write(tmp_path / "t.json", [frame(transform_matrix=matrix.tolist())], **LENS))
+    assert np.abs(scan.frames["a"].camera_to_world - pose()).max() < 1e-12
+    assert "scale was divided out" in scan.notes[0]
+
+
+def test_fields_of_view_in_degrees(tmp_path):
+    (camera,) = read_transforms(write(tmp_path / "t.json", [frame()], x_fov=90.0, y_fov=60.0, w=640, h=480))
+    assert (camera.fx, camera.fy) == (pytest.approx(320), pytest.approx(240 * math.sqrt(3)))
+
+
+def test_documented_fields_that_change_nothing_are_said(tmp_path):
+    more = {"aabb_scale": 16, "applied_transform": np.eye(4)[:3].tolist(), "orientation_override": "none"}
+    scan = scan_cameras(write(tmp_path / "t.json", [frame(depth_file_path="d.png")], **LENS, **more))
+    (note,) = scan.notes
+    assert all(name in note for name in (*more, "depth_file_path"))
+    assert scan_cameras(write(tmp_path / "t.json", [frame()], **LENS)).notes == []
+
+
+def test_names_in_other_capitals_and_unicode_forms(tmp_path):
+    frames = [frame(file_path="images/CAFE\u0301.JPG"), frame(file_path="Fox.png")]
+    scan = scan_cameras(write(tmp_path / "t.json", frames, **LENS), {"caf\u00e9": (640, 480), "fox": (640, 480)})
+    assert sorted(scan.frames) == ["caf\u00e9", "fox"]
 
 
 def test_missing_file():

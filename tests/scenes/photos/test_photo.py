@@ -94,10 +94,10 @@ def test_mask_of_a_large_photo_follows_its_working_copy(tmp_path):
 @pytest.mark.parametrize(
     ("mask", "message"),
     [
-        (disc(100, 80, (40, 40), 20), "masks/a.png is 80x100 but its photo is 100x80; turn the mask"),
+        (disc(100, 80, (40, 40), 20), "masks/a.png is 80x100 but its photo is 100x80; resize"),
         (disc(40, 50, (20, 20), 17), "masks/a.png is 50x40 but its photo is 100x80; resize"),
         (np.zeros((80, 100), np.uint8), "largest value is 0"),
-        (disc(80, 100, (40, 40), 20) // 255, "largest value is 1, 255 = subject"),
+        (disc(80, 100, (40, 40), 2), "at least 16 pixels"),
         (np.full((80, 100), 255, np.uint8), "100.0% of the picture"),
     ],
 )
