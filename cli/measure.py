@@ -105,6 +105,8 @@ class Speed:
 
     device: str = "cpu"
     """auto, cpu, cuda, cuda:N or mps."""
+    rasterizers: bool = False
+    """Time and agreement of every rasterizer that can run on the device instead."""
     diffusion: str | None = None
     """Time and memory of a step of diffusion rules instead, on this model: hub id or folder of one on this machine, or
     random (SD 1.5's architecture, random weights)."""
@@ -121,6 +123,11 @@ class Speed:
             config = DiffusionSpeedConfig(model=self.diffusion, device=str(device), precision=self.precision)
             for line in report_lines(config, measure_diffusion_speed(config)):
                 print(line, flush=True)
+            return
+        if self.rasterizers:
+            from ..optimize.rasterizer_speed import measure_rasterizers
+
+            print("\n".join(map(str, measure_rasterizers(device))))
             return
         from ..optimize.bench.speed import measure_speed
 

@@ -156,7 +156,11 @@ def test_doctor_names_the_machine(capsys: pytest.CaptureFixture[str]) -> None:
         "memory",
         "auto",
         "ffmpeg",
+        "rasterizer auto",
+        "numba on cpu",
+        "rasterizer triton",
         "nvdiffrast",
+        "pytorch3d",
         "kernels",
     ):
         assert name in shown

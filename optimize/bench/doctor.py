@@ -15,14 +15,12 @@ from ..run.open_run import LIBRARIES, installed_version
 _OPTIONAL = (
     ("pillow_heif", "HEIC photos", "pip install 'zoetrope[heif]'"),
     ("pxr", "USD", "pip install 'zoetrope[usd]'"),
-    ("nvdiffrast", "another rasteriser on CUDA", "build it from github.com/NVlabs/nvdiffrast (non-commercial licence)"),
-    ("pytorch3d", "another rasteriser", "build it from github.com/facebookresearch/pytorch3d"),
 )
 
 
 def examine() -> list[tuple[str, str, str]]:
-    """Rows of (topic, name, finding): versions, processor, memory, devices, optional packages, videos, caches."""
-    return [*_software(), *_processor(), *_devices(), *_optional(), *_films(), *_caches()]
+    """Rows of (topic, name, finding): versions, processor, memory, devices, rasterizers, optional packages, caches."""
+    return [*_software(), *_processor(), *_devices(), *_rasterizers(), *_optional(), *_films(), *_caches()]
 
 
 def _software() -> list[tuple[str, str, str]]:
@@ -58,6 +56,20 @@ def _devices() -> list[tuple[str, str, str]]:
         rows.append(("device", f"cuda:{index}", f"{card.name}, {card.total_memory / 2**30:.1f} GiB"))
     if torch.backends.mps.is_available():
         rows.append(("device", "mps", "Apple GPU"))
+    return rows
+
+
+def _rasterizers() -> list[tuple[str, str, str]]:
+    import torch
+
+    from ...representations.rendering.backend_choice import PURPOSES, choose_backend, lacking
+
+    taken = {device: choose_backend(torch.device(device)) for device in ("cpu", "cuda")}
+    rows = [("rasterizer", "auto", ", ".join(f"{name} on {device}" for device, name in taken.items()))]
+    for name, purpose in PURPOSES.items():
+        missing = lacking(name)
+        finding = f"can run ({purpose})" if missing is None else f"cannot run ({purpose}): {missing}"
+        rows.append(("rasterizer", name, finding))
     return rows
 
 

@@ -26,6 +26,7 @@ from ...representations.camera import Intrinsics, project
 from ...representations.geometry.mesh import SkinnedMesh
 from ...representations.geometry.unite import unite
 from ...representations.rendering import Topology, antialias, blur_pyramid_loss, rasterize
+from ...representations.rendering.backend_choice import choose_backend
 from ...representations.rendering.interpolate import surface
 from ...representations.surfaces.part_surface import PartSurfaces
 from ...scenes.preview.turntable_camera import fitting_distance, orbit_cameras
@@ -59,7 +60,7 @@ class Ratio:
 
 def measure_speed(device: torch.device | str = "cpu", repeats: int = 5) -> list[Ratio]:
     """Measures everything on `device`; medians of `repeats`, contestants taking turns. Takes some minutes."""
-    clip, mesh = _scene(torch.device(device))
+    clip, mesh = speed_scene(torch.device(device))
     faces, size = mesh.faces, (_SIDE, _SIDE)
     step = _render_step(clip, mesh)
     network = _network(torch.device(device))
@@ -83,11 +84,17 @@ def measure_speed(device: torch.device | str = "cpu", repeats: int = 5) -> list[
         Ratio("render step over one DINOv2-S pass", rendering, features, required=25),
         Ratio("a fit's step over one DINOv2-S pass", step_seconds, once_more, required=10),
         Ratio("a fit's step over the rendering and the losses in it", step_seconds, bare_seconds, required=1 / 1.3),
-        Ratio("visibility over the torch reference", quick, reference, required=20),
+        Ratio(
+            f"visibility ({choose_backend(torch.device(device))}) over the torch reference",
+            quick,
+            reference,
+            required=20,
+        ),
     ]
 
 
-def _scene(device: torch.device) -> tuple[Tensor, SkinnedMesh]:
+def speed_scene(device: torch.device) -> tuple[Tensor, SkinnedMesh]:
+    """Clip coordinates (20, V, 4) of a quadruped of about 20,000 faces seen from all round, and its mesh."""
     with torch.no_grad():
         parts = PartSurfaces(template("quadruped"), photo_count=1, level=3)
         mesh = unite(parts.shared(), parts.piece, target_faces=_FACES, symmetric=True).mesh.to(device)

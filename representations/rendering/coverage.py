@@ -26,6 +26,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from .backend_choice import choose_backend
 from .fragment import check_mesh
 from .topology import Topology
 
@@ -50,6 +51,10 @@ def coverage(
         return _Coverage.apply(vertices_clip, topology, size, near)  # type: ignore[return-value]
     from .torch_coverage import coverage_torch
 
+    if choose_backend(vertices_clip.device) == "triton":
+        from .triton_coverage import areas
+
+        return coverage_torch(vertices_clip, topology, size, near, areas)
     return coverage_torch(vertices_clip, topology, size, near)
 
 

@@ -24,9 +24,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from .backend_choice import PURPOSES, choose_backend, not_installed
 from .fragments import Fragments
 
-Backend = Literal["auto", "numba", "torch", "nvdiffrast", "pytorch3d"]
+Backend = Literal["auto", "numba", "torch", "triton", "nvdiffrast", "pytorch3d"]
 Cull = Literal["none", "back"]
 
 
@@ -40,10 +41,10 @@ def rasterize(
 ) -> Fragments:
     """The face nearest to the camera at every pixel of each picture. No gradient flows through it.
 
-    `size` is (height, width). `backend`: "auto" takes numba on CPU; on CUDA nvdiffrast, then pytorch3d, where they are
-    installed, else torch. `cull="back"` leaves out faces that wind clockwise as seen (for closed meshes a third faster
-    and the same picture); otherwise both sides are seen. Raises ValueError on wrong shapes, indices out of range and
-    numbers that are not finite, ModuleNotFoundError if the asked-for backend is not installed.
+    `size` is (height, width). `backend`: "auto" takes numba on CPU and triton on CUDA, see `choose_backend`; nvdiffrast
+    and pytorch3d are taken only by name. `cull="back"` leaves out faces that wind clockwise as seen (for closed meshes
+    a third faster and the same picture); otherwise both sides are seen. Raises ValueError on wrong shapes, indices out
+    of range and numbers that are not finite, ModuleNotFoundError if the asked-for backend is not installed.
     """
     check_mesh(vertices_clip, faces, size)
     if not near > 0:
@@ -54,18 +55,22 @@ def rasterize(
         face = torch.full((batch, height, width), -1, dtype=torch.int32, device=vertices_clip.device)
         depth = torch.full((batch, height, width), torch.inf, dtype=vertices_clip.dtype, device=vertices_clip.device)
         return Fragments(face, depth)
-    chosen = _choose(vertices_clip.device) if backend == "auto" else backend
+    chosen = choose_backend(vertices_clip.device) if backend == "auto" else backend
     # Imported on use: compiled and optional backends must cost nothing to those who do not ask for them.
     if chosen == "numba":
         from . import numba_backend as implementation
     elif chosen == "torch":
         from . import torch_backend as implementation
+    elif chosen == "triton":
+        if importlib.util.find_spec("triton") is None:
+            raise not_installed("triton")
+        from . import triton_backend as implementation
     elif chosen == "nvdiffrast":
         from . import nvdiffrast_backend as implementation
     elif chosen == "pytorch3d":
         from . import pytorch3d_backend as implementation
     else:
-        raise ValueError(f"backend is {backend!r}; it must be auto, numba, torch, nvdiffrast or pytorch3d")
+        raise ValueError(f"backend is {backend!r}; it must be auto, {', '.join(PURPOSES)}")
     face, depth = implementation.visibility(vertices_clip, faces, size, near, cull == "back")
     return Fragments(face, depth)
 
@@ -86,14 +91,3 @@ def check_mesh(vertices_clip: Tensor, faces: Tensor, size: tuple[int, int]) -> N
         low, high = (int(bound) for bound in faces.aminmax())
         if low < 0 or high >= vertices_clip.shape[1]:
             raise ValueError(f"faces name vertices {low} to {high} but there are {vertices_clip.shape[1]} vertices")
-
-
-def _choose(device: torch.device) -> Literal["numba", "torch", "nvdiffrast", "pytorch3d"]:
-    if device.type == "cpu":
-        return "numba"
-    if device.type == "cuda":
-        if importlib.util.find_spec("nvdiffrast") is not None:
-            return "nvdiffrast"
-        if importlib.util.find_spec("pytorch3d") is not None:
-            return "pytorch3d"
-    return "torch"

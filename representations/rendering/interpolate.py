@@ -244,7 +244,8 @@ def interpolate_torch(
 
 def metric_depth(face: Tensor, vertices_clip: Tensor, faces: Tensor) -> Tensor:
     """Clip w at each pixel centre on the face seen there, inf where there is none."""
-    fragments = Fragments(face, torch.empty_like(face, dtype=vertices_clip.dtype))
-    bary = barycentrics_torch(fragments, vertices_clip, faces)
-    depth = interpolate_torch(vertices_clip[..., 3:], faces, fragments, bary)[..., 0]
-    return torch.where(face >= 0, depth, torch.inf)
+    positions = vertices_clip.double()
+    fragments = Fragments(face, torch.empty_like(face, dtype=positions.dtype))
+    bary = barycentrics_torch(fragments, positions, faces)
+    depth = interpolate_torch(positions[..., 3:], faces, fragments, bary)[..., 0]
+    return torch.where(face >= 0, depth, torch.inf).to(vertices_clip.dtype)

@@ -17,10 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .backend_choice import not_installed
 from .interpolate import metric_depth
 from .torch_backend import check_finite
 
-NVDIFFRAST_INSTALL = 'pip install --no-build-isolation "nvdiffrast @ git+https://github.com/NVlabs/nvdiffrast"'
 FACE_LIMIT = 1 << 24
 """Face numbers come back as float32."""
 
@@ -34,10 +34,7 @@ def visibility(
     try:
         library = importlib.import_module("nvdiffrast.torch")
     except ImportError as error:
-        raise ModuleNotFoundError(
-            f"backend nvdiffrast is not installed ({error}); install it with: {NVDIFFRAST_INSTALL}; "
-            "or use backend='torch'"
-        ) from error
+        raise not_installed("nvdiffrast", error) from error
     check_finite(vertices_clip)
     batch, (height, width) = vertices_clip.shape[0], size
     padded = -(-height // 8) * 8, -(-width // 8) * 8

@@ -4,7 +4,10 @@ Its conventions and what is done about them:
 * it takes projected corners: the shared code cuts faces at the near plane first, so every corner has a positive depth;
 * x points left, and the shorter side of a picture spans [-1, 1]: corners are put there from pixels;
 * faces are numbered through the whole batch: numbers are led back to the faces the cut pieces come from;
-* it calls pixels on a common edge as rounding has it; ties in depth are not ordered.
+* a centre exactly on an edge belongs to no face there: the picture is moved by a hair to the left and by a smaller one
+  upward, which gives such centres to the face whose top or left edge it is, as the rules have it;
+* it computes in float32, so a centre within about a thousandth of a pixel of an edge may go to the neighbouring face,
+  and on CUDA ties in depth are not ordered.
 Depth is recomputed from the faces found, in the shared arithmetic.
 """
 
@@ -15,12 +18,12 @@ import importlib
 import torch
 from torch import Tensor
 
+from .backend_choice import not_installed
 from .interpolate import metric_depth
 from .torch_backend import check_finite, visible_triangles
 
-PYTORCH3D_INSTALL = (
-    'pip install --no-build-isolation "pytorch3d @ git+https://github.com/facebookresearch/pytorch3d.git@stable"'
-)
+LEFT, UP = 2.0**-18, 2.0**-22
+"""How far the picture is moved, in halves of its shorter side: 32 and 2 units in the last place of float32 at 1."""
 
 
 def visibility(
@@ -31,10 +34,7 @@ def visibility(
         rasterize_meshes = importlib.import_module("pytorch3d.renderer.mesh.rasterize_meshes").rasterize_meshes
         meshes_type = importlib.import_module("pytorch3d.structures").Meshes
     except ImportError as error:
-        raise ModuleNotFoundError(
-            f"backend pytorch3d is not installed ({error}); install it with: {PYTORCH3D_INSTALL}; "
-            "or use backend='torch'"
-        ) from error
+        raise not_installed("pytorch3d", error) from error
     check_finite(vertices_clip)
     batch, (height, width) = vertices_clip.shape[0], size
     corners, picture, face = visible_triangles(vertices_clip, faces, size, near, cull)
@@ -58,8 +58,9 @@ def visibility(
 
 
 def ndc_corners(corners: Tensor, size: tuple[int, int]) -> Tensor:
-    """Corners (n, 3, 3) of x (left), y (up) and depth, float32, from (column, row, 1/w)."""
+    """Corners (n, 3, 3) of x (left), y (up) and depth, float32, from (column, row, 1/w); moved by `LEFT` and `UP`."""
     height, width = size
     half = 0.5 * min(height, width)
     column, row, inverse = corners.unbind(-1)
-    return torch.stack([(0.5 * width - column) / half, (0.5 * height - row) / half, 1 / inverse], dim=-1).float()
+    left, up = (0.5 * width - column) / half + LEFT, (0.5 * height - row) / half + UP
+    return torch.stack([left, up, 1 / inverse], dim=-1).float()

@@ -8,6 +8,7 @@ Maxima and minima do not depend on order, so the result is reproducible on a GPU
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -62,6 +63,30 @@ def check_finite(vertices_clip: Tensor) -> None:
         )
 
 
+def pixel_boxes(corners: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Pixels whose centres lie in each triangle's box: the first (n, 2) as (column, row), and the first beyond."""
+    height, width = size
+    low, high = corners[..., :2].amin(dim=1) - 0.5, corners[..., :2].amax(dim=1) - 0.5
+    limit = torch.tensor([width, height], dtype=corners.dtype, device=corners.device)
+    # A centre on the right or the lower border of the box cannot belong to the face, by the top-left rule.
+    return low.clamp(min=0).ceil().minimum(limit).long(), high.clamp(min=-1).minimum(limit).ceil().long()
+
+
+def in_chunks(count: Tensor, at_once: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Lists n things, `count` (n,) times each: which of them (m,), and the how-manieth time (m,), from 0.
+
+    In pieces of at most `at_once` entries, or those of one thing if they are more.
+    """
+    total = count.cumsum(0)
+    begin = 0
+    while begin < len(count):
+        done = int(total[begin - 1]) if begin else 0
+        end = max(int(torch.searchsorted(total, done + at_once, right=True)), begin + 1)
+        which = torch.repeat_interleave(torch.arange(begin, end, device=count.device), count[begin:end])
+        yield which, torch.arange(len(which), device=count.device) + done - (total - count)[which]
+        begin = end
+
+
 def _cut(vertices: Tensor, faces: Tensor, size: tuple[int, int], near: float) -> tuple[Tensor, Tensor, Tensor]:
     x, y, w = vertices[:, :, 0], vertices[:, :, 1], vertices[:, :, 3]
     front = w >= near
@@ -109,19 +134,9 @@ def _nearest(
     device = corners.device
     nearest = torch.zeros(batch * height * width, dtype=corners.dtype, device=device)
     owner = torch.full((batch * height * width,), torch.iinfo(torch.int64).max, device=device)
-    low, high = corners[..., :2].amin(dim=1) - 0.5, corners[..., :2].amax(dim=1) - 0.5
-    limit = torch.tensor([width - 1, height - 1], dtype=corners.dtype, device=device)
-    # A centre on the right or the lower border of the box cannot belong to the face, by the top-left rule.
-    first, last = low.clamp(min=0).ceil().minimum(limit + 1).long(), high.clamp(min=-1).minimum(limit + 1).ceil().long()
+    first, last = pixel_boxes(corners, size)
     extent = (last - first).clamp(min=0)
-    count = extent[:, 0] * extent[:, 1]
-    total = count.cumsum(0)
-    begin = 0
-    while begin < len(count):
-        done = int(total[begin - 1]) if begin else 0
-        end = max(int(torch.searchsorted(total, done + PAIRS_AT_ONCE, right=True)), begin + 1)
-        rows = torch.repeat_interleave(torch.arange(begin, end, device=device), count[begin:end])
-        place = torch.arange(len(rows), device=device) + done - (total - count)[rows]
+    for rows, place in in_chunks(extent[:, 0] * extent[:, 1], PAIRS_AT_ONCE):
         column, row = first[rows, 0] + place % extent[rows, 0], first[rows, 1] + place // extent[rows, 0]
         inside, inverse = _test(corners[rows], column + 0.5, row + 0.5)
         kept = inside.nonzero()[:, 0]
@@ -132,7 +147,6 @@ def _nearest(
         owner = torch.where(nearest > before, torch.iinfo(torch.int64).max, owner)
         wins = (inverse == nearest[pixel]) & (inverse > 0)
         owner = owner.scatter_reduce(0, pixel[wins], face[rows][wins], "amin")
-        begin = end
     return nearest.reshape(batch, -1), owner.reshape(batch, -1)
 
 

@@ -10,28 +10,46 @@ all of it while x < c, and c + 1 less the middle of the rest while x is inside t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from .topology import Topology
 
+Areas = Callable[[Tensor, Tensor, Tensor, int, tuple[int, int]], Tensor]
+
 
 def coverage_torch(
-    vertices_clip: Float[Tensor, "B V 4"], topology: Topology, size: tuple[int, int], near: float = 1e-3
+    vertices_clip: Float[Tensor, "B V 4"],
+    topology: Topology,
+    size: tuple[int, int],
+    near: float = 1e-3,
+    areas: Areas | None = None,
 ) -> Float[Tensor, "B H W"]:
-    """Share of each pixel that the mesh covers; see `coverage.coverage`."""
+    """Share of each pixel that the mesh covers; see `coverage.coverage`. `areas`: `areas_torch` or another like it."""
     batch, (height, width) = vertices_clip.shape[0], size
     positions = vertices_clip.double()[..., [0, 1, 3]]
     ends, jump, layer, picture, double = _boundary(positions, topology, size, near)
     # Downward, so that a piece in a row has positive height.
     upward = ends[:, 1, 1] < ends[:, 0, 1]
     ends, jump = torch.where(upward[:, None, None], ends.flip(1), ends), torch.where(upward, -jump, jump)
-    top, bottom = ends[:, 0, 1].detach(), ends[:, 1, 1].detach()
-    first = top.clamp(0, height).floor().long()
-    count = torch.where(bottom > top, bottom.clamp(0, height).ceil().long() - first, 0).clamp(min=0)
-    piece = torch.repeat_interleave(torch.arange(len(ends), device=ends.device), count)
-    row = torch.arange(len(piece), device=ends.device) - (count.cumsum(0) - count)[piece] + first[piece]
+    number = (areas or areas_torch)(ends, jump, picture * 2 + layer, 2 * batch, size)
+    front, back = number.reshape(batch, 2, height, width).unbind(1)
+    most = torch.where(double[:, None, None], torch.maximum(front, back), front)
+    return most.clamp(0, 1).to(vertices_clip.dtype)
+
+
+def areas_torch(ends: Tensor, jump: Tensor, block: Tensor, blocks: int, size: tuple[int, int]) -> Tensor:
+    """Mean number of faces over each pixel of each block (blocks, H, W), from the outline.
+
+    `ends` (n, 2, 2): segments from (column, row) downward; `jump` (n,): how much larger the number is on a segment's
+    right; `block` (n,): whose outline it is. An exactly level segment covers nothing to its right and so gets no
+    gradient here; its neighbours' ends get it, not shared between the two as it should be.
+    """
+    height, width = size
+    piece, row = rows_crossed(ends.detach(), height)
     (xa, ya), (xb, yb) = ends[piece, 0].unbind(1), ends[piece, 1].unbind(1)
     begin, end = torch.maximum(ya, row.double()), torch.minimum(yb, row.double() + 1)
     slope = (xb - xa) / (yb - ya)
@@ -44,11 +62,17 @@ def coverage_torch(
     slanted = (before + (leave - enter).clamp(min=0) * (left + 1 - 0.5 * (enter + leave))) / length
     share = torch.where(high > low, slanted, (left + 1 - low).clamp(0, 1))
     values = share * ((end - begin) * jump[piece])[:, None]
-    number = torch.zeros((batch * 2 * height, width), dtype=torch.float64, device=ends.device)
-    number = number.index_add(0, (picture[piece] * 2 + layer[piece]) * height + row, values)
-    front, back = number.reshape(batch, 2, height, width).unbind(1)
-    most = torch.where(double[:, None, None], torch.maximum(front, back), front)
-    return most.clamp(0, 1).to(vertices_clip.dtype)
+    number = torch.zeros((blocks * height, width), dtype=torch.float64, device=ends.device)
+    return number.index_add(0, block[piece] * height + row, values).reshape(blocks, height, width)
+
+
+def rows_crossed(ends: Tensor, height: int) -> tuple[Tensor, Tensor]:
+    """Lists every segment (n, 2, 2), from its upper to its lower end, with every row of pixels it crosses: (m,)."""
+    top, bottom = ends[:, 0, 1], ends[:, 1, 1]
+    first = top.clamp(0, height).floor().long()
+    count = torch.where(bottom > top, bottom.clamp(0, height).ceil().long() - first, 0).clamp(min=0)
+    segment = torch.repeat_interleave(torch.arange(len(ends), device=ends.device), count)
+    return segment, torch.arange(len(segment), device=ends.device) - (count.cumsum(0) - count)[segment] + first[segment]
 
 
 def _boundary(
