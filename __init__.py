@@ -69,7 +69,7 @@ def __getattr__(name: str) -> Any:
     if name == "__version__":
         from importlib.metadata import version
 
-        return version("zoetrope")
+        return version("zoetrope3d")
     if name in _FACE:
         return getattr(import_module(_FACE[name], __name__), name)
     raise AttributeError(f"module 'zoetrope' has no attribute {name!r}")

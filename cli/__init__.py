@@ -1,7 +1,8 @@
 """The command line, nothing else: each command is a frozen dataclass whose `run` calls the package and prints.
 
 Exit codes: 0 done; 2 the input or the options are wrong, one line on stderr says how; 1 a fault of ours, with its
-traceback. Everything heavy is imported inside `run`, so that help and refusals come at once.
+traceback; 130 interrupted; 141 whoever read the output has left (`zoetrope eval RUN | head`), which is no error.
+Everything heavy is imported inside `run`, so that help and refusals come at once.
 """
 
 from __future__ import annotations
@@ -47,8 +48,34 @@ _Command = (
 )
 
 
+_READER_GONE = 141
+"""As a shell reports a program that was ended by SIGPIPE."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line (without the program's name; None takes the process's own) and returns its exit code."""
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        if not _reader_is_gone():  # the pipe to a process of ours, such as ffmpeg
+            raise
+        # What is still buffered goes nowhere, so that Python has nothing to complain of at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _READER_GONE
+
+
+def _reader_is_gone() -> bool:
+    try:
+        print(flush=True)
+    except BrokenPipeError:
+        return True
+    return False
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     # OpenMP threads spin while they wait for each other. A fit is thousands of short parallel loops: with anything else
     # running on the machine they would spin away the time of the thread that is to finish (measured: ten times slower).

@@ -72,8 +72,9 @@ class Turntable:
             skinning=self.skinning,
             studio=studio_in_words(self.background, self.light),
         )
-        paths = [self.run_folder / self._file_name(one) for one in self.format]
-        subject = load_subject(_finished(RunFolder(self.run_folder)).exact_subject)
+        run = _finished(RunFolder(self.run_folder))
+        paths = [run.turntable("" if form == "frames" else f".{form}", *self._words()) for form in self.format]
+        subject = load_subject(run.exact_subject)
         write_turntables(subject, paths, self.motion, config, self.passes)
         print("\n".join(map(str, paths)))
 
@@ -93,14 +94,10 @@ class Turntable:
         if not self.passes or not self.format:
             raise InputError("--passes and --format need a word at least")
 
-    def _file_name(self, form: str) -> str:
-        """turntable.mp4, and what is special about it before the ending; frames have none."""
-        words = ["turntable"]
-        if self.motion != "none":
-            words.append(re.sub(r"\W+", "_", Path(self.motion).name))
-        if self.passes != ("color",):
-            words += self.passes
-        return "_".join(words) + ("" if form == "frames" else f".{form}")
+    def _words(self) -> list[str]:
+        """What is special about the video, for its name."""
+        motion = [] if self.motion == "none" else [re.sub(r"\W+", "_", Path(self.motion).name)]
+        return [*motion, *(self.passes if self.passes != ("color",) else ())]
 
 
 @dataclass(frozen=True)
@@ -110,7 +107,7 @@ class Export:
     run_folder: Positional[Path]
     """Folder of a finished run."""
     format: Literal["glb", "obj", "ply", "usd", "vrm"] = "glb"
-    """glb: rig, skin, texture, clips; usd: the same as .usdz (needs zoetrope[usd]); vrm: a humanoid as an avatar, its
+    """glb: rig, skin, texture, clips; usd: the same as .usdz (needs zoetrope3d[usd]); vrm: a humanoid as an avatar, its
     clips beside it as .vrma; obj: mesh and texture; ply: the mesh alone."""
 
     def run(self) -> None:
@@ -119,8 +116,9 @@ class Export:
         from ..scenes.subject import load_subject
 
         ending = "usdz" if self.format == "usd" else self.format
-        path = self.run_folder / "export" / f"subject.{ending}"
-        export_subject(load_subject(_finished(RunFolder(self.run_folder)).exact_subject), path)
+        run = _finished(RunFolder(self.run_folder))
+        path = run.export / f"subject.{ending}"
+        export_subject(load_subject(run.exact_subject), path)
         print(path)
 
 

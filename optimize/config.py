@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ..scenes.error import InputError
+from .path_fields import takes_strings
 
 CONFIG_FORMAT_VERSION = 1
 """Of `config.json`; raised when an option changes its meaning."""
@@ -42,6 +43,7 @@ RuleName = Literal["dass", "sds", "sdi", "ism", "csd", "nfsd", "bridge", "vsd", 
 """Files of `priors.distillation`."""
 
 
+@takes_strings
 @dataclass(frozen=True, kw_only=True)
 class FitConfig:
     """All options of one fit. Raises InputError where a value is out of its bounds."""
@@ -168,10 +170,11 @@ class FitConfig:
         return Path(self.semantic) if _names_file(self.semantic) else None
 
     def differences(self, other: FitConfig) -> list[str]:
-        """Options that decide the result and differ, in words. Where the folder of photos lies does not count."""
+        """Options that decide the result and differ, in words. Where the folder of photos lies does not count, nor do
+        order and repetition of names."""
         ours, theirs = self.to_json()["options"], other.to_json()["options"]
-        names = [name for name in ours if name != "photos" and ours[name] != theirs[name]]
-        return [f"--{name} {ours[name]} (the run has {theirs[name]})" for name in names]
+        names = [name for name in ours if name != "photos" and _same_names(ours[name]) != _same_names(theirs[name])]
+        return [f"--{name} {_words(ours[name])} (the run has {_words(theirs[name])})" for name in names]
 
 
 def check_supported(config: FitConfig) -> None:
@@ -190,6 +193,16 @@ def check_supported(config: FitConfig) -> None:
 def _choices() -> dict[str, tuple[str, ...]]:
     hints = get_type_hints(FitConfig)
     return {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
+
+
+def _same_names(value: Any) -> Any:
+    """A list of names as a set, anything else as it is."""
+    return frozenset(value) if isinstance(value, list) else value
+
+
+def _words(value: Any) -> str:
+    """An option's value as it is written on the command line."""
+    return (" ".join(value) or "nothing") if isinstance(value, list) else str(value)
 
 
 def _names_file(semantic: str) -> bool:

@@ -145,7 +145,6 @@ def first_scene(templates: Sequence[Template], observations: Observations) -> Sc
 
 
 def _descend(descent: Descent, run: RunFolder, progress: FitProgress, log: MetricsLog) -> None:
-    best = float("inf")
     shown, verdict = None, descent.verdict
     for place in descent.steps():
         stage = descent.stages[place.stage]
@@ -158,13 +157,7 @@ def _descend(descent: Descent, run: RunFolder, progress: FitProgress, log: Metri
         log.log(place.step, stage.name, place.iteration, place.losses)
         progress.advance({name: place.losses[name] for name in ("loss", "iou")})
         if place.step % CHECKPOINT_INTERVAL == 0 or place.iteration == stage.iterations:
-            state = descent.state()
-            here = StageStep(stage.name, place.iteration, place.step)
-            save_checkpoint(run.checkpoints, state, here)
-            # Losses of different stages don't compare; the best is the best of the last stage.
-            if stage is descent.stages[-1] and place.losses["loss"] < best:
-                best = place.losses["loss"]
-                save_checkpoint(run.checkpoints, state, here, name="best")
+            save_checkpoint(run.checkpoints, descent.state(), StageStep(stage.name, place.iteration, place.step))
 
 
 def _work(stage: Stage, photo_count: int) -> Work:

@@ -98,7 +98,7 @@ def write_outputs(
         _write_instances(run, scene, worn, skeleton, textures, observations)
         write_observations(run, observations)
         if videos:
-            paths = [run.root / f"turntable.{ending}" for ending in ("mp4", "gif", "webp")]
+            paths = [run.turntable(ending) for ending in (".mp4", ".gif", ".webp")]
             write_turntables(subject, paths, motion="walk" if _has(subject, "walk") else "interpolate")
         _write_sheet(run, worn, posed.cpu(), scene.hypotheses, textures, light, observations, name)
     return notes
@@ -129,7 +129,7 @@ def _write_geometry(
         write_ply(run.posed / f"{photo.stem}.ply", bodies[k], mesh.faces)
     notes = [a | b for a, b in zip(light_notes(light), outlier_notes(len(frames), outliers), strict=True)]
     write_transforms(run.cameras, frames, extra, notes)
-    write_ply(run.root / "rest.ply", mesh.vertices, mesh.faces)
+    write_ply(run.rest, mesh.vertices, mesh.faces)
 
 
 def _zooms(hypotheses: Hypotheses, count: int) -> list[float]:
@@ -253,4 +253,4 @@ def _write_sheet(
         azimuth = float((own.azimuth_deg + 180) % 360 - 180)
         note = f"az {azimuth:.0f}, el {float(own.elevation_deg):.0f}"
         entries.append(SheetEntry(stem, small.pixels[k].cpu(), fit, novel, seen[k].cpu(), ious[k], note))
-    write_contact_sheet(run.root / "contact_sheet.png", entries, title=name)
+    write_contact_sheet(run.contact_sheet, entries, title=name)

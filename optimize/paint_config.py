@@ -7,8 +7,10 @@ from pathlib import Path
 
 from ..scenes.error import InputError
 from .config import RuleName
+from .path_fields import takes_strings
 
 
+@takes_strings
 @dataclass(frozen=True, kw_only=True)
 class PaintConfig:
     """One painting. Raises InputError where a value is out of its bounds."""
@@ -29,7 +31,7 @@ class PaintConfig:
     seed: int = 0
     """Of the views and the noise that the prior is asked with."""
     videos: bool = True
-    """Write turntables as well."""
+    """Whether turntables are written as well; --no-videos leaves them out."""
     overwrite: bool = False
     """Replace an earlier run in the same folder."""
 

@@ -17,13 +17,17 @@ from .texture.diffusion_source import diffusion_source
 def schedule(
     config: FitConfig, builds: tuple[str, ...], *, contested: bool = False, known_cameras: bool = False
 ) -> tuple[Stage, ...]:
-    """The stages that the options ask for, with builds that compete, `effort` applied; see `quick` for `contested`.
+    """The stages that the options ask for, with builds that compete, `effort` applied; see `quick` for `contested`,
+    which preset artic3d knows nothing of.
 
     Hypotheses of photos with known cameras are judged as wholes, and one photo's legs decide nothing: no other strides
     are tried there.
     """
     check_supported(config)
-    stages = {"quick": quick, "full": full, "artic3d": artic3d}[config.preset](builds, contested)
+    if config.preset == "artic3d":
+        stages = artic3d(builds)
+    else:
+        stages = {"quick": quick, "full": full}[config.preset](builds, contested)
     off = {*config.without, "strides"} if known_cameras else config.without
     stages = without(grounded(stages) if config.ground else stages, off)
     return stages if config.effort == 1 else shortened(stages, config.effort)

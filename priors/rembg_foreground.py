@@ -1,4 +1,4 @@
-"""The foreground of single photos from rembg's networks, an optional extra: pip install 'zoetrope[rembg]'.
+"""The foreground of single photos from rembg's networks, an optional extra: pip install 'zoetrope3d[rembg]'.
 
 rembg (Daniel Gatis, github.com/danielgatis/rembg, MIT) runs salient-object networks such as U2-Net (Qin et al., Pattern
 Recognition 2020) and downloads one on its first use. It is imported only here, and only when it is asked for.
@@ -41,7 +41,7 @@ def rembg_foreground(model: str = "u2net", *, offline: bool = False) -> Callable
     try:
         from rembg import new_session, remove  # type: ignore[import-not-found]
     except ImportError as error:
-        raise OSError(f"rembg cannot be imported ({error}); pip install 'zoetrope[rembg]'") from error
+        raise OSError(f"rembg cannot be imported ({error}); pip install 'zoetrope3d[rembg]'") from error
     try:
         with _as_it_is() if offline else nullcontext():
             session = new_session(model)

@@ -1,5 +1,7 @@
 """The command line: exit codes, one clear line for what is wrong, and no work before the options are right."""
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -175,6 +177,41 @@ def test_an_interruption_tells_how_to_go_on(
     monkeypatch.setattr("zoetrope.optimize.bench.doctor.examine", interrupted)
     assert main(["doctor"]) == 130
     assert "--resume" in _line(capsys)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes a pipe as POSIX shells do")
+@pytest.mark.parametrize("line_count", [3, 3000], ids=["still buffered", "more than a pipe holds"])
+def test_a_reader_that_leaves_is_no_error(line_count: int) -> None:
+    """As in `zoetrope eval RUN | head`."""
+    script = (
+        "import sys\n"
+        "import zoetrope.optimize.bench.doctor as doctor\n"
+        "from zoetrope.cli import main\n"
+        f"doctor.examine = lambda: [('topic', 'name', 60 * 'x')] * {line_count}\n"
+        "sys.exit(main(['doctor']))"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as done:
+        assert done.stdout is not None
+        assert done.stderr is not None
+        done.stdout.close()
+        assert done.stderr.read() == b""
+    assert done.returncode == 141
+
+
+def test_a_broken_pipe_of_our_own_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise BrokenPipeError("ffmpeg has ended")
+
+    monkeypatch.setattr("zoetrope.optimize.bench.doctor.examine", broken)
+    with pytest.raises(BrokenPipeError, match="ffmpeg"):
+        main(["doctor"])
+
+
+def test_help_says_what_leaves_the_turntables_out(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["paint", "--help"])
+    shown = " ".join(re.sub("[│╭╮╰╯─]", " ", capsys.readouterr().out).split())
+    assert "--no-videos Whether turntables are written as well; --no-videos leaves them out." in shown
 
 
 def test_our_own_faults_end_with_1_and_a_traceback() -> None:

@@ -2,12 +2,16 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -15,6 +19,7 @@ else:
     import tomli as tomllib  # pytest brings it there
 
 ROOT = Path(__file__).resolve().parents[1]
+WEIGHTS = ROOT / "priors" / "weights"
 NOT_PACKAGED = {"tests", "docs", "build", "dist", "runs", "node_modules"}
 
 # Who may import whom, from the ground up; a folder may always import itself. "cli" is the door, "" the face.
@@ -67,9 +72,10 @@ def test_every_package_is_listed() -> None:
     """A folder that is not listed in pyproject.toml is missing from the wheel without a word."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
     folders = {path.parent for path in _modules()}
+    data = {file.parent.relative_to(ROOT) for file in WEIGHTS.rglob("*") if file.is_file()}
     without_init = sorted(str(folder) for folder in folders if not (ROOT / folder / "__init__.py").is_file())
     assert not without_init, "these folders hold modules but no __init__.py"
-    assert sorted(settings["packages"]) == sorted(".".join(["zoetrope", *folder.parts]) for folder in folders)
+    assert sorted(settings["packages"]) == sorted(".".join(["zoetrope", *folder.parts]) for folder in folders | data)
 
 
 @pytest.mark.parametrize("path", _modules(), ids=str)
@@ -188,7 +194,7 @@ def test_an_upward_import_would_be_found(tmp_path: Path, monkeypatch: pytest.Mon
             test_nothing_imports_upward(Path("scenes/a.py"))
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
+def test_the_wheel_holds_the_package_its_weights_and_nothing_else(tmp_path: Path) -> None:
     # The tracked files are copied first: a build leaves things behind, and others may be building at the same time.
     source = tmp_path / "source"
     for file in [*_tracked(), *(ROOT / path for path in _modules())]:
@@ -205,15 +211,58 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
         str(tmp_path / "out"),
         str(source),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr + done.stdout
+    # Where no bytecode is to be written, setuptools says so as a warning.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    said = done.stderr + done.stdout
+    assert done.returncode == 0, said
+    assert [line for line in said.splitlines() if re.search("warning|deprecat", line, re.IGNORECASE)] == []
     (wheel,) = (tmp_path / "out").glob("*.whl")
+    assert wheel.name.startswith("zoetrope3d-")
     held = set(zipfile.ZipFile(wheel).namelist())
     package = {name for name in held if name.startswith("zoetrope/")}
     expected = {f"zoetrope/{path.as_posix()}" for path in _modules()} | {"zoetrope/py.typed"}
     assert {name for name in package if name.endswith((".py", "py.typed"))} == expected
+    weights = {f"zoetrope/{path.relative_to(ROOT).as_posix()}" for path in _tracked() if WEIGHTS in path.parents}
+    assert len(weights) > 10
+    assert {name for name in package if name.startswith("zoetrope/priors/weights/")} == weights
+    assert package == expected | weights
     assert {name.split("/")[0] for name in held - package} == {f"{'-'.join(wheel.name.split('-')[:2])}.dist-info"}
     assert any(name.endswith("licenses/LICENSE") for name in held)
+
+
+def test_nobody_is_sent_to_another_project() -> None:
+    """On PyPI `zoetrope` is somebody else's: no hint may name it, and no version may be looked up under it."""
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"] == "zoetrope3d"
+    stranger = re.compile(r"""zoetrope\\?\[[a-z]|pip install [^\n`]*\bzoetrope(?!3d)\b|version\(['"]zoetrope['"]\)""")
+    assert stranger.search("pip install 'zoetrope[usd]'")
+    assert stranger.search("pip install zoetrope")
+    assert stranger.search("pip install -q zoetrope")
+    assert stranger.search('version("zoetrope")')
+    assert not stranger.search("pip install 'zoetrope3d[usd]'")
+    written = {".py", ".md", ".toml", ".txt", ".yml", ".ipynb", ""}
+    texts = {path: path.read_text(encoding="utf-8") for path in _tracked() if path.suffix in written}
+    asking = {path: found[0] for path, text in texts.items() if (found := stranger.search(text))}
+    assert set(asking) <= {Path(__file__)}
+
+
+def test_recorded_versions_cover_the_ranges_and_fit_every_build() -> None:
+    """constraints.txt, by which `make` installs: each dependency once, within its range, without a build's label."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    recorded = [Requirement(line) for line in lines if not line.startswith("#")]
+    versions = {}
+    for held in recorded:
+        (pin,) = held.specifier
+        assert pin.operator == "==", f"{held} holds no version"
+        assert not Version(pin.version).local, f"{held} names a build, which other machines do not have"
+        assert not held.name.startswith(("nvidia", "cuda", "triton")), f"{held} is PyTorch's own choice"
+        versions[canonicalize_name(held.name)] = pin.version
+    assert len(versions) == len(recorded), "each once"
+    assert len({str(held.marker) for held in recorded}) == 1, "one set of versions that go together"
+    for needed in map(Requirement, [*project["dependencies"], *project["optional-dependencies"]["dev"]]):
+        assert needed.specifier.contains(versions[canonicalize_name(needed.name)]), f"{needed} is recorded as another"
+    assert {"pip", "setuptools"} <= set(versions), "what installs is recorded as well"
 
 
 def test_no_file_is_overgrown() -> None:

@@ -75,7 +75,7 @@ def animate(config: AnimateConfig) -> list[Path]:
             refined = None
     others = tuple(one for one in subject.clips if one.name != clip.name)
     stem = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in clip.name)
-    model, video = (run.root / "export" / f"{stem}.{ending}" for ending in ("glb", "mp4"))
+    model, video = (run.export / f"{stem}.{ending}" for ending in ("glb", "mp4"))
     export_subject(replace(subject, clips=(clip, *others)), model)
     write_video(video, _frames(animation, texture, refined), config.fps)
     return [model, video]

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from ...scenes.error import InputError
+from ..path_fields import takes_strings
 
 
+@takes_strings
 @dataclass(frozen=True, kw_only=True)
 class AnimateConfig:
     """One animation. Raises InputError where a value is out of its bounds."""

@@ -25,11 +25,13 @@ from ...scenes.photos.resample import to_bytes
 from ...scenes.preview.animation import Animation, AnimationConfig
 from ...scenes.subject import Subject, load_subject
 from ...scenes.transfer import pose_for, with_shape_of, with_texture_of
+from ..path_fields import takes_strings
 from ..run.open_run import RunFolder
 
 _VIEWS, _CELL = 5, 224
 
 
+@takes_strings
 @dataclass(frozen=True, kw_only=True)
 class TransferConfig:
     """What goes where."""
@@ -55,7 +57,7 @@ def transfer(config: TransferConfig) -> list[Path]:
     Raises InputError where a run is not finished, the photo is unknown, or the subjects do not fit together.
     """
     source, target = (load_subject(RunFolder(run).exact_subject) for run in (config.source, config.target))
-    name, out = config.source.resolve().name, config.target / "export"
+    name, out = config.source.resolve().name, RunFolder(config.target).export
     if config.what == "texture":
         dressed = with_texture_of(target, source)
         model = out / f"texture_of_{name}.glb"

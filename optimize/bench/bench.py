@@ -25,6 +25,7 @@ from ...scenes.json_file import read_json
 from ...scenes.zoo.split import BESIDE, TEST
 from ...scenes.zoo.zoo import split_collection
 from ..observe.estimated_masks import load_run_photos
+from ..path_fields import takes_strings
 from ..run.open_run import read_config
 
 BENCH_FORMAT_VERSION = 1
@@ -40,6 +41,7 @@ _COLUMNS = (
 _UNITS = {measure.name: measure.unit for measure in MEASURES} | {"pck_identity": "percent"}
 
 
+@takes_strings
 @dataclass(frozen=True)
 class BenchConfig:
     """What is fitted."""

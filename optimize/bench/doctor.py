@@ -13,8 +13,8 @@ from ..run.open_run import LIBRARIES, installed_version
 
 # Module, what it is for, and how to get it.
 _OPTIONAL = (
-    ("pillow_heif", "HEIC photos", "pip install 'zoetrope[heif]'"),
-    ("pxr", "USD", "pip install 'zoetrope[usd]'"),
+    ("pillow_heif", "HEIC photos", "pip install 'zoetrope3d[heif]'"),
+    ("pxr", "USD", "pip install 'zoetrope3d[usd]'"),
 )
 
 
@@ -24,7 +24,7 @@ def examine() -> list[tuple[str, str, str]]:
 
 
 def _software() -> list[tuple[str, str, str]]:
-    rows = [("software", "zoetrope", f"{installed_version('zoetrope')} in {Path(__file__).resolve().parents[2]}")]
+    rows = [("software", "zoetrope", f"{installed_version('zoetrope3d')} in {Path(__file__).resolve().parents[2]}")]
     rows += [("software", "python", f"{platform.python_version()} in {sys.prefix}")]
     return rows + [("software", name, installed_version(name) or "missing") for name in (*LIBRARIES, "timm")]
 

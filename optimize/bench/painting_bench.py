@@ -30,6 +30,7 @@ from ..config import FitConfig, RuleName
 from ..fit import fit
 from ..paint import paint
 from ..paint_config import PaintConfig
+from ..path_fields import takes_strings
 from ..run.open_run import RunFolder
 from .bench import read_rows
 
@@ -47,6 +48,7 @@ _COLUMNS = (
 """Keys of scores, heads of the table and how numbers are written."""
 
 
+@takes_strings
 @dataclass(frozen=True)
 class PaintingBenchConfig:
     """What is painted. Raises InputError where there is nothing to paint."""

@@ -13,6 +13,7 @@ from ...eval.run_score import score_run
 from ...scenes.error import InputError
 from ..config import FitConfig
 from ..observe.estimated_masks import load_run_photos
+from ..run.open_run import RunFolder
 
 
 def score_runs(
@@ -35,10 +36,11 @@ def score_runs(
         root = config.photos if truth is None else truth
         photos = load_run_photos(config, root)
         every.append(score_run(config.out, photos, root, thorough, judges))
-        written = [path for path in (config.out / "scores.json", config.out / "keypoints.png") if path.is_file()]
+        run = RunFolder(config.out)
+        written = [path for path in (run.scores, run.keypoints) if path.is_file()]
         log("\n".join([*report(every[-1]), "", *map(str, written), ""]))
     if len(runs) == 2:
         differences = compare(*every)
-        path = runs[0].out / "comparison.json"
+        path = RunFolder(runs[0].out).comparison
         write_comparison(path, differences, runs[1].out)
         log("\n".join([*comparison(differences, short_names(runs[0].out, runs[1].out)), "", str(path)]))

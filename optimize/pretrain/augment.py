@@ -71,8 +71,13 @@ class Batch:
 def draw_batch(
     pool: Pool, index: Int[Tensor, " B"], size: int, config: AugmentConfig, generator: torch.Generator
 ) -> Batch:
-    """Photos number `index` as a batch of `size` pixels; on the pool's device, drawn on the CPU by `generator`."""
+    """Photos number `index` as a batch of `size` pixels; on the pool's device, drawn on the CPU by `generator`.
+
+    Raises ValueError for a batch of no photos.
+    """
     count, device = len(index), pool.photo.device
+    if count == 0:
+        raise ValueError(f"a batch of 0 photos was asked of a pool of {len(pool)}; give the index of at least one")
     index = index.to(device)
     mirrored = (torch.rand(count, generator=generator) < 0.5).to(device)
     theta = _cuts(pool.visible[index], mirrored, config, generator)
@@ -116,7 +121,8 @@ def draw_batch(
     given = (torch.rand(count, generator=generator) < config.mask_share).float().to(device)
     rough = torch.zeros_like(full)
     shown = given.nonzero()[:, 0]
-    rough[shown] = _roughened(full[shown], generator)
+    if len(shown):  # some FFT libraries, MKL among them, refuse an empty batch
+        rough[shown] = _roughened(full[shown], generator)
     return Batch(
         picture=picture.clamp(0, 1),
         mask=rough,

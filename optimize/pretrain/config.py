@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...scenes.error import InputError
+from ..path_fields import takes_strings
 
 
+@takes_strings
 @dataclass(frozen=True, kw_only=True)
 class PretrainConfig:
     """One piece of training. Raises InputError where a value is out of its bounds."""

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from ...scenes.error import InputError
+from ..path_fields import takes_strings
 
 TrainedPart = Literal["autoencoder", "denoiser"]
 
 
+@takes_strings
 @dataclass(frozen=True, kw_only=True)
 class PretrainDiffusionConfig:
     """One piece of training. Raises InputError where a value is out of its bounds."""

@@ -1,6 +1,7 @@
 """The folder of one run: what lies where in it, how it is started, resumed or replaced, and who may write to it.
 
-Only names that belong to a run are ever removed, and the folder of photos is never written to.
+Only names that belong to a run are ever removed, and the folder of photos is never written to. Whatever a command
+writes into a run has its name here, or it would outlive the run that is replaced.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,9 +25,16 @@ from ..config import FitConfig
 
 _FOLDERS = ("observations", "checkpoints", "posed", "instances", "distillation", "cleaned", "export")
 _FILES = (
-    *("config.json", "metrics.jsonl", "transforms.json", "rest.ply", "subject.glb", "scores.json", "report.html"),
-    *("events.out.tfevents.*", "turntable.*", "contact_sheet.*"),
+    *("config.json", "metrics.jsonl", "transforms.json", "rest.ply", "subject.glb", "contact_sheet.png"),
+    *("scores.json", "keypoints.png", "comparison.json", "report.html"),
 )
+_EVENTS = re.compile(r"events\.out\.tfevents\..+")
+_FILM = re.compile(r"turntable(_\w+)?\.(mp4|gif|webp|png)")
+_FRAMES = re.compile(r"turntable(_\w+)?")
+"""A folder of a video's frames; other files in it are not the run's, see `video.write_frames`."""
+_FRAME = re.compile(r"\d{3,}\.png")
+_UNFINISHED = re.compile(r"\.(.+)\.[0-9a-f]{12}(\.\w+)?")
+"""What a killed process was writing, see `scenes.atomic`: the name that it was to have, in two pieces."""
 LIBRARIES = (
     "torch",
     "numpy",
@@ -93,6 +102,11 @@ class RunFolder:
         return self.root / "distillation"
 
     @property
+    def export(self) -> Path:
+        """Folder of the subject in other formats, with other motions, or with what other runs have lent it."""
+        return self.root / "export"
+
+    @property
     def cleaned(self) -> Path:
         """Folder of pictures that compare photos before and after they were cleaned up, STEM.png."""
         return self.root / "cleaned"
@@ -106,6 +120,48 @@ class RunFolder:
     def subject(self) -> Path:
         """The rigged, textured, animated subject."""
         return self.root / "subject.glb"
+
+    @property
+    def rest(self) -> Path:
+        """The subject's mesh at rest."""
+        return self.root / "rest.ply"
+
+    @property
+    def contact_sheet(self) -> Path:
+        """Picture of each photo beside its fit."""
+        return self.root / "contact_sheet.png"
+
+    @property
+    def scores(self) -> Path:
+        """Agreement with the photos, and with the truth where that is known."""
+        return self.root / "scores.json"
+
+    @property
+    def keypoints(self) -> Path:
+        """Picture of keypoints carried from photo to photo."""
+        return self.root / "keypoints.png"
+
+    @property
+    def comparison(self) -> Path:
+        """Differences of the scores to those of a second run."""
+        return self.root / "comparison.json"
+
+    def turntable(self, ending: str, *words: str) -> Path:
+        """A video of the subject turning; `words` say what is special about it. Without ending it is a folder of
+        frames.
+
+        >>> RunFolder(Path("fox")).turntable(".mp4", "walk", "normals").name
+        'turntable_walk_normals.mp4'
+        """
+        return self.root / ("_".join(["turntable", *words]) + ending)
+
+    def entries(self) -> list[Path]:
+        """All in the folder that belongs to the run, `config.json` last; other files and folders are somebody's own.
+
+        Among them is what a killed process was writing and has left hidden.
+        """
+        present = sorted(self.root.iterdir()) if self.root.is_dir() else []
+        return sorted((own for path in present for own in _own(path)), key=lambda path: path == self.config)
 
 
 @contextmanager
@@ -234,13 +290,27 @@ def _sole_writer(folder: Path) -> Iterator[None]:
         yield
 
 
+def _own(path: Path) -> list[Path]:
+    """What of an entry of a run folder is the run's: all of it, some frames in it, or nothing."""
+    unfinished = _UNFINISHED.fullmatch(path.name)
+    name = "".join(part or "" for part in unfinished.groups()) if unfinished else path.name
+    if path.is_symlink():  # a folder may have been put elsewhere; the link goes, what it names stays
+        return [path] if name in (*_FOLDERS, *_FILES) or _FRAMES.fullmatch(name) or _FILM.fullmatch(name) else []
+    if path.is_file():
+        return [path] if name in _FILES or _EVENTS.fullmatch(name) or _FILM.fullmatch(name) else []
+    if not _FRAMES.fullmatch(name):
+        return [path] if name in _FOLDERS else []
+    inside = sorted(path.iterdir())
+    frames = [file for file in inside if _FRAME.fullmatch(file.name)]
+    return [path] if unfinished or (frames and frames == inside) else frames
+
+
 def _remove_run(folder: Path) -> None:
-    for name in _FOLDERS:
-        if (folder / name).is_dir():
-            shutil.rmtree(folder / name)
     # config.json goes last: a half-removed run can still be removed the next time.
-    for pattern in reversed(_FILES):
-        for path in folder.glob(pattern):
+    for path in RunFolder(folder).entries():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
             path.unlink()
 
 
@@ -249,7 +319,8 @@ def _circumstances(models: dict[str, str]) -> dict[str, Any]:
 
     versions = {
         "python": platform.python_version(),
-        **{name: installed_version(name) for name in ("zoetrope", *LIBRARIES)},
+        "zoetrope": installed_version("zoetrope3d"),
+        **{name: installed_version(name) for name in LIBRARIES},
     }
     machine = {"system": platform.system(), "processor": platform.machine(), "threads": torch.get_num_threads()}
     return {"versions": versions, "machine": machine, "models": models}

@@ -58,9 +58,8 @@ def _rates(rate: float) -> LearningRates:
     return LearningRates(**{name: rate for name in vars(LearningRates())})
 
 
-def artic3d(builds: tuple[str, ...] = ("standard",), contested: bool = False) -> tuple[Stage, ...]:
-    """The schedule for the first of `builds`, which does not compete with others; nothing is contested either."""
-    del contested
+def artic3d(builds: tuple[str, ...] = ("standard",)) -> tuple[Stage, ...]:
+    """The schedule for the first of `builds`, which does not compete with others."""
     build = builds[0]
     camera: frozenset[Free] = frozenset({"camera"})
     pose: frozenset[Free] = frozenset({"camera", "pose", "rest_pose"})

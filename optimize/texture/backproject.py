@@ -95,7 +95,7 @@ def backproject(
 
         def share(colors: Tensor) -> tuple[Tensor, Tensor]:
             mean, evidence = _robust_mean(colors, weight)
-            mean = _with_other_side(mean, evidence, faces, face, bary, mirror, face_map, atlas, resolution)
+            mean, evidence = _with_other_side(mean, evidence, faces, face, bary, mirror, face_map, atlas, resolution)
             return _filled(mean, evidence, membrane), evidence
 
         offsets = torch.zeros_like(color)
@@ -180,8 +180,9 @@ def _with_other_side(
     face_map: Int[Tensor, "R R"],
     atlas: Atlas,
     resolution: int,
-) -> Float[Tensor, "T 3"]:
-    """Colours mixed with those at the mirror image of each texel, which decide where the texel itself is not seen."""
+) -> tuple[Float[Tensor, "T 3"], Float[Tensor, " T"]]:
+    """Colours mixed with those at the mirror image of each texel, which decide where the texel itself is not seen, and
+    the evidence of both sides together."""
     twin_face, twin_corner = _mirrored_faces(faces, mirror)
     corners = atlas.uv_faces.index_select(0, twin_face.index_select(0, face))
     corners = corners.gather(1, twin_corner.index_select(0, face))
@@ -195,8 +196,7 @@ def _with_other_side(
     other_color = other[:, :3] / other_evidence[:, None].clamp_min(1e-6)
     share = _MIRROR_SHARE * other_evidence
     mixed = (color * evidence[:, None] + other_color * share[:, None]) / (evidence + share).clamp_min(1e-8)[:, None]
-    evidence += share
-    return mixed
+    return mixed, evidence + share
 
 
 def _mirrored_faces(

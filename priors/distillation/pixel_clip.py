@@ -28,9 +28,3 @@ def clipped(pictures: Float[Tensor, "B C H W"], bound: float) -> Float[Tensor, "
     if passed.requires_grad:
         passed.register_hook(lambda gradient: clip_pixels(gradient, bound))
     return passed
-
-
-def typical_length(gradient: Float[Tensor, "B C H W"]) -> float:
-    """Median length of the pixels' vectors that are not zero: a bound to begin with."""
-    length = gradient.norm(dim=1)
-    return float(length[length > 0].median()) if bool((length > 0).any()) else 0.0

@@ -11,7 +11,7 @@ from .coverage import coverage
 from .fragment import rasterize
 from .fragments import Fragments
 from .interpolate import barycentrics, interpolate, surface
-from .render import Layers, Material, Rendering, RenderSettings, part_of_faces, render, render_layers
+from .render import Material, Rendering, RenderSettings, render
 from .shading import Light, linear_from_srgb, normals, shade, srgb_from_linear
 from .silhouette import blur_pyramid_loss, distance_maps, outside_loss
 from .texture import sample_texture, texel_footprint
@@ -19,7 +19,6 @@ from .topology import Topology
 
 __all__ = [
     "Fragments",
-    "Layers",
     "Light",
     "Material",
     "RenderSettings",
@@ -34,10 +33,8 @@ __all__ = [
     "linear_from_srgb",
     "normals",
     "outside_loss",
-    "part_of_faces",
     "rasterize",
     "render",
-    "render_layers",
     "sample_texture",
     "shade",
     "srgb_from_linear",

@@ -6,7 +6,7 @@ shading, blending and averaging happen in linear light.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
@@ -85,33 +85,6 @@ class Rendering:
     """Visibility, at the supersampled size."""
 
 
-@dataclass(frozen=True)
-class Layers:
-    """P parts of a subject, each drawn alone."""
-
-    color: Float[Tensor, "B P H W 3"]
-    """sRGB-encoded, each part in front of the background."""
-    alpha: Float[Tensor, "B P H W"]
-    """Share of the pixel that the part would cover if it were alone."""
-    depth: Float[Tensor, "B P H W"]
-    """Distance of the part's nearest point in the pixel, inf where it is not."""
-    background: tuple[float, float, float]
-    """What all were drawn in front of, sRGB-encoded."""
-
-    def flattened(self) -> Float[Tensor, "B H W 3"]:
-        """One picture (sRGB-encoded): per pixel the nearest part over the next and so on, the background last."""
-        behind = _background(self.background, self.color)
-        # Each layer's own light is what remains without the background's share.
-        order = torch.argsort(self.depth.detach(), dim=1, descending=True, stable=True)
-        alpha = self.alpha.gather(1, order)[..., None]
-        own = linear_from_srgb(self.color).gather(1, order[..., None].expand(-1, -1, -1, -1, 3))
-        own = own - (1 - alpha) * behind
-        picture = behind.expand_as(own[:, 0])
-        for layer in range(own.shape[1]):
-            picture = own[:, layer] + (1 - alpha[:, layer]) * picture
-        return srgb_from_linear(picture)
-
-
 def render(
     vertices_clip: Float[Tensor, "B V 4"],
     vertices: Float[Tensor, "B V 3"],
@@ -149,40 +122,6 @@ def render(
         picture, normal = _means(picture, scale), torch.nn.functional.normalize(_means(normal, scale), dim=-1)
         depth = depth.reshape(-1, height, scale, width, scale).amin(dim=(2, 4))
     return Rendering(srgb_from_linear(picture[..., :3]), picture[..., 3], depth, normal, fragments)
-
-
-def render_layers(
-    vertices_clip: Float[Tensor, "B V 4"],
-    vertices: Float[Tensor, "B V 3"],
-    faces: Int[Tensor, "F 3"],
-    face_part: Int[Tensor, " F"],
-    part_count: int,
-    material: Material,
-    settings: RenderSettings,
-) -> Layers:
-    """Every part alone, as if the others were not there.
-
-    `face_part` says which part a face belongs to (see `part_of_faces`). Parts without faces give empty layers.
-    `Layers.flattened` puts them over each other by depth.
-    """
-    drawn = []
-    for part in range(part_count):
-        some = (face_part == part).nonzero()[:, 0]
-        uv_faces = None if material.uv_faces is None else material.uv_faces[some]
-        drawn.append(render(vertices_clip, vertices, faces[some], replace(material, uv_faces=uv_faces), settings))
-    if not drawn:
-        raise ValueError("part_count is 0; there must be at least one part to draw")
-    return Layers(
-        torch.stack([one.color for one in drawn], dim=1),
-        torch.stack([one.alpha for one in drawn], dim=1),
-        torch.stack([one.depth for one in drawn], dim=1),
-        settings.background,
-    )
-
-
-def part_of_faces(faces: Int[Tensor, "F 3"], part: Int[Tensor, " V"]) -> Int[Tensor, " F"]:
-    """The part that most of a face's corners belong to, the lowest of all if each belongs to another."""
-    return torch.mode(part[faces], dim=1).values
 
 
 def _albedo(

@@ -154,7 +154,7 @@ class _Buffer:
 
 def _file(name: str, roots: list[int], nodes: list[gltf.Node], extensions: Mapping[str, Any] | None) -> gltf.GLTF2:
     file = gltf.GLTF2(
-        asset=gltf.Asset(version="2.0", generator=f"zoetrope {version('zoetrope')}"),
+        asset=gltf.Asset(version="2.0", generator=f"zoetrope {version('zoetrope3d')}"),
         scene=0,
         scenes=[gltf.Scene(name=name, nodes=roots)],
         nodes=nodes,

@@ -82,7 +82,7 @@ def _open_usd() -> Any:
             importlib.import_module(f"pxr.{module}")
         return importlib.import_module("pxr")
     except ImportError as error:
-        raise InputError("writing USD needs usd-core; pip install 'zoetrope[usd]'") from error
+        raise InputError("writing USD needs usd-core; pip install 'zoetrope3d[usd]'") from error
 
 
 def _package(layer: Path, target: Path) -> None:

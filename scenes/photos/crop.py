@@ -134,11 +134,3 @@ def crop_intrinsics(
     """Intrinsics (fx, fy, cx, cy) of the crop from those of the original photo; numbers, arrays or tensors."""
     zoom = size / crop.side
     return fx * zoom, fy * zoom, (cx - crop.x0) * zoom, (cy - crop.y0) * zoom  # pyright: ignore
-
-
-def original_intrinsics(
-    fx: Number, fy: Number, cx: Number, cy: Number, crop: Crop, size: int
-) -> tuple[Number, Number, Number, Number]:
-    """Intrinsics of the original photo from those of its crop; the inverse of `crop_intrinsics`."""
-    zoom = crop.side / size
-    return fx * zoom, fy * zoom, cx * zoom + crop.x0, cy * zoom + crop.y0  # pyright: ignore

@@ -184,7 +184,7 @@ def _open(path: Path, also: tuple[str, ...] = ()) -> Image.Image:
         try:
             import pillow_heif
         except ImportError as error:
-            raise PhotoError("is HEIC, which needs an extra reader: pip install zoetrope[heif]") from error
+            raise PhotoError("is HEIC, which needs an extra reader: pip install 'zoetrope3d[heif]'") from error
         pillow_heif.register_heif_opener()
         return Image.open(path, formats=("HEIF",))
     Image.init()

@@ -9,6 +9,7 @@ import pytest
 
 from zoetrope.cli import main
 from zoetrope.optimize.config import FitConfig
+from zoetrope.optimize.run.open_run import RunFolder, visible_names
 
 Make = Callable[..., Path]
 
@@ -57,6 +58,9 @@ def test_two_runs_side_by_side(make_run: Make, capsys: pytest.CaptureFixture[str
     assert header.split()[:2] == ["run", "fat"]
     (line,) = [line for line in shown.splitlines() if line.startswith("Chamfer") and ".." in line]
     assert line.endswith("worse")
+    for run in (good, fat):
+        # An --overwrite takes along what eval has written.
+        assert visible_names(run) == sorted(path.name for path in RunFolder(run).entries())
     written = json.loads((good / "comparison.json").read_text())
     assert written["second_run"] == "../fat"
     assert written["measures"]["chamfer"]["verdict"] == "worse"

@@ -69,6 +69,15 @@ def test_each_difference_is_found(name: str) -> None:
     assert difference.startswith(f"--{name} ")
 
 
+def test_order_and_repetition_of_names_are_no_difference() -> None:
+    started = _config(without=("texture", "lens"))
+    for without in (("lens", "texture"), ("texture", "lens", "texture"), ("lens", "lens", "texture")):
+        assert _config(without=without).differences(started) == []
+    (difference,) = _config(without=("lens", "lens")).differences(started)
+    assert difference == "--without lens lens (the run has texture lens)"
+    assert _config().differences(started) == ["--without nothing (the run has texture lens)"]
+
+
 def test_how_a_run_is_started_is_no_difference() -> None:
     assert _config(resume=True).differences(_config(overwrite=True, photos=Path("moved"))) == []
 

@@ -26,6 +26,7 @@ from safetensors.torch import load_file
 from zoetrope.cli import main
 from zoetrope.optimize.run.checkpoint import load_checkpoint, read_stages
 from zoetrope.optimize.run.metrics_log import read_metrics
+from zoetrope.optimize.run.open_run import RunFolder, visible_names
 from zoetrope.optimize.texture.distill_texture import DistilConfig
 from zoetrope.optimize.texture.unseen_sides import UnseenSides
 from zoetrope.representations.camera import Intrinsics, OrbitCamera, project
@@ -101,11 +102,13 @@ def test_the_folder_holds_what_the_design_says(tiny_run: Finished) -> None:
     found = {str(path.relative_to(tiny_run.out)) for path in tiny_run.out.rglob("*") if path.is_file()}
     wanted = {"config.json", "metrics.jsonl", "transforms.json", "rest.ply", "subject.glb", "contact_sheet.png"}
     wanted |= {"turntable.mp4", "turntable.gif", "turntable.webp"}
-    wanted |= {"checkpoints/last.safetensors", "checkpoints/best.safetensors", "checkpoints/journal.json"}
+    wanted |= {"checkpoints/last.safetensors", "checkpoints/journal.json"}
     wanted |= {f"posed/{stem}.ply" for stem in STEMS} | {f"instances/{stem}.glb" for stem in STEMS}
     wanted |= {f"observations/{kind}/{stem}.png" for kind in ("crops", "masks", "valid") for stem in STEMS}
     assert wanted <= found
     assert all((tiny_run.out / name).stat().st_size > 0 for name in wanted)
+    # All of it goes where the run is replaced.
+    assert visible_names(tiny_run.out) == sorted(path.name for path in RunFolder(tiny_run.out).entries())
     # Nothing half-written is left behind.
     visible = {name for name in found if not Path(name).name.startswith(".")}
     assert visible - wanted <= {name for name in visible if "tfevents" in name} | {

@@ -13,7 +13,7 @@ from zoetrope.priors.rembg_foreground import rembg_foreground, require_rembg
 
 def test_without_rembg_one_line_says_how_to_have_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "rembg", None)
-    with pytest.raises(OSError, match=r"pip install 'zoetrope\[rembg\]'"):
+    with pytest.raises(OSError, match=r"pip install 'zoetrope3d\[rembg\]'"):
         rembg_foreground()
 
 

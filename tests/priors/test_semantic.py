@@ -7,7 +7,6 @@ from safetensors.torch import load_file
 from torch.nn.functional import normalize
 
 from zoetrope.priors.semantic import FeatureOptions, SemanticNetwork, load_semantic
-from zoetrope.priors.tiles import tiled_features
 from zoetrope.priors.timm_network import load_timm
 
 
@@ -151,19 +150,6 @@ def test_features_stand_where_the_picture_has_them(mobilenet):
     corrected = agreement()
     network._step = 0.0
     assert corrected > agreement() + 0.05
-
-
-def test_tiles_agree_with_the_whole_away_from_borders(mobilenet):
-    network = load_semantic(mobilenet, options=FeatureOptions(levels=(1, 2)))
-    shown = pictures(192, 256)
-    whole, tiled = network.features(shown), tiled_features(network, shown, tile=160)
-    assert tiled.shape == whole.shape
-    alike = (whole * tiled).sum(1)[0]
-    assert float(alike[3:-3, 3:-3].min()) > 0.98
-    assert torch.allclose(tiled.norm(dim=1), torch.ones(1), atol=1e-4)
-    assert torch.allclose(tiled_features(network, shown, tile=512), whole, atol=1e-5)
-    with pytest.raises(ValueError, match=r"overlap by 1\.0"):
-        tiled_features(network, shown, overlap=1.0)
 
 
 def test_what_cannot_be_had_ends_in_one_line(monkeypatch, tmp_path):

@@ -124,3 +124,33 @@ def test_the_same_generator_draws_the_same(pool: Pool, strength: float) -> None:
     one, other = (draw_batch(pool, torch.arange(8), 64, config, generator(4)) for _ in range(2))
     for name, value in vars(one).items():
         assert torch.equal(value, getattr(other, name)), name
+
+
+@pytest.mark.parametrize("count", [1, 2, 8])
+@pytest.mark.parametrize("mask_share", [0.0, 0.1, 1.0])
+def test_nothing_is_computed_on_empty_batches(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, count: int, mask_share: float
+) -> None:
+    """Whatever falls on no photo of the batch is left out: MKL, for one, refuses the spectrum of nothing."""
+    for name in ("rfft2", "irfft2"):
+        transform = getattr(torch.fft, name)
+
+        def refusing(some: torch.Tensor, *rest: object, transform=transform, **named: object) -> torch.Tensor:
+            assert some.numel() > 0, "the spectrum of an empty batch"
+            return transform(some, *rest, **named)
+
+        monkeypatch.setattr(torch.fft, name, refusing)
+    config = AugmentConfig(strength=0.3, mask_share=mask_share)
+    given = []
+    for seed in range(12):
+        batch = draw_batch(pool, torch.arange(count), 32, config, generator(seed))
+        assert bool(torch.isfinite(batch.picture).all())
+        assert bool((batch.mask.flatten(1).sum(1) > 0).eq(batch.given > 0).all()), "masks where they are given alone"
+        given.append(int(batch.given.sum()))
+    if mask_share == 0.1:
+        assert 0 in given, "some batches without a single mask"
+
+
+def test_a_batch_of_no_photos_is_refused(pool: Pool) -> None:
+    with pytest.raises(ValueError, match=r"0 photos was asked of a pool of 8"):
+        draw_batch(pool, torch.arange(0), 64, STILL, generator())

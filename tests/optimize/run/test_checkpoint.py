@@ -142,13 +142,13 @@ def test_what_cannot_be_held_is_named(tmp_path: Path, odd: object) -> None:
     assert not list(tmp_path.glob("*.safetensors"))
 
 
-def test_last_and_best_stand_side_by_side(tmp_path: Path) -> None:
-    save_checkpoint(tmp_path, {"loss": 1}, StageStep("shape", 1, 1), name="best")
+def test_checkpoints_of_two_names_stand_side_by_side(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, {"loss": 1}, StageStep("shape", 1, 1), name="early")
     save_checkpoint(tmp_path, {"loss": 2}, StageStep("shape", 2, 2))
-    best, last = load_checkpoint(tmp_path, "best"), load_checkpoint(tmp_path)
-    assert best is not None
+    early, last = load_checkpoint(tmp_path, "early"), load_checkpoint(tmp_path)
+    assert early is not None
     assert last is not None
-    assert (best.state["loss"], last.state["loss"]) == (1, 2)
+    assert (early.state["loss"], last.state["loss"]) == (1, 2)
 
 
 def test_the_journal_follows_a_resume(tmp_path: Path) -> None:

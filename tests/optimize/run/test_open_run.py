@@ -7,10 +7,18 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+from zoetrope.cli import main
 from zoetrope.optimize.config import FitConfig
 from zoetrope.optimize.run.open_run import RunFolder, changed_versions, open_run, read_config, visible_names
+from zoetrope.representations.atlas import unwrap
+from zoetrope.representations.body.template import template
+from zoetrope.representations.geometry.mesh import SkinnedMesh, icosphere
+from zoetrope.representations.motion.gait import walk
 from zoetrope.scenes.error import InputError
+from zoetrope.scenes.export.gltf_export import write_glb
+from zoetrope.scenes.subject import Subject, save_subject
 
 
 @pytest.fixture
@@ -90,6 +98,82 @@ def test_overwrite_removes_the_run_and_nothing_else(config: FitConfig) -> None:
     start_run(_with(config, overwrite=True, seed=5))
     assert visible_names(config.out) == ["config.json", "notes.txt"]
     assert read_config(config.out).seed == 5
+
+
+def test_every_name_of_a_run_goes_and_names_like_them_stay(config: FitConfig) -> None:
+    start_run(config)
+    run, elsewhere = RunFolder(config.out), config.out.parent / "elsewhere"
+    own = [getattr(run, name) for name, kind in vars(RunFolder).items() if isinstance(kind, property)]
+    own += [run.turntable(ending) for ending in (".mp4", ".gif", ".webp", ".png")]
+    own += [run.turntable(".mp4", "walk"), run.turntable(".png", "Läufe_2", "color", "parts")]
+    own += [run.root / "events.out.tfevents.1764535342.host.77.0"]
+    for path in own:
+        if not path.suffix and not path.name.startswith("events"):
+            path.mkdir(parents=True, exist_ok=True)
+        elif not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"old")
+    for frames in (run.turntable(""), run.turntable("", "gallop", "skeleton")):
+        frames.mkdir()
+        (frames / "000.png").touch()
+    # What a killed process leaves; a folder that was put elsewhere.
+    (run.root / ".turntable_walk.0123456789ab.mp4").touch()
+    (run.root / ".turntable_walk.0123456789ab").mkdir()
+    elsewhere.mkdir()
+    (elsewhere / "fox.glb").touch()
+    run.export.rmdir()
+    run.export.symlink_to(elsewhere)
+    foreign = ["turntable.txt", "turntable-final.mp4", "my_turntable.mp4", "contact_sheet.psd", "scores.json.bak"]
+    foreign += ["config.json~", "keypoints.json", "comparison.txt", ".hidden.png", "events.txt", "turntables.mp4"]
+    for name in foreign:
+        (run.root / name).write_text("mine")
+    for folder in ("turntable_notes", "exported", "turntables"):
+        (run.root / folder).mkdir()
+        (run.root / folder / "mine.png").touch()
+    (run.root / "turntable_notes" / "001.png").touch()
+    start_run(_with(config, overwrite=True))
+    left = {str(path.relative_to(run.root)) for path in run.root.rglob("*") if path.is_file()}
+    folders = {"turntable_notes/mine.png", "exported/mine.png", "turntables/mine.png"}
+    assert left == {"config.json", ".lock", *foreign, *folders}
+    assert (elsewhere / "fox.glb").exists(), "the link goes, not what it names"
+    assert not run.export.is_symlink()
+
+
+@pytest.fixture
+def shown_run(config: FitConfig) -> FitConfig:
+    """A finished run of a ball on a biped's spine, with one photo's pose, and with all that commands write into it."""
+    start_run(config)
+    run = RunFolder(config.out)
+    directions, faces = icosphere(2)
+    atlas = unwrap(directions, faces, resolution=32)
+    skeleton = template("biped").skeleton
+    weights = torch.zeros(len(directions), len(skeleton))
+    weights[:, skeleton.index("spine")] = 1
+    part = torch.zeros(len(directions), dtype=torch.int64)
+    mesh = SkinnedMesh(0.4 * directions, faces, weights, part, directions, atlas.uv, atlas.uv_faces)
+    texture = torch.full((32, 32, 3), 90, dtype=torch.uint8)
+    save_subject(run.exact_subject, Subject(mesh, skeleton, texture, (walk(skeleton),)))
+    write_glb(run.instances / "beach.glb", mesh, skeleton, pose=torch.tensor([1.0, 0, 0, 0]).expand(len(skeleton), 4))
+    small = ["--size", "16", "--seconds", "0.2", "--fps", "8"]
+    every = ["--format", "mp4", "gif", "webp", "png", "frames"]
+    for arguments in (
+        ["turntable", *every, *small],
+        ["turntable", "--motion", "walk", "--passes", "color", "normals", "--format", "webp", "frames", *small],
+        *(["export", "--format", form] for form in ("obj", "vrm")),
+        ["animate", "--motion", "idle", *small],
+    ):
+        assert main([arguments[0], str(config.out), *arguments[1:]]) == 0
+    assert main(["transfer", "texture", str(config.out), str(config.out)]) == 0
+    return config
+
+
+def test_nothing_that_a_command_wrote_outlives_its_run(shown_run: FitConfig) -> None:
+    written = {str(path.relative_to(shown_run.out)) for path in shown_run.out.rglob("*") if path.is_file()}
+    assert {"turntable.mp4", "turntable_walk_color_normals.webp", "turntable/000.png", "export/subject.vrm"} <= written
+    assert {"export/subject.mtl", "export/idle.mp4", "turntable_walk_color_normals/001.png"} <= written
+    (shown_run.out / "notes.txt").write_text("mine")
+    start_run(_with(shown_run, overwrite=True))
+    assert sorted(path.name for path in shown_run.out.rglob("*")) == [".lock", "config.json", "notes.txt"]
 
 
 def test_resume_leaves_everything_as_it_is(config: FitConfig) -> None:

@@ -125,6 +125,29 @@ def test_one_photo_that_differs_is_outvoted_but_keeps_its_own_texture(body: Body
     torch.testing.assert_close(textures.own[2][away], textures.shared[away], atol=0.02, rtol=0)
 
 
+def test_the_other_sides_evidence_is_added_without_touching_what_was_given(body: Body) -> None:
+    """The left half is red and seen, the right half blue and not seen."""
+    face_map, bary_map = texel_positions(body.atlas.uv, body.atlas.uv_faces, RESOLUTION)
+    face, bary = face_map[body.covered], bary_map[body.covered]
+    left = body.point[body.covered][:, 0] > 0
+    color = torch.where(left[:, None], torch.tensor([0.8, 0.2, 0.2]), torch.tensor([0.2, 0.2, 0.8]))
+    evidence = torch.where(left, 2.0, 0.0)
+    before = color.clone(), evidence.clone()
+    where = body.faces, face, bary, body.mirror, face_map, body.atlas, RESOLUTION
+    mixed, together = backprojection._with_other_side(color, evidence, *where)
+    assert torch.equal(color, before[0])
+    assert torch.equal(evidence, before[1])
+    # Away from the middle the right side has the left one's colour, and a share of its evidence.
+    far = body.point[body.covered][:, 0].abs() > 0.05
+    right = ~left & far
+    torch.testing.assert_close(
+        mixed[right], torch.tensor([0.8, 0.2, 0.2]).expand(int(right.sum()), 3), atol=1e-3, rtol=0
+    )
+    assert float(together[right].min()) > 0
+    assert float(together[right].median()) == pytest.approx(0.3), "the share, but for where the atlas ends"
+    torch.testing.assert_close(together[left & far], evidence[left & far], atol=1e-3, rtol=0)
+
+
 def test_gutters_are_filled(body: Body) -> None:
     red = torch.tensor([0.8, 0.2, 0.1]).expand(2, len(body.vertices), 3)
     textures = painted(body, [90.0, 270.0], red)

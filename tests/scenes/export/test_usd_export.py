@@ -22,7 +22,7 @@ from zoetrope.scenes.export.write_subject import export_subject
 from zoetrope.scenes.preview.animation import posed_vertices
 from zoetrope.scenes.subject import Subject
 
-pytest.importorskip("pxr", reason="usd-core is not installed; it comes with zoetrope[usd]")
+pytest.importorskip("pxr", reason="usd-core is not installed; it comes with zoetrope3d[usd]")
 from pxr import Ar, Sdf, Usd, UsdGeom, UsdShade, UsdSkel, UsdValidation
 
 
@@ -188,6 +188,6 @@ def test_what_cannot_be_written_is_said_in_one_line(whole, tmp_path, monkeypatch
     with pytest.raises(ValueError, match=r"clip 'short' has 26 joints but the skeleton 27"):
         write_usd(tmp_path / "a.usdz", replace(whole, clips=(short,)))
     monkeypatch.setitem(sys.modules, "pxr", None)
-    with pytest.raises(InputError, match=r"pip install 'zoetrope\[usd\]'"):
+    with pytest.raises(InputError, match=r"pip install 'zoetrope3d\[usd\]'"):
         export_subject(whole, tmp_path / "a.usdz")
     assert not list(tmp_path.iterdir())

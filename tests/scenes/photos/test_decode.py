@@ -60,7 +60,7 @@ def test_heic_without_its_reader_names_the_extra(tmp_path, monkeypatch):
     path = tmp_path / "a.heic"
     pillow_heif.from_pillow(Image.fromarray(pattern())).save(path)
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    with pytest.raises(PhotoError, match=r"pip install zoetrope\[heif\]"):
+    with pytest.raises(PhotoError, match=r"pip install 'zoetrope3d\[heif\]'"):
         decode(path)
 
 
