@@ -23,7 +23,7 @@ from .mask_refinement import as_bytes
 def require_rembg(model: str = "u2net", *, offline: bool = False) -> None:
     """Raises OSError, one line, where rembg is not installed or, `offline`, its model is not on this machine."""
     if sys.modules.get("rembg") is None and ("rembg" in sys.modules or importlib.util.find_spec("rembg") is None):
-        raise OSError("rembg is not installed; pip install 'zoetrope[rembg]'")
+        raise OSError("rembg is not installed; pip install 'zoetrope3d[rembg]'")
     if offline and not _model_file(model).is_file():
         raise OSError(
             f"rembg's model {model} is not on this machine ({_model_file(model)}) and --offline downloads nothing; "
