@@ -125,7 +125,7 @@ class Speed:
                 print(line, flush=True)
             return
         if self.rasterizers:
-            from ..optimize.rasterizer_speed import measure_rasterizers
+            from ..optimize.bench.rasterizer_speed import measure_rasterizers
 
             print("\n".join(map(str, measure_rasterizers(device))))
             return

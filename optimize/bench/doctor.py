@@ -62,7 +62,7 @@ def _devices() -> list[tuple[str, str, str]]:
 def _rasterizers() -> list[tuple[str, str, str]]:
     import torch
 
-    from ...representations.rendering.backend_choice import PURPOSES, choose_backend, lacking
+    from ...representations.rendering.backends.backend_choice import PURPOSES, choose_backend, lacking
 
     taken = {device: choose_backend(torch.device(device)) for device in ("cpu", "cuda")}
     rows = [("rasterizer", "auto", ", ".join(f"{name} on {device}" for device, name in taken.items()))]

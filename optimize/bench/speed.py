@@ -26,7 +26,7 @@ from ...representations.camera import Intrinsics, project
 from ...representations.geometry.mesh import SkinnedMesh
 from ...representations.geometry.unite import unite
 from ...representations.rendering import Topology, antialias, blur_pyramid_loss, rasterize
-from ...representations.rendering.backend_choice import choose_backend
+from ...representations.rendering.backends.backend_choice import choose_backend
 from ...representations.rendering.interpolate import surface
 from ...representations.surfaces.part_surface import PartSurfaces
 from ...scenes.preview.turntable_camera import fitting_distance, orbit_cameras

@@ -26,7 +26,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .backend_choice import choose_backend
+from .backends.backend_choice import choose_backend
 from .fragment import check_mesh
 from .topology import Topology
 

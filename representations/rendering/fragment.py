@@ -24,7 +24,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .backend_choice import PURPOSES, choose_backend, not_installed
+from .backends.backend_choice import PURPOSES, choose_backend, not_installed
 from .fragments import Fragments
 
 Backend = Literal["auto", "numba", "torch", "triton", "nvdiffrast", "pytorch3d"]
@@ -58,17 +58,17 @@ def rasterize(
     chosen = choose_backend(vertices_clip.device) if backend == "auto" else backend
     # Imported on use: compiled and optional backends must cost nothing to those who do not ask for them.
     if chosen == "numba":
-        from . import numba_backend as implementation
+        from .backends import numba_backend as implementation
     elif chosen == "torch":
-        from . import torch_backend as implementation
+        from .backends import torch_backend as implementation
     elif chosen == "triton":
         if importlib.util.find_spec("triton") is None:
             raise not_installed("triton")
-        from . import triton_backend as implementation
+        from .backends import triton_backend as implementation
     elif chosen == "nvdiffrast":
-        from . import nvdiffrast_backend as implementation
+        from .backends import nvdiffrast_backend as implementation
     elif chosen == "pytorch3d":
-        from . import pytorch3d_backend as implementation
+        from .backends import pytorch3d_backend as implementation
     else:
         raise ValueError(f"backend is {backend!r}; it must be auto, {', '.join(PURPOSES)}")
     face, depth = implementation.visibility(vertices_clip, faces, size, near, cull == "back")

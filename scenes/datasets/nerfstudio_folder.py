@@ -20,12 +20,11 @@ from jaxtyping import Bool, UInt8
 
 from ..companion import find_companion
 from ..error import InputError, PhotoError, some_of
-from ..lens_distortion import COEFFICIENTS, Distortion, undistort, undistorted_camera
-from ..mask_file import SUBJECT_LEVEL, read_mask_file
-from ..mask_orientation import place_masks
-from ..nerfstudio_frame import read_frame, turned_camera
 from ..photos.collection import Rejected
 from ..photos.decode import PHOTO_SUFFIXES, as_stored, decode, upright
+from ..photos.lens_distortion import COEFFICIENTS, Distortion, undistort, undistorted_camera
+from ..photos.mask_file import SUBJECT_LEVEL, read_mask_file
+from ..photos.mask_orientation import place_masks
 from ..photos.nerfstudio import (
     NOT_USED_NOTE,
     OTHER_LENSES,
@@ -35,6 +34,7 @@ from ..photos.nerfstudio import (
     says_upright,
     unused_fields,
 )
+from ..photos.nerfstudio_frame import read_frame, turned_camera
 from ..photos.photo import Photo
 from .dataset import Dataset, DatasetPhoto
 from .source import read_json

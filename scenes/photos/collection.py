@@ -21,14 +21,14 @@ from typing import Literal, get_args
 from rich.console import Console
 from rich.progress import Progress
 
-from ..collection_layout import Layout, find_layout, photos_below
 from ..companion import find_companion
 from ..error import InputError, PhotoError, some_of
-from ..mask_attach import attach_masks
-from ..mask_file import holds_mask
-from ..mask_name import MASK_SUFFIXES, is_mask_folder, name_key
-from ..mask_search import search_masks
+from .collection_layout import Layout, find_layout, photos_below
 from .decode import PHOTO_SUFFIXES, looks_like_photo
+from .mask_attach import attach_masks
+from .mask_file import holds_mask
+from .mask_name import MASK_SUFFIXES, is_mask_folder, name_key
+from .mask_search import search_masks
 from .nerfstudio import mask_names, scan_cameras
 from .photo import WORKING_SIDE, Photo, read_photo
 

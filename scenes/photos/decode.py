@@ -22,10 +22,10 @@ from jaxtyping import Shaped, UInt8
 from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
-from ..colour_space import ColourSpace, tagged_space, to_srgb
 from ..error import PhotoError, one_line
-from ..tiff_planes import read_planes
+from .colour_space import ColourSpace, tagged_space, to_srgb
 from .resample import axis, resample
+from .tiff_planes import read_planes
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "AVIF")
 _HEIF_SUFFIXES = (".heic", ".heif", ".hif")

@@ -25,12 +25,12 @@ from typing import Any
 import numpy as np
 
 from ..atomic import atomic_write
-from ..camera_frame import CameraFrame as CameraFrame
-from ..camera_frame import photo_stem as photo_stem
 from ..error import InputError, PhotoError, some_of
 from ..json_file import read_json
-from ..mask_name import name_key
-from ..nerfstudio_frame import FrameReading, read_frame
+from .camera_frame import CameraFrame as CameraFrame
+from .camera_frame import photo_stem as photo_stem
+from .mask_name import name_key
+from .nerfstudio_frame import FrameReading, read_frame
 
 _PINHOLES = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "FULL_OPENCV")
 """Models that are pinholes where their distortion is zero."""

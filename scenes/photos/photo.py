@@ -17,9 +17,9 @@ from PIL import Image
 
 from ..atomic import atomic_write
 from ..error import PhotoError
-from ..mask_file import SUBJECT_LEVEL, read_mask_file
 from .decode import decode
 from .lens import focal_from_exif
+from .mask_file import SUBJECT_LEVEL, read_mask_file
 from .nerfstudio import CameraFrame
 
 WORKING_SIDE = 2048

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from jaxtyping import Int32, Shaped, UInt8
 
-from .error import PhotoError
-from .photos.decode import StoredValues, decode, stored_values, upright
+from ..error import PhotoError
+from .decode import StoredValues, decode, stored_values, upright
 
 SUBJECT_LEVEL = 128
 """Mask values from here on count as subject where a yes or no is needed."""

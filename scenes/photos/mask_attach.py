@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from .error import PhotoError, some_of
+from ..error import PhotoError, some_of
 from .mask_file import SUBJECT_LEVEL, MaskPicture, read_mask_file
 from .mask_orientation import place_masks
 from .mask_sense import is_noise, turn_inverted
-from .photos.photo import LARGEST_SHARE, Photo, require_subject
+from .photo import LARGEST_SHARE, Photo, require_subject
 
 
 @dataclass(frozen=True, eq=False)

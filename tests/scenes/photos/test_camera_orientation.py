@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from zoetrope.scenes.camera_orientation import mirrors, turned_pixels, turned_pose
+from zoetrope.scenes.photos.camera_orientation import mirrors, turned_pixels, turned_pose
 from zoetrope.scenes.photos.decode import upright
 
 

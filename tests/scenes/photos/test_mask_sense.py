@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from zoetrope.scenes.mask_sense import is_noise, turn_inverted
+from zoetrope.scenes.photos.mask_sense import is_noise, turn_inverted
 
 
 @pytest.fixture(scope="module")

@@ -23,10 +23,10 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from .error import some_of
+from ..error import some_of
+from .decode import as_stored, upright
 from .mask_file import SUBJECT_LEVEL, MaskPicture
-from .photos.decode import as_stored, upright
-from .photos.photo import Photo
+from .photo import Photo
 
 _SMALL = 160
 """Longest side in pixels of the copies that are compared."""

@@ -16,7 +16,7 @@ import tifffile
 from jaxtyping import UInt16
 from PIL import Image
 
-from .error import PhotoError
+from ..error import PhotoError
 
 _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
 _STRIP_OFFSETS, _SAMPLES, _ROWS_PER_STRIP, _STRIP_COUNTS, _PREDICTOR = 273, 277, 278, 279, 317

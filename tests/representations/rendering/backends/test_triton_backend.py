@@ -66,7 +66,7 @@ def test_every_rule_and_the_reference_hold_in_the_interpreter():
 @compiled
 def test_the_compiled_kernel_rounds_every_product():
     """A fused multiply-add would give two faces different numbers at their common edge."""
-    from zoetrope.representations.rendering.triton_backend import LAUNCH, TILE, TOGETHER, _draw_tile
+    from zoetrope.representations.rendering.backends.triton_backend import LAUNCH, TILE, TOGETHER, _draw_tile
 
     kinds = {"corners": "*fp64", "box": "*i32", "number": "*i32", "listed": "*i64", "begin": "*i64"}
     kinds |= {"nearest": "*fp64", "owner": "*i32", "height": "i32", "width": "i32", "across": "i32", "down": "i32"}
@@ -130,7 +130,7 @@ def test_equal_faces_far_apart_in_the_list_interpreted(quad):
 
 @drawn
 def test_lists_cut_into_chunks_change_nothing_interpreted(bumpy, monkeypatch):
-    from zoetrope.representations.rendering import triton_backend
+    from zoetrope.representations.rendering.backends import triton_backend
 
     vertices, faces = bumpy(1, 3)
     whole = draw(vertices, faces, (17, 18))
@@ -163,7 +163,7 @@ def test_on_a_gpu_large_pictures_are_those_of_the_reference(bumpy):
 
 
 def test_triton_is_chosen_on_cuda_only_and_only_where_it_can_run(monkeypatch):
-    from zoetrope.representations.rendering import backend_choice
+    from zoetrope.representations.rendering.backends import backend_choice
 
     cuda, found = torch.device("cuda"), importlib.util.find_spec
     monkeypatch.delenv(backend_choice.VARIABLE, raising=False)
@@ -187,7 +187,7 @@ def test_triton_is_chosen_on_cuda_only_and_only_where_it_can_run(monkeypatch):
 def test_the_environment_takes_the_place_of_auto(quad, monkeypatch):
     vertices, faces = quad(1, 1, 7, 7, (8, 8))
     asked = []
-    from zoetrope.representations.rendering import torch_backend
+    from zoetrope.representations.rendering.backends import torch_backend
 
     real = torch_backend.visibility
     monkeypatch.setattr(torch_backend, "visibility", lambda *given: asked.append(1) or real(*given))

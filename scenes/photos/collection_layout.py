@@ -16,11 +16,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from .error import InputError, some_of
-from .json_file import read_json
+from ..error import InputError, some_of
+from ..json_file import read_json
+from .decode import PHOTO_SUFFIXES
 from .mask_name import MASK_SUFFIXES, is_mask_folder, mask_keys, name_key
-from .photos.decode import PHOTO_SUFFIXES
-from .photos.nerfstudio import photo_stem
+from .nerfstudio import photo_stem
 
 _PHOTO_FOLDERS = (
     *("images", "image", "imgs", "img", "photos", "photo", "pictures", "rgb", "rgbs", "color", "colors", "colour"),

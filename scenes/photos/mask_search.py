@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .error import some_of
+from ..error import some_of
 from .mask_file import holds_mask, is_cut_out
 from .mask_name import MASK_SUFFIXES, is_mask_folder, mask_keys, name_key, photo_keys, says_ignore
 

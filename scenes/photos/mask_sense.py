@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
 from scipy.ndimage import gaussian_filter
 
-from .error import some_of
+from ..error import some_of
 from .mask_file import SUBJECT_LEVEL
 
 _SMALL = 128

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..interpolate import metric_depth
 from .backend_choice import not_installed
-from .interpolate import metric_depth
 from .torch_backend import check_finite
 
 FACE_LIMIT = 1 << 24

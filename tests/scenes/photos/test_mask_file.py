@@ -6,7 +6,7 @@ import tifffile
 from PIL import Image
 
 from zoetrope.scenes.error import PhotoError
-from zoetrope.scenes.mask_file import holds_mask, is_cut_out, read_mask_file
+from zoetrope.scenes.photos.mask_file import holds_mask, is_cut_out, read_mask_file
 
 VOC = [0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0, 0, 0, 128] + [0] * 3 * 250 + [224, 224, 192]
 

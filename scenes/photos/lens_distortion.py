@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float64, UInt8
 
+from ..error import PhotoError
 from .camera_frame import CameraFrame
-from .error import PhotoError
 
 DistortionModel = Literal["OPENCV", "OPENCV_FISHEYE"]
 COEFFICIENTS: dict[DistortionModel, tuple[str, ...]] = {

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from zoetrope.scenes.mask_name import is_mask_folder, mask_keys, name_key, photo_keys, says_ignore
+from zoetrope.scenes.photos.mask_name import is_mask_folder, mask_keys, name_key, photo_keys, says_ignore
 
 BESIDE = [
     "a_mask",

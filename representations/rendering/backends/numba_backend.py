@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..parallel import jit, over
+from ...parallel import jit, over
 
 _AT_ONCE = 256
 

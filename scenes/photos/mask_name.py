@@ -14,7 +14,7 @@ import re
 import unicodedata
 from pathlib import Path
 
-from .photos.decode import PHOTO_SUFFIXES
+from .decode import PHOTO_SUFFIXES
 
 MASK_SUFFIXES = (*PHOTO_SUFFIXES, ".gif", ".pgm", ".pbm", ".ppm", ".pnm")
 """Endings (lower case) of pictures that masks are read from."""

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..representations.rendering import Fragments, rasterize
-from ..representations.rendering.backend_choice import PURPOSES, lacking
-from .bench.speed import speed_scene
+from ...representations.rendering import Fragments, rasterize
+from ...representations.rendering.backends.backend_choice import PURPOSES, lacking
+from .speed import speed_scene
 
 _SIDE = 192
 _SECONDS = 1.0

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoetrope.scenes.mask_file import MaskPicture
-from zoetrope.scenes.mask_orientation import place_masks
 from zoetrope.scenes.photos.decode import as_stored
+from zoetrope.scenes.photos.mask_file import MaskPicture
+from zoetrope.scenes.photos.mask_orientation import place_masks
 from zoetrope.scenes.photos.photo import Photo
 
 

@@ -2,9 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
-from zoetrope.scenes.camera_frame import CameraFrame
 from zoetrope.scenes.error import PhotoError
-from zoetrope.scenes.lens_distortion import Distortion, undistort, undistorted_camera
+from zoetrope.scenes.photos.camera_frame import CameraFrame
+from zoetrope.scenes.photos.lens_distortion import Distortion, undistort, undistorted_camera
 
 LENSES = [Distortion("OPENCV", np.array([-0.2, 0.06, 0.003, -0.002, 0.01]))]
 LENSES += [Distortion("OPENCV_FISHEYE", np.array([0.05, -0.03, 0.02, -0.008]))]

@@ -18,8 +18,8 @@ import importlib
 import torch
 from torch import Tensor
 
+from ..interpolate import metric_depth
 from .backend_choice import not_installed
-from .interpolate import metric_depth
 from .torch_backend import check_finite, visible_triangles
 
 LEFT, UP = 2.0**-18, 2.0**-22

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
+from ..error import PhotoError
 from .camera_frame import CameraFrame
 from .camera_orientation import mirrors, turned_pixels, turned_pose
-from .error import PhotoError
 
 _ROTATION_TOLERANCE = 1e-2
 _SHAPE_TOLERANCE = 0.01

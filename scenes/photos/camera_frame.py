@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from jaxtyping import Float64
 
-from .photos.decode import PHOTO_SUFFIXES
+from .decode import PHOTO_SUFFIXES
 
 
 @dataclass(frozen=True, eq=False)

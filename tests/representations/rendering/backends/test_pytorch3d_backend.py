@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from zoetrope.representations.rendering import rasterize
+from zoetrope.representations.rendering.backends.pytorch3d_backend import ndc_corners
 from zoetrope.representations.rendering.interpolate import metric_depth
-from zoetrope.representations.rendering.pytorch3d_backend import ndc_corners
 
 
 @pytest.mark.parametrize("size", [(40, 60), (60, 40)])
