@@ -19,6 +19,7 @@ from ..representations.rendering.vertex_sampling import VertexSamples, fold_mirr
 from ..representations.surfaces.part_surface import PartSurfaces
 from ..representations.surfaces.united_surface import UnitedSurface
 from ..scenes.scene import Scene
+from .draws import Draws
 from .hypotheses.color_consistency import color_confidence, distance_to_expected, expected_colors, vertex_sums
 from .hypotheses.hypotheses import OUTLIER, least_by_photo, robust_weight, times_usual
 from .hypotheses.proposals import (
@@ -33,7 +34,7 @@ from .hypotheses.proposals import (
 from .losses.loss_term import Term
 from .objective import Losses, Objective
 from .observe.observations import Observations, View
-from .schedule.mini_batch import step_rows, turn
+from .schedule.mini_batch import step_rows
 from .schedule.parameter_groups import parameter_groups
 from .schedule.stage import LIMB_SWAPS, Stage, Weights
 from .texture.novel_views import NovelViews
@@ -79,9 +80,10 @@ class Descent:
         without: Collection[str] = (),
         batch: int | None = None,
         novel: NovelViews | None = None,
+        generator: torch.Generator | None = None,
     ) -> None:
         """`batch`: most photos that one step looks at; all by default. `novel`: what a diffusion prior says.
-
+        `generator`: moves first hypotheses and draws the order of photos, see `Draws`.
         `without`: "outliers" where photos that nothing explains are to have as much say as any in what all share,
         "gaits" where joint limits alone are to say which poses are usual; other names are passed over.
         """
@@ -89,7 +91,7 @@ class Descent:
         self.observations = observations
         self.stages = tuple(stages)
         self._outliers = "outliers" not in without
-        self._batch = len(observations) if batch is None else batch
+        self._draws = Draws(len(observations), batch, generator)
         self.objective = Objective(observations, terms, gaits="gaits" not in without, novel=novel)
         self.progress = Progress()
         self.scores: Tensor | None = None
@@ -157,7 +159,8 @@ class Descent:
             view = self.observations.at(stage.size)
             maps = self.observations.canonical
             views = maps.view if maps is not None and self.led else None
-            scene.hypotheses = propose(hypotheses, scene.surface.shared(), view, stage.kept_hypotheses, views)
+            mesh, starts = scene.surface.shared(), self._draws.starts()
+            scene.hypotheses = propose(hypotheses, mesh, view, stage.kept_hypotheses, views, starts)
         else:
             if self.scores is None:
                 self.score()
@@ -310,9 +313,8 @@ class Descent:
                 self.score()
             assert self.scores is not None
             self.responsibility = hypothesis_responsibilities(self.scene.hypotheses, self.judge())
-            self.robust_weight = robust_weight(self.scene.hypotheses.photo, self.scores)
-            if not self._outliers:
-                self.robust_weight = torch.ones_like(self.robust_weight)
+            weight = robust_weight(self.scene.hypotheses.photo, self.scores)
+            self.robust_weight = weight if self._outliers else torch.ones_like(weight)
         # One photo has no other to expect colours from.
         if stage.weights.texture > 0 and iteration % EXPECTED_COLORS_INTERVAL == 0 and len(self.observations) > 1:
             self.update_expected_colors()
@@ -323,7 +325,7 @@ class Descent:
             self.objective.renew(scene, view, self.responsibility, self._weights_of(stage), done, own_shape=own_shape)
         self.optimizer.zero_grad(set_to_none=True)
         hypotheses, photo_count = self.scene.hypotheses, len(self.observations)
-        photos = turn(photo_count, self._batch, self.progress.step).to(hypotheses.photo.device)
+        photos = self._draws.turn(self.progress.step).to(hypotheses.photo.device)
         rows = photos[hypotheses.photo]
         losses, shared, logged = self._look(None if bool(rows.all()) else rows.nonzero()[:, 0])
         # The shared shape listens to the hypotheses by how well they explain their photo. The floor leaves every
@@ -387,10 +389,12 @@ class Descent:
             "led": self.led,
             "rival": self.rival,
             "objective": self.objective.state(),
+            "draws": self._draws.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes back to what `state` returned."""
+        """Goes back to what `state` returned. Raises InputError for one in which nothing was drawn, unlike here."""
+        self._draws.restore(state.get("draws"))
         self.progress = Progress(**state["progress"])
         self.scene.restore(state["scene"])
         self.attach()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -14,9 +15,18 @@ from ...representations.rendering.vertex_sampling import VertexSamples
 from ...scenes.hypotheses import FreeCameras, Hypotheses
 from ...scenes.known_cameras import KnownCameras
 from ..observe.observations import View
+from ..schedule.stage import USUAL_ELEVATION_DEG
 from .color_consistency import joint_loss
 from .first_azimuths import first_azimuths
-from .hypotheses import all_azimuths, best, mirrored_cameras, neighbouring_cameras, responsibilities, swapped_limbs
+from .hypotheses import (
+    all_azimuths,
+    best,
+    evenly,
+    mirrored_cameras,
+    neighbouring_cameras,
+    responsibilities,
+    swapped_limbs,
+)
 from .world_hypotheses import (
     all_headings,
     best_worlds,
@@ -26,6 +36,11 @@ from .world_hypotheses import (
     world_responsibilities,
 )
 
+_AZIMUTH_JITTER = 0.1
+"""Largest change of a first azimuth, in parts of the distance between neighbours on the circle."""
+_ELEVATION_JITTER_DEG = 2.0
+"""Largest change of a first elevation."""
+
 
 def propose(
     hypotheses: Hypotheses,
@@ -33,15 +48,26 @@ def propose(
     view: View,
     count: int,
     views: Float[Tensor, "N A E"] | None = None,
+    generator: torch.Generator | None = None,
 ) -> Hypotheses:
     """`count` hypotheses of each photo from all round the circle, whatever `hypotheses` believed.
 
     `views`: what a prior says of each photo's azimuth x elevation; a world of known cameras takes no notice of it.
+    `generator`: moves each hypothesis a little, on the CPU. A fit should not hang on that, and how far results differ
+    from seed to seed says what a difference between two fits means.
     """
+    shift, photo_count = _AZIMUTH_JITTER * (360 / count), len(view.boxes)
     if isinstance(hypotheses, KnownCameras):
-        return all_headings(mesh, hypotheses, view.intrinsics, view.boxes, count)
-    azimuth_deg = None if views is None else first_azimuths(views, count)
-    around = all_azimuths(mesh, hypotheses.pose.shape[1], view.intrinsics, view.boxes, count, azimuth_deg)
+        turn_deg = None if generator is None else shift * _either_way(generator, count).to(view.mask)
+        return all_headings(mesh, hypotheses, view.intrinsics, view.boxes, count, turn_deg)
+    azimuth_deg, elevation_deg = None if views is None else first_azimuths(views, count), None
+    if generator is not None:
+        planned = evenly(photo_count, count).to(view.mask) if azimuth_deg is None else azimuth_deg
+        azimuth_deg = (planned + shift * _either_way(generator, photo_count, count).to(planned)) % 360
+        off = _ELEVATION_JITTER_DEG * _either_way(generator, photo_count, count)
+        elevation_deg = USUAL_ELEVATION_DEG + off.to(planned)
+    joint_count = hypotheses.pose.shape[1]
+    around = all_azimuths(mesh, joint_count, view.intrinsics, view.boxes, count, azimuth_deg, elevation_deg)
     return _free(hypotheses).others(around.photo, around.camera(), around.pose)
 
 
@@ -95,6 +121,11 @@ def joint_hypothesis_loss(
     if isinstance(hypotheses, KnownCameras):
         return joint_world_loss(hypotheses, samples, fold, loss, weight)
     return joint_loss(samples, fold, hypotheses.photo, loss, weight, alone=alone)
+
+
+def _either_way(generator: torch.Generator, *shape: int) -> Tensor:
+    """A tensor of that shape, evenly distributed from -1 to 1, on the CPU."""
+    return 2 * torch.rand(shape, generator=generator) - 1
 
 
 def _free(hypotheses: Hypotheses) -> FreeCameras:
