@@ -19,17 +19,18 @@ from ..scenes.known_placement import KnownPlacement
 from ..scenes.placement import Accounts, FreeLens, Placement
 from ..scenes.scene import Scene
 from .checkpoint import Place, load_checkpoint, save_checkpoint
-from .clean_up import CleanUp
-from .config import FitConfig, check_supported
+from .clean_up import CleanUp, CleanUpConfig
+from .config import FitConfig
 from .descent import Descent
 from .device import choose_device
 from .diffusion_source import diffusion_source
 from .estimated_masks import mask_source, with_masks, write_masks
+from .idle_option import refuse_idle_options
 from .journal import MetricsLog
 from .known_start import first_placement
 from .observe import Observations
 from .output import write_outputs
-from .plan import schedule
+from .plan import check_options, schedule
 from .progress import FitProgress, Work
 from .run_folder import RunFolder, changed_versions, check_out, open_run
 from .semantic_prior import SemanticPrior, doubt, load_semantic_prior
@@ -57,13 +58,14 @@ def fit(config: FitConfig) -> RunResult:
     Raises InputError where photos or options cannot be used; nothing has been written then but `config.json`.
     Raises FloatingPointError, naming the step and the term, if a loss is no longer finite.
     """
-    check_supported(config)
+    check_options(config)
     check_out(config)
     device = choose_device(config.device)
     source = diffusion_source(config, device)
     diffusion = source.load(config, device)
     collection = load_collection(config.photos, mask_source(config), config.cameras, show_progress=True)
     prior = load_semantic_prior(config, device)
+    refuse_idle_options(config, collection, prior)
     collection, estimated = with_masks(collection, config, prior)
     observations = observed(collection, config, prior, device)
     lines, unseen, novel, clean = list[str](), None, None, None
@@ -72,8 +74,8 @@ def fit(config: FitConfig) -> RunResult:
         novel = unseen.novel_views()
         lines.append(f"diffusion prior: {source.line}; {words}")
         if config.clean_up:
-            negatives = unseen.rule.negatives
-            clean = CleanUp.done(observations, diffusion, unseen.subject, prior, negatives, config.seed)
+            asked = CleanUpConfig(guidance=unseen.rule.guidance, negatives=unseen.rule.negatives)
+            clean = CleanUp.done(observations, diffusion, unseen.subject, prior, asked, config.seed)
             lines.append(clean.line)
     observations.features = prior.feature_maps(observations)
     published = config.preset == "artic3d"

@@ -9,9 +9,18 @@ from .config import FitConfig, check_supported
 from .device import choose_device
 from .diffusion_source import diffusion_source
 from .estimated_masks import mask_estimator, mask_source
+from .idle_option import refuse_idle_options, refuse_idle_switches
 from .run_folder import visible_names
 from .semantic_prior import load_semantic_prior
 from .stage import Stage, full, grounded, quick, shortened, without
+
+_PRESETS = {"quick": quick, "full": full, "artic3d": artic3d}
+
+
+def check_options(config: FitConfig) -> None:
+    """Raises InputError naming the first option that is not implemented yet, or that changes nothing in this preset."""
+    check_supported(config)
+    refuse_idle_switches(config, _PRESETS[config.preset](("one build", "another build"), False))
 
 
 def schedule(
@@ -23,7 +32,7 @@ def schedule(
     are tried there.
     """
     check_supported(config)
-    stages = {"quick": quick, "full": full, "artic3d": artic3d}[config.preset](builds, contested)
+    stages = _PRESETS[config.preset](builds, contested)
     off = {*config.without, "strides"} if known_cameras else config.without
     stages = without(grounded(stages) if config.ground else stages, off)
     return stages if config.effort == 1 else shortened(stages, config.effort)
@@ -34,13 +43,15 @@ def plan(config: FitConfig) -> list[str]:
 
     Raises InputError as the fit itself would.
     """
+    check_options(config)
     device = choose_device(config.device)
-    check_supported(config)
+    diffusion = diffusion_source(config, device)
     known = config.template not in ("auto", "discover")
     photos = load_collection(config.photos, mask_source(config), config.cameras)
     builds = BUILDS[config.template if known else "quadruped"]  # type: ignore[index]
     stages = schedule(config, builds, known_cameras=photos.known_cameras)
-    prior, diffusion = load_semantic_prior(config, device), diffusion_source(config, device)
+    prior = load_semantic_prior(config, device)
+    refuse_idle_options(config, photos, prior)
     masks = mask_estimator(photos, config, prior)  # refuses what the fit would refuse
     lines = [f"{config.photos}: {_photos(photos)}"]
     lines += [f"  left out: {entry}" for entry in photos.rejected]

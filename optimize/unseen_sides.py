@@ -22,7 +22,7 @@ from ..representations.skeleton import Skeleton
 from ..scenes.atomic import atomic_write
 from ..scenes.mesh_file import to_bytes
 from .backproject import Textures
-from .config import FitConfig
+from .config import DEFAULT_RULE, FitConfig
 from .diffusion_source import DiffusionSource, subject_words
 from .distil import DistilConfig, Round, distil_texture
 from .distillation_rule import DistillationRule, RuleConfig
@@ -63,7 +63,7 @@ class UnseenSides:
         """With the subject's name, and a line on who says it."""
         subject, words = subject_words(config, source, observations, canonical)
         # The embedded model's text has a few words, and none for what is not to be seen.
-        rule = RuleConfig(name=config.rule, negatives=not source.embedded)
+        rule = RuleConfig(name=config.rule or DEFAULT_RULE, negatives=not source.embedded)
         if source.embedded:
             rule = replace(rule, guidance=GuidanceConfig(scale=EMBEDDED_GUIDANCE))
         return UnseenSides(prior, subject, rule, seed=seed), words
