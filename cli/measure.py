@@ -119,9 +119,9 @@ class Bench:
         from ..optimize.bench import BenchConfig, run_bench
 
         options = () if self.effort == 1 else ("--effort", f"{self.effort:g}")
-        given = {"presets": self.presets, "seeds": self.seeds}
-        chosen |= {name: value for name, value in given.items() if value is not None}
-        config = BenchConfig(self.out, self.collections, fit_options=options, **chosen)
+        fits = {"presets": self.presets, "seeds": self.seeds, **chosen}
+        fits = {name: value for name, value in fits.items() if value is not None}
+        config = BenchConfig(self.out, self.collections, fit_options=options, **fits)
         print(run_bench(config, say).read_text(encoding="utf-8"), end="")
 
     def _refuse_idle_options(self) -> None:
