@@ -76,7 +76,7 @@ class FitConfig:
     that reads any words, rectified_flow a flow-matching one."""
     clean_up: bool = False
     """Have the diffusion prior paint what photos hide of the subject, behind things and beyond the frame, and listen to
-    that with reserve."""
+    that with reserve. Masks come out more complete; with the embedded prior fits come out worse (see README)."""
     tiny_autoencoder: str | None = None
     """Folder or id of a tiny autoencoder (TAESD) for the diffusion prior, in place of its own: less time and memory."""
     device: str = "auto"
