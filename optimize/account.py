@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -12,8 +13,9 @@ from ..representations.skeleton import Skeleton
 from ..scenes.known_placement import KnownPlacement
 from ..scenes.placement import Accounts, Placement
 from .appearance import Sample, settle
-from .hypothesis import best, circle, neighbours, responsibilities, rivals, strides
+from .hypothesis import best, circle, evenly, neighbours, responsibilities, rivals, strides
 from .observe import View
+from .silhouette_loss import USUAL_ELEVATION_DEG
 from .view_prior import first_azimuths
 from .world_hypothesis import (
     best_worlds,
@@ -24,6 +26,11 @@ from .world_hypothesis import (
     world_rivals,
 )
 
+_AZIMUTH_JITTER = 0.1
+"""Largest change of a first azimuth, in parts of the distance between neighbours on the circle."""
+_ELEVATION_JITTER_DEG = 2.0
+"""Largest change of a first elevation."""
+
 
 def propose(
     accounts: Accounts,
@@ -31,15 +38,26 @@ def propose(
     view: View,
     count: int,
     views: Float[Tensor, "N A E"] | None = None,
+    generator: torch.Generator | None = None,
 ) -> Accounts:
     """`count` accounts of each photo from all round the circle, whatever `accounts` believed.
 
     `views`: what a prior says of each photo's azimuth x elevation; a world of known cameras takes no notice of it.
+    `generator`: moves each account a little, on the CPU. A fit should not hang on that, and how far results differ from
+    seed to seed says what a difference between two fits means.
     """
+    shift, photo_count = _AZIMUTH_JITTER * (360 / count), len(view.boxes)
     if isinstance(accounts, KnownPlacement):
-        return circle_of_worlds(mesh, accounts, view.intrinsics, view.boxes, count)
-    azimuth_deg = None if views is None else first_azimuths(views, count)
-    around = circle(mesh, accounts.pose.shape[1], view.intrinsics, view.boxes, count, azimuth_deg)
+        turn_deg = None if generator is None else shift * _either_way(generator, count).to(view.mask)
+        return circle_of_worlds(mesh, accounts, view.intrinsics, view.boxes, count, turn_deg)
+    azimuth_deg, elevation_deg = None if views is None else first_azimuths(views, count), None
+    if generator is not None:
+        planned = evenly(photo_count, count).to(view.mask) if azimuth_deg is None else azimuth_deg
+        azimuth_deg = (planned + shift * _either_way(generator, photo_count, count).to(planned)) % 360
+        off = _ELEVATION_JITTER_DEG * _either_way(generator, photo_count, count)
+        elevation_deg = USUAL_ELEVATION_DEG + off.to(planned)
+    joint_count = accounts.pose.shape[1]
+    around = circle(mesh, joint_count, view.intrinsics, view.boxes, count, azimuth_deg, elevation_deg)
     return _free(accounts).others(around.photo, around.camera(), around.pose)
 
 
@@ -85,6 +103,11 @@ def witness(
     if isinstance(accounts, KnownPlacement):
         return settle_worlds(accounts, samples, fold, loss, weight)
     return settle(samples, fold, accounts.photo, loss, weight, alone=alone)
+
+
+def _either_way(generator: torch.Generator, *shape: int) -> Tensor:
+    """A tensor of that shape, evenly distributed from -1 to 1, on the CPU."""
+    return 2 * torch.rand(shape, generator=generator) - 1
 
 
 def _free(accounts: Accounts) -> Placement:

@@ -82,7 +82,9 @@ class FitConfig:
     device: str = "auto"
     """auto, cpu, cuda, cuda:N or mps; auto takes a GPU where there is one."""
     seed: int = 0
-    """Same seed, machine and thread count: the same result, bit for bit."""
+    """Any but 0 moves first guesses of cameras a little and draws the order of photos in mini-batches, so that several
+    seeds show the spread of results; all decide what priors are asked. The same seed, machine and thread count give the
+    same result, bit for bit."""
     effort: float = 1.0
     """Multiplies every stage's iterations; 0.1 gives a rough preview."""
     batch: int = 32

@@ -20,8 +20,9 @@ from ..representations.united_surface import UnitedSurface
 from ..scenes.scene import Scene
 from .account import believe, beside, confront, propose, restride, survivors, witness
 from .appearance import Sample, departure, folded, gathered, others, sample, say
+from .draws import Draws
 from .hypothesis import MISFIT, least_by_photo, times_usual, trust
-from .mini_batch import step_rows, turn
+from .mini_batch import step_rows
 from .novel_views import NovelViews
 from .objective import Losses, Objective
 from .observe import Observations, View
@@ -70,9 +71,10 @@ class Descent:
         without: Collection[str] = (),
         batch: int | None = None,
         novel: NovelViews | None = None,
+        generator: torch.Generator | None = None,
     ) -> None:
         """`batch`: most photos that one step looks at; all by default. `novel`: what a diffusion prior says.
-
+        `generator`: moves first accounts and draws the order of photos, see `Draws`.
         `without`: "misfits" where photos that nothing explains are to have as much say as any in what all share,
         "gaits" where joint limits alone are to say which poses are usual; other names are passed over.
         """
@@ -80,7 +82,7 @@ class Descent:
         self.observations = observations
         self.stages = tuple(stages)
         self._misfits = "misfits" not in without
-        self._batch = len(observations) if batch is None else batch
+        self._draws = Draws(len(observations), batch, generator)
         self.objective = Objective(observations, terms, gaits="gaits" not in without, novel=novel)
         self.progress = Progress()
         self.scores: Tensor | None = None
@@ -148,7 +150,8 @@ class Descent:
             view = self.observations.at(stage.size)
             maps = self.observations.canonical
             views = maps.view if maps is not None and self.led else None
-            scene.placement = propose(placement, scene.surface.shared(), view, stage.hypotheses, views)
+            mesh, starts = scene.surface.shared(), self._draws.starts()
+            scene.placement = propose(placement, mesh, view, stage.hypotheses, views, starts)
         else:
             if self.scores is None:
                 self.score()
@@ -293,9 +296,8 @@ class Descent:
                 self.score()
             assert self.scores is not None
             self.credit = believe(self.scene.placement, self.judge())
-            self.trust = trust(self.scene.placement.photo, self.scores)
-            if not self._misfits:
-                self.trust = torch.ones_like(self.trust)
+            weight = trust(self.scene.placement.photo, self.scores)
+            self.trust = weight if self._misfits else torch.ones_like(weight)
         # One photo has no other to expect colours from.
         if stage.weights.texture > 0 and iteration % PAINTING_INTERVAL == 0 and len(self.observations) > 1:
             self.repaint()
@@ -306,7 +308,7 @@ class Descent:
             self.objective.renew(scene, view, self.credit, self._weights_of(stage), done, own_shape=own_shape)
         self.optimizer.zero_grad(set_to_none=True)
         placement, photo_count = self.scene.placement, len(self.observations)
-        photos = turn(photo_count, self._batch, self.progress.step).to(placement.photo.device)
+        photos = self._draws.turn(self.progress.step).to(placement.photo.device)
         rows = photos[placement.photo]
         entries, shared, logged = self._look(None if bool(rows.all()) else rows.nonzero()[:, 0])
         # The shared shape listens to the accounts by how well they explain their photo. The floor leaves every account
@@ -369,10 +371,12 @@ class Descent:
             "led": self.led,
             "rival": self.rival,
             "objective": self.objective.state(),
+            "draws": self._draws.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes back to what `state` returned."""
+        """Goes back to what `state` returned. Raises InputError for one in which nothing was drawn, unlike here."""
+        self._draws.restore(state.get("draws"))
         self.progress = Progress(**state["progress"])
         self.scene.restore(state["scene"])
         self.attach()

@@ -24,6 +24,7 @@ from .config import FitConfig
 from .descent import Descent
 from .device import choose_device
 from .diffusion_source import diffusion_source
+from .draws import generator_of
 from .estimated_masks import mask_source, with_masks, write_masks
 from .idle_option import refuse_idle_options
 from .journal import MetricsLog
@@ -94,7 +95,10 @@ def fit(config: FitConfig) -> RunResult:
         write_masks(collection, estimated, run.masks)
         if clean is not None:
             clean.write(run)
-        descent = Descent(scene, observations, stages, without=config.without, batch=config.batch, novel=novel)
+        generator = generator_of(config.seed)
+        descent = Descent(
+            scene, observations, stages, without=config.without, batch=config.batch, novel=novel, generator=generator
+        )
         checkpoint = load_checkpoint(run.checkpoints, device=device) if config.resume else None
         if checkpoint is not None:
             descent.restore(checkpoint.state)

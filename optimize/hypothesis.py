@@ -33,25 +33,25 @@ def circle(
     boxes: Float[Tensor, "N 4"],
     count: int,
     azimuth_deg: Float[Tensor, "N {count}"] | None = None,
+    elevation_deg: Float[Tensor, "N {count}"] | None = None,
 ) -> Placement:
-    """`count` azimuths for each of N photos, evenly spaced unless given, at the usual elevation, unposed.
+    """`count` azimuths for each of N photos, evenly spaced unless given, at the usual elevation unless given, unposed.
 
     Distance and offset are such that the projected mesh fills the mask's box (left, top, right, bottom in crop pixels)
     as well as a pinhole camera can: same centre, same geometric mean of width and height.
     """
     photo_count = boxes.shape[0]
     photo = torch.arange(photo_count, device=boxes.device).repeat_interleave(count)
-    if azimuth_deg is None:
-        azimuth = (torch.arange(count, device=boxes.device) * (360 / count)).repeat(photo_count)
-    else:
-        azimuth = azimuth_deg.reshape(-1)
+    azimuth = (evenly(photo_count, count).to(boxes) if azimuth_deg is None else azimuth_deg).reshape(-1)
     lens = intrinsics.select(photo)
     box = boxes[photo]
     size = torch.stack([box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]], dim=1)
     centre = torch.stack([box[:, 0] + box[:, 2], box[:, 1] + box[:, 3]], dim=1) / 2
     camera = OrbitCamera(
         azimuth_deg=azimuth,
-        elevation_deg=torch.full_like(azimuth, USUAL_ELEVATION_DEG),
+        elevation_deg=torch.full_like(azimuth, USUAL_ELEVATION_DEG)
+        if elevation_deg is None
+        else elevation_deg.reshape(-1),
         roll_deg=torch.zeros_like(azimuth),
         distance=lens.fx / size.amax(1),
         offset=torch.zeros(len(photo), 2, device=boxes.device),
@@ -67,6 +67,11 @@ def circle(
         offset = camera.offset * ratio[:, None] + shift * shift.new_tensor([1.0, -1.0])
         camera = OrbitCamera(camera.azimuth_deg, camera.elevation_deg, camera.roll_deg, distance, offset)
     return Placement(photo, camera, joint_count)
+
+
+def evenly(photo_count: int, count: int) -> Float[Tensor, "{photo_count} {count}"]:
+    """`count` azimuths all round in degrees, from the front on, the same for each photo."""
+    return (torch.arange(count) * (360 / count)).expand(photo_count, -1)
 
 
 def rivals(placement: Placement, mirror: Int[Tensor, " J"]) -> Placement:

@@ -28,9 +28,15 @@ _ALL_ROUND = 0.5
 
 
 def circle_of_worlds(
-    mesh: SkinnedMesh, start: KnownPlacement, intrinsics: Intrinsics, boxes: Float[Tensor, "N 4"], count: int
+    mesh: SkinnedMesh,
+    start: KnownPlacement,
+    intrinsics: Intrinsics,
+    boxes: Float[Tensor, "N 4"],
+    count: int,
+    turn_deg: Float[Tensor, " {count}"] | None = None,
 ) -> KnownPlacement:
-    """`count` evenly spaced headings, unposed and upright; each with all N photos, grouped by world.
+    """`count` evenly spaced headings, with `turn_deg` added, unposed and upright; each with all N photos, grouped by
+    world.
 
     Scale and place of each are such that the projected meshes fill the masks' boxes (left, top, right, bottom in crop
     pixels) as well as one body can: the median over photos of the boxes' sizes, their middles by least squares.
@@ -43,6 +49,8 @@ def circle_of_worlds(
     middle = torch.stack([box[:, 0] + box[:, 2], box[:, 1] + box[:, 3]], dim=1) / 2
     given = start.given
     headings = torch.arange(count, device=boxes.device) * (2 * math.pi / count)
+    if turn_deg is not None:
+        headings = headings + torch.deg2rad(turn_deg)
     worlds = Worlds.facing(headings, start.pose.shape[1])
     vertices = mesh.vertices.detach().expand(len(photo), -1, 3)
     # Where the picture plane's axes point; shifts along them move the body in the pictures.

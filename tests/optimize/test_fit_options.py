@@ -215,6 +215,13 @@ class Options:
         states = [self._asked(seed=seed)._generator.get_state() for seed in (0, 0, 1)]
         assert torch.equal(states[0], states[1])
         assert not torch.equal(states[0], states[2])
+        starts = []
+        for seed in (0, 0, 1):
+            begun = self.begin(seed=seed)
+            begun.descent.prepare()
+            starts.append(begun.azimuths)
+        assert torch.equal(starts[0], starts[1])
+        assert not torch.equal(starts[0], starts[2])
 
     def effort(self) -> None:
         assert _steps(self.begin(effort=0.5)) == _steps(self.begin()) / 2

@@ -25,7 +25,7 @@ from zoetrope.optimize.world_hypothesis import (
     world_responsibilities,
     world_rivals,
 )
-from zoetrope.representations.camera import project, to_pixels
+from zoetrope.representations.camera import Intrinsics, project, to_pixels
 from zoetrope.representations.part_surface import PartSurfaces
 from zoetrope.representations.template import template
 from zoetrope.scenes.collection import load_collection
@@ -61,6 +61,15 @@ def test_worlds_stand_or_fall_by_the_mean_of_their_photos() -> None:
     torch.testing.assert_close(share.reshape(3, 2).sum(0), torch.ones(2))
     assert torch.equal(share[::2], share[1::2])
     assert share[2] > share[4] > share[0]
+
+
+def test_headings_begin_where_they_are_turned_to() -> None:
+    start, mesh = worlds_of([0, 90], [0]), PartSurfaces(template("quadruped"), 2, level=0).shared()
+    lens, boxes = Intrinsics.from_field_of_view(30, 64, 64, 2), torch.tensor([[10.0, 20, 54, 50]] * 2)
+    turn = torch.tensor([1.0, -2.0, 3.0, 0.0])
+    plain, turned = (circle_of_worlds(mesh, start, lens, boxes, 4, one) for one in (None, turn))
+    yaw = torch.rad2deg(turned.yaw - plain.yaw).detach()
+    torch.testing.assert_close(yaw, turn, atol=1e-3, rtol=0)
 
 
 def test_rivals_of_one_photo_are_those_of_single_photos() -> None:
