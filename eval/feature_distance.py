@@ -13,7 +13,6 @@ pixels.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,12 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ..priors.timm_network import load_timm
+from ..representations.tensor_structure import TensorStructure
 from ..scenes.error import InputError, one_line
 from .frechet import FeatureStatistics, frechet_distance
 
 
-@dataclass(frozen=True, eq=False)
-class FeatureNetwork:
+class FeatureNetwork(TensorStructure):
     """A frozen network that gives feature maps of pictures."""
 
     name: str

@@ -10,9 +10,6 @@ Works on any per-pixel feature; colours here, semantic features alike.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -20,6 +17,7 @@ from torch import Tensor
 from ..representations.camera import Camera, Intrinsics, project, to_pixels
 from ..representations.mesh import vertex_normals
 from ..representations.rendering.fragment import Fragments, rasterize
+from ..representations.tensor_structure import TensorStructure
 from .hypothesis import least_by_photo, responsibilities
 
 _LIGHTNESS = 0.3
@@ -30,8 +28,7 @@ _EXPLAINED = 0.5
 """Share of the variance of a photo's colours that others explain, from which on colours have their full weight."""
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(TensorStructure):
     """Features that each of B accounts puts onto the V vertices."""
 
     feature: Float[Tensor, "B V C"]
@@ -89,7 +86,7 @@ def folded(mirror: Int[Tensor, " V"]) -> Int[Tensor, " V"]:
     return torch.minimum(mirror, torch.arange(len(mirror), device=mirror.device))
 
 
-class Gathered(NamedTuple):
+class Gathered(TensorStructure):
     """What every account has put onto each place, left and right being one; whoever is believed in the end."""
 
     weight: Float[Tensor, "B V"]

@@ -308,7 +308,8 @@ class Descent:
         placement, photo_count = self.scene.placement, len(self.observations)
         photos = turn(photo_count, self._batch, self.progress.step).to(placement.photo.device)
         rows = photos[placement.photo]
-        entries, shared, logged = self._look(None if bool(rows.all()) else rows.nonzero()[:, 0])
+        losses = self._look(None if bool(rows.all()) else rows.nonzero()[:, 0])
+        entries, shared, logged = losses.entries, losses.shared, losses.logged
         # The shared shape listens to the accounts by how well they explain their photo. The floor leaves every account
         # a gradient for its own camera and pose, whose scale Adam ignores.
         assert self.trust is not None

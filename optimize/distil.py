@@ -24,6 +24,7 @@ from ..representations.mesh import SkinnedMesh, edges, subdivide
 from ..representations.rendering.render import Paint
 from ..representations.rendering.topology import Topology
 from ..representations.skeleton import Skeleton
+from ..representations.tensor_structure import TensorStructure
 from .distillation_rule import Pull
 from .exploration import Exploration, ExplorationConfig, draw, explore
 
@@ -56,8 +57,7 @@ class DistilConfig:
     exploration: ExplorationConfig = field(default_factory=ExplorationConfig)
 
 
-@dataclass(frozen=True)
-class Round:
+class Round(TensorStructure):
     """What one round has come to."""
 
     number: int

@@ -19,6 +19,7 @@ from ..priors.distillation.target import Target
 from ..representations.mesh import SkinnedMesh
 from ..representations.rendering.render import Paint
 from ..representations.rendering.topology import Topology
+from ..representations.tensor_structure import TensorStructure
 from ..scenes.scene import Scene
 from .appearance import folded, gathered, sample
 from .distillation_rule import Pull
@@ -54,8 +55,7 @@ class NovelViewsConfig:
     exploration: ExplorationConfig = field(default_factory=ExplorationConfig)
 
 
-@dataclass(frozen=True, eq=False)
-class _Look:
+class _Look(TensorStructure):
     """What the rule has been asked last."""
 
     drawn: Draw

@@ -20,7 +20,7 @@ Of what all photos share: the surface's own regularisers by name, `rest_pose`, t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -32,6 +32,7 @@ from ..representations.rendering.coverage import coverage
 from ..representations.rendering.silhouette import blur_pyramid_loss, outside_loss
 from ..representations.rendering.topology import Topology
 from ..representations.skeleton import Skeleton
+from ..representations.tensor_structure import TensorStructure
 from ..scenes.scene import Scene
 from .account import survivors
 from .collision import collision_loss
@@ -47,7 +48,7 @@ from .term import Sight, Term
 from .texture_loss import texture_loss
 
 
-class Losses(NamedTuple):
+class Losses(TensorStructure):
     """What one look at a scene costs."""
 
     entries: Float[Tensor, " B"]
@@ -56,7 +57,7 @@ class Losses(NamedTuple):
     """Means of all terms, and the overlap with the masks of each photo's best entry as `iou`."""
 
 
-class Evidence(NamedTuple):
+class Evidence(TensorStructure):
     """What photos say of posed bodies."""
 
     terms: dict[str, Tensor]
@@ -69,7 +70,7 @@ class Evidence(NamedTuple):
     """Both are those of each entry's photo."""
 
 
-class _Body(NamedTuple):
+class _Body(TensorStructure):
     """What stays the same as long as the mesh has the same faces."""
 
     topology: Topology

@@ -23,6 +23,7 @@ from ..priors.distillation.noise_range import NoiseRange
 from ..priors.distillation.t_dass import TDassConfig, t_dass
 from ..priors.distillation.warp import Warp
 from ..representations.atlas import dilate, texel_positions
+from ..representations.tensor_structure import TensorStructure
 from ..scenes.footage import Footage
 from .backproject import seen_by_texels
 
@@ -50,8 +51,7 @@ class RefineConfig:
     tie: TDassConfig = field(default_factory=TDassConfig)
 
 
-@dataclass(frozen=True, eq=False)
-class RefinedAnimation:
+class RefinedAnimation(TensorStructure):
     """F frames at the prior's size."""
 
     rendered: Float[Tensor, "F 3 s s"]

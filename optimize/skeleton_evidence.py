@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
+from ..representations.tensor_structure import TensorStructure
 from ..scenes.photography.label import PART_KINDS
 from .labelled_sketch import LabelMap, label_map
 
@@ -16,8 +15,7 @@ _LEVEL = 0.5
 """Share of a pixel from which on it belongs to the subject."""
 
 
-@dataclass(frozen=True, eq=False)
-class Evidence:
+class Evidence(TensorStructure):
     """N photos of one kind of animal as square crops of S pixels; maps may be coarser, of h x w cells each."""
 
     masks: Float[Tensor, "N S S"]

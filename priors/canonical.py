@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
+from ..representations.tensor_structure import TensorStructure
 from .canonical_network import STRIDE, CanonicalLayout, CanonicalNetwork, CanonicalOutput, folded
 from .semantic import SemanticNetwork, load_semantic
 
@@ -54,8 +55,7 @@ class CanonicalMeaning:
     """Names of rigged meshes whose photos it has seen besides those of the zoo."""
 
 
-@dataclass(frozen=True, eq=False)
-class CanonicalMaps:
+class CanonicalMaps(TensorStructure):
     """What the canonical network says of B pictures; maps have the pictures' aspect at a lower resolution."""
 
     foreground: Float[Tensor, "B H W"]

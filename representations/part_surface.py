@@ -13,6 +13,8 @@ keep only the harmonics that are symmetric.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -157,7 +159,7 @@ class PartSurfaces(nn.Module):
         sphere, faces = icosphere(self.level)
         atlas = part_atlas(sphere, faces, len(self.template.skeleton))
         # Right parts are drawn inside out: their corners come in the other order.
-        return atlas._replace(uv_faces=_same_corners(atlas, self._faces))
+        return replace(atlas, uv_faces=_same_corners(atlas, self._faces))
 
     def instance(self, photos: Int[Tensor, " B"]) -> Float[Tensor, "B V 3"]:
         """Offsets of the photos' own shapes from `shared()`, in the rest frame."""

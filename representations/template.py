@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .chart import part_index
 from .skeleton import BodyPlan, Skeleton
+from .tensor_structure import TensorStructure
 
 _Point = tuple[float, float, float]
 
@@ -37,8 +38,7 @@ class _Bone:
     roll: tuple[float, float] = (-25.0, 25.0)
 
 
-@dataclass(frozen=True)
-class Template:
+class Template(TensorStructure):
     """A skeleton and the girths of its bones."""
 
     skeleton: Skeleton

@@ -12,7 +12,6 @@ serves here only to verify.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import manifold3d
@@ -29,14 +28,14 @@ from .mesh import SkinnedMesh
 from .remesh import remesh
 from .signed_distance import Grid
 from .smooth_union import smooth_union
+from .tensor_structure import TensorStructure
 
 _Array = np.ndarray
 # Values within this share of a grid spacing of zero are moved off it, so that marching cubes makes no needles.
 _CLEARANCE = 0.05
 
 
-@dataclass(frozen=True)
-class United:
+class United(TensorStructure):
     """One closed mesh made of pieces with V_in vertices; up to K = 6 sources per vertex, the largest share first."""
 
     mesh: SkinnedMesh

@@ -22,6 +22,7 @@ from ..representations.rendering.topology import Topology
 from ..representations.rotation import multiply
 from ..representations.skeleton import Skeleton, forward_kinematics, posed_joints
 from ..representations.skinning import skin
+from ..representations.tensor_structure import TensorStructure
 from .studio import Print, Sight, Studio, photograph
 from .turntable_camera import fitting_distance, orbit_cameras
 
@@ -56,8 +57,7 @@ class FootageConfig:
     """Light and background."""
 
 
-@dataclass(frozen=True, eq=False)
-class Footage:
+class Footage(TensorStructure):
     """F frames of one mesh."""
 
     mesh: SkinnedMesh

@@ -26,6 +26,7 @@ from ..representations.rendering.interpolate import barycentrics, interpolate
 from ..representations.rendering.photo_light import PhotoLight
 from ..representations.rendering.shading import linear_from_srgb, srgb_from_linear
 from ..representations.rendering.topology import Topology
+from ..representations.tensor_structure import TensorStructure
 
 Colour = tuple[float, float, float]
 """sRGB-encoded, in [0, 1]."""
@@ -49,8 +50,7 @@ class Studio:
     """Rays per pixel and axis."""
 
 
-@dataclass(frozen=True)
-class Print:
+class Print(TensorStructure):
     """B pictures of a subject."""
 
     color: Float[Tensor, "B H W 3"]
@@ -63,8 +63,7 @@ class Print:
         return torch.cat([self.color, self.coverage[..., None]], dim=-1)
 
 
-@dataclass(frozen=True, eq=False)
-class Exposure:
+class Exposure(TensorStructure):
     """B pictures of a subject, nothing behind it."""
 
     light: Float[Tensor, "B H W 3"]
@@ -93,8 +92,7 @@ class Exposure:
         return Exposure(other.light + left[..., None] * self.light, other.coverage + left * self.coverage)
 
 
-@dataclass(frozen=True, eq=False)
-class Pigment:
+class Pigment(TensorStructure):
     """Colours of the P points that a sight shows."""
 
     albedo: Float[Tensor, "#P 3"]
@@ -103,8 +101,7 @@ class Pigment:
     """Share of the studio's ambient light that it takes, the rest goes to the key light; None: seen as it is, unlit."""
 
 
-@dataclass(frozen=True, eq=False)
-class Sight:
+class Sight(TensorStructure):
     """What B cameras see of a mesh, at the centres of rays, of which a pixel has several. No gradients."""
 
     vertices: Float[Tensor, "B V 3"]

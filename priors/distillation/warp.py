@@ -11,16 +11,16 @@ with s_k = 1 where a point is seen in both, solved by steps of Jacobi's in which
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
+from ...representations.tensor_structure import TensorStructure
 
-@dataclass(frozen=True, eq=False)
-class Warp:
+
+class Warp(TensorStructure):
     """For each of F frames where its pixels' points are in another one."""
 
     frame: Int[Tensor, " F"]

@@ -8,13 +8,12 @@ exactly at the place, so that slanted surfaces do not hide themselves.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..camera import to_pixels
+from ..tensor_structure import TensorStructure
 from .fragment import rasterize
 from .interpolate import surface
 from .topology import Topology
@@ -23,8 +22,7 @@ _BEHIND = 0.004
 """How far behind another face a point may lie and count as seen, in parts of its distance."""
 
 
-@dataclass(frozen=True, eq=False)
-class Flow:
+class Flow(TensorStructure):
     """Of B pictures to as many others."""
 
     shift: Float[Tensor, "B H W 2"]

@@ -18,19 +18,19 @@ leave no gap and share no pixel; the nearest face wins, and of equally near ones
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from jaxtyping import Float, Int, Int32
 from torch import Tensor
 
+from ..tensor_structure import TensorStructure
+
 Backend = Literal["auto", "numba", "torch", "nvdiffrast", "pytorch3d"]
 Cull = Literal["none", "back"]
 
 
-@dataclass(frozen=True)
-class Fragments:
+class Fragments(TensorStructure):
     """What is seen at each pixel of B pictures."""
 
     face: Int32[Tensor, "B H W"]

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..tensor_structure import TensorStructure
 from .antialias import antialias
 from .fragment import Backend, Cull, Fragments, rasterize
 from .interpolate import surface
@@ -20,8 +21,7 @@ from .texture import sample_texture, texel_footprint
 from .topology import Topology
 
 
-@dataclass(frozen=True)
-class Paint:
+class Paint(TensorStructure):
     """What colours a surface: either `colors` per vertex, or a `texture` with its coordinates. All sRGB-encoded."""
 
     colors: Float[Tensor, "V 3"] | Float[Tensor, "B V 3"] | None = None
@@ -68,8 +68,7 @@ class Look:
             raise ValueError(f"Look.supersample is {self.supersample}; it must be 1 or more")
 
 
-@dataclass(frozen=True)
-class Rendering:
+class Rendering(TensorStructure):
     """Pictures and what is known of each pixel."""
 
     color: Float[Tensor, "B H W 3"]
@@ -84,8 +83,7 @@ class Rendering:
     """Visibility, at the supersampled size."""
 
 
-@dataclass(frozen=True)
-class Layers:
+class Layers(TensorStructure):
     """P parts of a subject, each drawn alone."""
 
     color: Float[Tensor, "B P H W 3"]
