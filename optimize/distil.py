@@ -104,7 +104,7 @@ def distil_texture(
             wanted = rule(before, views, number / config.rounds)
         except FloatingPointError as fault:
             raise FloatingPointError(f"round {number}: {fault}") from fault
-        pull = torch.zeros(())
+        pull = torch.zeros((), device=start.device)
         optimizer.param_groups[0]["lr"] = config.rate * (1 - 0.9 * number / config.rounds)
         for _ in range(config.steps):
             optimizer.zero_grad(set_to_none=True)

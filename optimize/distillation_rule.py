@@ -119,7 +119,7 @@ class DistillationRule:
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Goes back to what `state` returned."""
-        self._generator.set_state(state["generator"])
+        self._generator.set_state(state["generator"].cpu())
 
     def resumed(self, target: Target) -> Pull:
         """The pull towards a target that this rule has given before."""

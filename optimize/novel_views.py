@@ -138,7 +138,7 @@ class NovelViews:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes back to what `state` returned."""
-        self._generator.set_state(state["generator"])
+        self._generator.set_state(state["generator"].cpu())
         self._rule.restore(state["rule"])
         self._looks, held = state["looks"], state["look"]
         self._look = None

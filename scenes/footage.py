@@ -99,11 +99,12 @@ class Footage(TensorStructure):
 
     def lens(self, count: int, size: int) -> Intrinsics:
         """The lens of `count` frames of that size."""
-        return Intrinsics.from_field_of_view(self.config.field_of_view_deg, size, size, count)
+        device = self.vertices.device
+        return Intrinsics.from_field_of_view(self.config.field_of_view_deg, size, size, count, device=device)
 
     def parts(self) -> tuple[Int[Tensor, " P"], ...]:
         """All frames, in groups that are best drawn together."""
-        return torch.arange(len(self)).split(_AT_ONCE)
+        return torch.arange(len(self), device=self.vertices.device).split(_AT_ONCE)
 
     def draw(self, index: Int[Tensor, " P"], texture: Float[Tensor, "H W 3"] | None, size: int | None = None) -> Print:
         """Some frames; `texture` is sRGB-encoded in [0, 1], without it the subject is of clay."""

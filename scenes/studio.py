@@ -242,8 +242,7 @@ def textured(mesh: SkinnedMesh, texture: Float[Tensor, "H W 3"]) -> Painter:
 
 def clay(studio: Studio) -> Painter:
     """Paints in the colour of clay."""
-    albedo = linear_from_srgb(torch.tensor(studio.clay))[None]
-    return lambda sight: Pigment(albedo.to(sight.clip), ambient=0.5)
+    return lambda sight: Pigment(linear_from_srgb(sight.clip.new_tensor(studio.clay))[None], ambient=0.5)
 
 
 def _look_up(texture: Tensor, uv: Tensor) -> Tensor:

@@ -53,7 +53,8 @@ def surface_flow(
         depth = torch.where(covered, there[..., 3], 1.0)
         place = to_pixels(torch.where(covered[..., None], there, there.new_ones(4)).flatten(1, 2), width, height)
         place = place.reshape(*depth.shape, 2)
-        rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        ticks = (torch.arange(side, device=place.device) for side in (height, width))
+        rows, columns = torch.meshgrid(*ticks, indexing="ij")
         centres = torch.stack([columns, rows], dim=-1).to(place) + 0.5
         shift = torch.where(covered[..., None], place - centres, 0.0)
         inside = ((place >= 0) & (place < place.new_tensor([width, height]))).all(-1)
