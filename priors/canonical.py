@@ -150,7 +150,8 @@ class CanonicalPrior:
     @torch.no_grad()
     def stages(self, pictures: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _ _ _"]]:
         """Feature maps of its convolutions, finest first, of pictures without masks; sides are multiples of 32."""
-        none, seen = torch.zeros_like(pictures[:, 0]), pictures.contiguous(memory_format=torch.channels_last)
+        seen = pictures.to(self.network.whole.device).contiguous(memory_format=torch.channels_last)
+        none = torch.zeros_like(seen[:, 0])
         return self._eye.levels(seen, none, none[:, 0, 0], backbone_features(self.backbone, seen))
 
     def _look(self, pictures: Tensor, masks: Tensor | None, size: int, mirror: bool) -> CanonicalMaps:

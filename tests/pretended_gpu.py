@@ -258,4 +258,5 @@ def pretended_gpu() -> Iterator[torch.device]:
         put(torch.cuda, "device_count", lambda: int(_asked_by_the_package()))
         put(torch.nn.functional, "one_hot", _one_hot)
         put(torch.cuda, "synchronize", lambda *_: None)
+        put(torch.cuda, "is_bf16_supported", lambda *_, **__: False)
         yield GPU
