@@ -22,6 +22,7 @@ from unittest import mock
 
 import torch
 from torch import Tensor
+from torch.utils._device import _device_constructors
 from torch.utils._python_dispatch import return_and_correct_aliasing
 from torch.utils._pytree import tree_leaves, tree_map_only
 
@@ -236,6 +237,8 @@ def _asked_by_the_package() -> bool:
 @contextlib.contextmanager
 def pretended_gpu() -> Iterator[torch.device]:
     """While it lasts PyTorch takes the pretended GPU for one that is there; gives its device."""
+    # What `with torch.device(...)` looks out for is noted down once: the functions themselves, not what replaces them.
+    _device_constructors()
     with contextlib.ExitStack() as stack:
 
         def put(where: Any, name: str, value: Any) -> None:
