@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -19,7 +19,7 @@ _ROOTS = ("hips", "hip", "pelvis", "body", "cog", "root")
 
 @dataclass(frozen=True, eq=False)
 class RestBody:
-    """A body at rest and the tree of joints that moves it; +Y up, front +Z."""
+    """A body at rest and the tree of joints that moves it, +Y up."""
 
     names: Mapping[int, str]
     """Name of each joint, by node, parents before children."""
@@ -30,6 +30,11 @@ class RestBody:
     vertices: Float[np.ndarray, "V 3"]
     holder: Int[np.ndarray, " V"]
     """The joint that moves each vertex most."""
+
+    def mapped(self, affine: Float[np.ndarray, "4 4"]) -> RestBody:
+        """The body in another frame."""
+        places = {joint: affine[:3, :3] @ place + affine[:3, 3] for joint, place in self.places.items()}
+        return replace(self, places=places, vertices=self.vertices @ affine[:3, :3].T + affine[:3, 3])
 
     @cached_property
     def parsed(self) -> dict[int, JointName]:
