@@ -17,8 +17,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..representations.joint_name import joint_name
 from ..representations.motion.rig_motion import facing
+from ..representations.rig_name import rig_joint_names
 from .front import Front
 
 TURNS: dict[Front, float] = {"+z": 0.0, "-z": math.pi, "+x": -math.pi / 2, "-x": math.pi / 2}
@@ -67,7 +67,7 @@ def _by_sides(names: Sequence[str], places: Tensor) -> float | None:
     found = facing(names, places)
     if found is not None:
         return found
-    sides = [joint_name(name).side for name in names]
+    sides = [parsed.side for parsed in rig_joint_names(names)]
     left, right = (torch.tensor([side == which for side in sides]) for which in ("left", "right"))
     if not bool(left.any()) or not bool(right.any()):
         return None
@@ -81,7 +81,7 @@ def _by_sides(names: Sequence[str], places: Tensor) -> float | None:
 
 def _by_body(names: Sequence[str], places: Tensor) -> float | None:
     """The turn that brings the direction from the hips, or the tail, to the head to +Z; None of who stands upright."""
-    parsed = [joint_name(name) for name in names]
+    parsed = rig_joint_names(names)
 
     def first(words: Sequence[str]) -> int | None:
         return next((k for word in words for k, joint in enumerate(parsed) if joint.word == word), None)

@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..representations.joint_name import JointName, joint_name
+from ..representations.joint_name import JointName
+from ..representations.rig_name import rig_joint_names
 
 _WHOLE = 0.99
 """Share of the surface that counts as all of it."""
@@ -39,7 +40,7 @@ class RestBody:
     @cached_property
     def parsed(self) -> dict[int, JointName]:
         """The names, taken apart."""
-        return {joint: joint_name(name) for joint, name in self.names.items()}
+        return dict(zip(self.names, rig_joint_names(tuple(self.names.values())), strict=True))
 
     @cached_property
     def below(self) -> dict[int, list[int]]:

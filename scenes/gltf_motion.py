@@ -56,6 +56,11 @@ class GltfMotions:
         except ValueError as error:
             raise file.fail(one_line(error)) from error
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was unusual about the file, a line each."""
+        return self.file.notes
+
     def motion(self, clip: GltfClip) -> RigMotion:
         """One of the clips, at its keys. Raises InputError where it has values that are not finite."""
         start, end = clip.span
