@@ -32,6 +32,9 @@ from .gltf_rig import Rest, Rig, find_rest, normalise, surface_area, turned_insi
 from .gltf_vrm import Humanoid, read_humanoid
 from .photography.sitter import Poses, Sitter
 
+_MOST_JOINTS = 5000
+"""Most nodes above parts of a surface; a chain of so many still fits into memory with all that hangs on each."""
+
 
 @dataclass(frozen=True, eq=False)
 class GltfSubject:
@@ -135,6 +138,10 @@ def load_gltf(
     if not np.isfinite(area) or area <= 0:
         raise file.fail(f"has a surface of area {area} in its rest pose; do its nodes scale it to nothing?")
     body = _rest_body(nodes, geometry, rest, humanoid)
+    if len(body.names) > _MOST_JOINTS:
+        raise file.fail(
+            f"has {len(body.names)} nodes that move its surface, at most {_MOST_JOINTS} are read; join them"
+        )
     ours = normalise(rest.vertices, _turn(file, body, humanoid, front))
     body = body.mapped(ours)
     root = find_root(body)

@@ -130,7 +130,17 @@ def _channels(file: GltfFile, nodes: Nodes, name: str, entry: Entry) -> tuple[Ch
             if np.abs(apart - nodes.matrix[node]).max() > _SHEAR * np.abs(nodes.matrix[node, :3, :3]).max():
                 file.note(f"node {node} is placed by a matrix that shears, which clip {name!r} cannot keep")
         channels.append(_channel(file, name, target, samplers[number]))
+        found, wanted = channels[-1].values.shape[1], _morph_count(file, node)
+        if target["path"] == "weights" and found < wanted:
+            raise file.fail(f"clip {name!r} has {found} weights for the {wanted} morphs of node {node}")
     return tuple(channels)
+
+
+def _morph_count(file: GltfFile, node: int) -> int:
+    mesh = file.entry("nodes", node).get("mesh")
+    if mesh is None:
+        return 0
+    return max((len(p.get("targets", [])) for p in file.entry("meshes", mesh).get("primitives", [])), default=0)
 
 
 def _channel(file: GltfFile, clip: str, target: Entry, sampler: Entry) -> Channel:

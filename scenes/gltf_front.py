@@ -46,7 +46,10 @@ class FrontFound:
 
 def find_front(names: Sequence[str], places: Float[Tensor, "N 3"], usual: Front) -> FrontFound:
     """The front of a rig whose joints are at `places`, +Y up; `usual` where no joint tells it."""
-    default, sides, body = TURNS[usual], _by_sides(names, places), _by_body(names, places)
+    default = TURNS[usual]
+    if not bool(torch.isfinite(places).all()):
+        return FrontFound(default, None)
+    sides, body = _by_sides(names, places), _by_body(names, places)
     if sides is None and body is None:
         return FrontFound(default, None)
     contradict = sides is not None and body is not None and _apart(sides, body) > _SAME

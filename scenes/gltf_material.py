@@ -34,6 +34,8 @@ _HALF = 0.5
 _BLACK = 0.02
 """Linear colours below it are black."""
 _MOST_UV_SETS = 8
+_FARTHEST = 1e6
+"""Texture coordinates that a transform makes stay numbers, whatever they were."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,6 +201,8 @@ def _uv_transform(moved: Entry) -> Float[np.ndarray, "2 3"]:
     """Offset, then rotation (counter-clockwise about the top left corner), then scale, as column maps."""
     angle = moved.get("rotation", 0.0)
     (x, y), (sx, sy) = moved.get("offset", (0, 0)), moved.get("scale", (1, 1))
+    if not all(abs(float(value)) < _FARTHEST for value in (angle, x, y, sx, sy)):
+        raise ValueError(f"a texture transform {moved} goes too far")
     c, s = math.cos(angle), math.sin(angle)
     return np.array([[c * sx, s * sy, x], [-s * sx, c * sy, y]], np.float64)
 

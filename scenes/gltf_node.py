@@ -49,14 +49,6 @@ class Nodes:
             found += children.get(node, [])
         return tuple(found)
 
-    def below(self, node: int) -> list[int]:
-        """A node and all its descendants, parents before children."""
-        inside = {node}
-        for other in self.order:
-            if self.parents[other] in inside:
-                inside.add(other)
-        return [other for other in self.order if other in inside]
-
     def above(self, nodes: Iterable[int]) -> set[int]:
         """Some nodes and all their ancestors."""
         found = set(nodes)
@@ -119,6 +111,8 @@ def read_nodes(file: GltfFile) -> Nodes:
 
     def table(name: str, rest: list[float]) -> np.ndarray:
         values = np.array([entry.get(name, rest) for entry in entries], np.float64).reshape(-1, len(rest))
+        if not np.isfinite(values).all():
+            raise file.fail(f"node {np.flatnonzero(~np.isfinite(values).all(1))[0]} has a {name} that is not finite")
         return values[None]
 
     translation, rotation, scale = (
