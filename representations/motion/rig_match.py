@@ -18,7 +18,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..joint_name import JointName, Side, joint_name
+from ..joint_name import Side, joint_name
+from ..rig_name import rig_joint_names
 from ..skeleton import Skeleton
 from .rig_motion import RigMotion
 
@@ -54,9 +55,6 @@ _HIND: tuple[_Slots, ...] = (
      "sole": "ffb|ikbackleg"},
     {f: f"backleg{k}|hindleg{k}|rearleg{k}" for k, f in enumerate(_ORDER, start=1)},
 )  # fmt: skip
-_KNOWN = {
-    word.rstrip("0123456789") for table in (*_FORE, *_HIND) for slot in table.values() for word in slot.split("|")
-}
 _ROOTS = ("hips", "hip", "pelvis", "body", "cog", "root")
 _ENDS = ("end", "endsite", "leaf", "tip", "nub", "site")
 """How names of nodes end that only say where a bone does."""
@@ -128,7 +126,7 @@ class _Rig:
     """A rig's tree at rest, with names taken apart."""
 
     def __init__(self, names: Sequence[str], parents: Sequence[int], rest: Tensor) -> None:
-        self.names = [_parsed(name) for name in names]
+        self.names = rig_joint_names(names)
         self.parents = parents
         self.rest = rest
 
@@ -352,17 +350,6 @@ class _Matcher:
         """Slot -> our joint, of those that there are."""
         named = {slot: name.format(side) for slot, name in zip(_ORDER, names, strict=False)}
         return {slot: self.skeleton.index(name) for slot, name in named.items() if name in self.skeleton.names}
-
-
-def _parsed(name: str) -> JointName:
-    """As `joint_name`, and of names in one case and one piece, "lthigh", the side too."""
-    parsed = joint_name(name)
-    if parsed.side == "middle" and parsed.word not in _KNOWN:
-        sides: tuple[tuple[str, Side], ...] = (("left", "left"), ("right", "right"), ("l", "left"), ("r", "right"))
-        for prefix, side in sides:
-            if parsed.word.startswith(prefix) and parsed.word.removeprefix(prefix) in _KNOWN:
-                return JointName(side, parsed.word.removeprefix(prefix), parsed.number)
-    return parsed
 
 
 def _way(points: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..joint_name import joint_name
+from ..rig_name import rig_joint_names
 from ..rotation import multiply, quaternion_from_vector, rotate, slerp
 
 _HEADING = 1e-3
@@ -85,8 +85,7 @@ def facing(names: Sequence[str], places: Float[Tensor, "N 3"]) -> float | None:
     Left joints lie at the left of right ones of the same name, and the front is left x up.
     """
     sides: dict[tuple[str, int | None], dict[str, int]] = {}
-    for node, name in enumerate(names):
-        parsed = joint_name(name)
+    for node, parsed in enumerate(rig_joint_names(names)):
         sides.setdefault((parsed.word, parsed.number), {}).setdefault(parsed.side, node)
     pairs = [(pair["left"], pair["right"]) for pair in sides.values() if "left" in pair and "right" in pair]
     if not pairs:
