@@ -15,33 +15,30 @@ from itertools import pairwise
 
 from .joint_name import JointName, Side, joint_name
 
-KNOWN_WORDS = frozenset(
-    """
-    hips hip pelvis body cog root abdomen waist spine chest upperchest torso neck lowerneck upperneck head jaw muzzle
-    beak tail ear eye shoulder collar clavicle scapula arm upperarm uparm shldr humerus forearm lowerarm lowarm elbow
-    radius hand wrist leg thigh upperleg upleg femur calf shin tibia lowerleg lowleg knee foot ankle hock toe toes
-    toebase ball paw frontpaw backpaw hindpaw finger fingers fingerbase middle thumb index ring pinky handthumb
-    handindex handmiddle handring handpinky frontupperleg frontlowerleg frontthigh frontshin frontfoot fronttoe frontleg
-    foreleg backleg hindleg rearleg backupperleg backlowerleg horselink ankleleg wingupper winglower wingtip wing
-    frontlowerlegend backlowerlegend ikfrontleg ikbackleg ff ffb
-    """.split()
-)
+_ANATOMY = """
+hips hip pelvis body cog root abdomen waist spine chest upperchest torso neck lowerneck upperneck head jaw muzzle
+beak tail ear eye shoulder collar clavicle scapula arm upperarm uparm shldr humerus forearm lowerarm lowarm elbow
+radius hand wrist leg thigh upperleg upleg femur calf shin tibia lowerleg lowleg knee foot ankle hock toe toes
+toebase ball paw frontpaw backpaw hindpaw finger fingers fingerbase middle thumb index ring pinky handthumb
+handindex handmiddle handring handpinky frontupperleg frontlowerleg frontthigh frontshin frontfoot fronttoe frontleg
+foreleg backleg hindleg rearleg backupperleg backlowerleg horselink ankleleg wingupper winglower wingtip wing
+frontlowerlegend backlowerlegend ikfrontleg ikbackleg ff ffb
+"""
+KNOWN_WORDS = frozenset(_ANATOMY.split())
 """Words of joints, without side and number; those that begin with "neck", "tail", "spine" or "ear" count too."""
 
 _BEGIN = re.compile(r"neck|tail|spine|ear(?!th|ring)")
-_QUALIFIERS = frozenset(
-    """
-    front fore hind back rear upper lower up low mid middle inner outer top bottom left right l r big little small index
-    ring pinky thumb toe finger hand foot arm leg head neck tail ear eye wing spine chest hip thigh shin calf brow lip
-    """.split()
-)
+_QUALIFIER_WORDS = """
+front fore hind back rear upper lower up low mid middle inner outer top bottom left right l r big little small index
+ring pinky thumb toe finger hand foot arm leg head neck tail ear eye wing spine chest hip thigh shin calf brow lip
+"""
+_QUALIFIERS = frozenset(_QUALIFIER_WORDS.split())
 """Words in front of another that make it another joint."""
-_CONTROLS = frozenset(
-    """
-    ik fk pole target ctrl control ctl mch twist roll helper offset null goal effector weapon prop camera cam light lamp
-    hair cape skirt cloth hat socket attach attachment collider physics tweak vis widget wgt handle locator loc
-    """.split()
-)
+_CONTROL_WORDS = """
+ik fk pole target ctrl control ctl mch twist roll helper offset null goal effector weapon prop camera cam light lamp
+hair cape skirt cloth hat socket attach attachment collider physics tweak vis widget wgt handle locator loc
+"""
+_CONTROLS = frozenset(_CONTROL_WORDS.split())
 """Words of nodes that are no joints of a body."""
 _NAMESPACE = re.compile(r".*[:|](?=.)", re.DOTALL)
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^A-Za-z\d]+")
@@ -79,6 +76,16 @@ def is_known(word: str) -> bool:
     (True, False)
     """
     return word in KNOWN_WORDS or _BEGIN.match(word) is not None
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Names for a note, at most so many of them.
+
+    >>> listed(["Hips", "Neck", "Head"], 2)
+    'Hips, Neck and 1 more'
+    """
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
 def _bare(name: str) -> str:

@@ -9,6 +9,7 @@ many.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +20,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..joint_name import Side, joint_name
-from ..rig_name import rig_joint_names
+from ..rig_name import listed, rig_joint_names
+from ..rotation import conjugate, multiply
 from ..skeleton import Skeleton
 from .rig_motion import RigMotion
 
@@ -58,6 +60,8 @@ _HIND: tuple[_Slots, ...] = (
 _ROOTS = ("hips", "hip", "pelvis", "body", "cog", "root")
 _ENDS = ("end", "endsite", "leaf", "tip", "nub", "site")
 """How names of nodes end that only say where a bone does."""
+_STILL = math.cos(math.radians(1.0) / 2)
+"""Real part of a turn by one degree, less than which is no motion."""
 _FEWEST = 4
 """Fewer bones than these make no motion."""
 
@@ -120,6 +124,33 @@ def match(motion: RigMotion, skeleton: Skeleton) -> RigMatch:
             "them as VRM or Mixamo do, such as LeftUpperLeg, LeftLowerLeg, LeftFoot"
         )
     return found
+
+
+def unmatched_notes(motion: RigMotion, skeleton: Skeleton, matched: RigMatch) -> list[str]:
+    """What of the rig's motion is lost on the skeleton, and which joints of that stand still; none or one line each."""
+    rig = _Rig(motion.names, motion.parents, motion.rest)
+    used = {bone.turner for bone in matched.bones.values()} | {node for leg in matched.legs for node in leg.path}
+    for bone in matched.bones.values():
+        if bone.chord is not None:
+            used.update(rig.path(bone.chord[0].node, bone.chord[1].towards))
+    # What carries the pelvis has its share in where that is.
+    used.update(rig.above(matched.bones[0].turner) if 0 in matched.bones else ())
+    lost = [node for node in rig.order if node not in used and not rig.is_end(node) and _moves(motion, node)]
+    still = [name for joint, name in enumerate(skeleton.names) if joint not in matched.bones]
+    notes = []
+    if lost:
+        notes.append(f"joints of the file that move nothing here: {listed([motion.names[node] for node in lost])}")
+    if still:
+        notes.append(f"joints that the file does not move, which follow what they hang on: {listed(still)}")
+    return notes
+
+
+def _moves(motion: RigMotion, node: int) -> bool:
+    """Whether a node is ever turned against its parent, since rest."""
+    parent, turns = motion.parents[node], motion.turns[:, node]
+    if parent >= 0:
+        turns = multiply(conjugate(motion.turns[:, parent]), turns)
+    return bool((turns[:, 0].abs() < _STILL).any())
 
 
 class _Rig:

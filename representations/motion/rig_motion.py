@@ -37,6 +37,8 @@ class RigMotion:
     turns: Float[Tensor, "T N 4"]
     """Rotations since rest in the world's axes, unit quaternions (w, x, y, z)."""
     places: Float[Tensor, "T N 3"]
+    notes: tuple[str, ...] = ()
+    """What the user should know of how the motion was read, one line each."""
 
     def __post_init__(self) -> None:
         count, moments = len(self.names), len(self.times)
@@ -77,6 +79,14 @@ class RigMotion:
     def turned(self, turn: Float[Tensor, " 4"]) -> RigMotion:
         """The motion seen in a world turned by a unit quaternion; the rest pose stays as it is."""
         return replace(self, turns=multiply(turn.expand_as(self.turns), self.turns), places=turn_all(turn, self.places))
+
+    def ahead(self, node: int) -> RigMotion:
+        """The motion in a world turned so that a node looks along +Z on the mean."""
+        turns = self.turns[:, node]
+        # Of a rotation the twist about Y: its angle, summed as directions.
+        heading = 2 * torch.atan2(turns[:, 2], turns[:, 0])
+        mean = math.atan2(float(heading.sin().sum()), float(heading.cos().sum()))
+        return self.turned(upright(-mean).to(self.turns))
 
 
 def facing(names: Sequence[str], places: Float[Tensor, "N 3"]) -> float | None:
