@@ -94,12 +94,15 @@ class _Estimate:
             if parent >= 0 and not (self.trusted(node) and self.trusted(parent)):
                 rest[node] = rest[parent] + rotate(stood[parent], self.seen_from(parent, node))
         found = replace(self.rig, rest=rest, turns=turns, notes=(*self.rig.notes, *self.words()))
-        if not self.found.body:
+        if self.found.body:
+            found = found.ahead(self.matched.bones[0].turner)
+            rest = rest + self.away(found)
+            size = float((rest.amax(0) - rest.amin(0)).amax())
+            return replace(found, rest=rest / size, places=found.places / size)
+        if self.feet.isdisjoint(self.found.parts):
             return found
-        found = found.ahead(self.matched.bones[0].turner)
-        rest = rest + self.away(found)
-        size = float((rest.amax(0) - rest.amin(0)).amax())
-        return replace(found, rest=rest / size, places=found.places / size)
+        # A foot that rests otherwise is as high above the ground as it gets to be.
+        return replace(found, rest=rest + self.away(found) * rest.new_tensor([0.0, 1.0, 0.0]))
 
     def words(self) -> list[str]:
         """What to tell the user."""
@@ -190,6 +193,10 @@ class _Estimate:
         }
         child = max(far, key=lambda one: far[one], default=None)
         return child if child is not None and far[child] > 1e-3 * self.size else None
+
+    @cached_property
+    def feet(self) -> set[int]:
+        return {leg.path[-1] for leg in self.matched.legs}
 
     @cached_property
     def size(self) -> float:
@@ -362,7 +369,7 @@ class _Estimate:
         """From where a rest pose is to where its body moves: above its first place, its feet as low as they get."""
         pelvis = self.matched.bones[0].turner
         shift = motion.places[0, pelvis] - motion.rest[pelvis]
-        feet = [leg.path[-1] for leg in self.matched.legs]
+        feet = sorted(self.feet)
         feet += [child for child, parent in enumerate(motion.parents) if parent in feet and self.children(child)]
         if feet:
             shift[1] = motion.places[:, feet, 1].amin() - motion.rest[feet, 1].amin()

@@ -20,6 +20,8 @@ from ..rotation import multiply, quaternion_from_vector, rotate, slerp
 
 _HEADING = 1e-3
 """Least sideways distance between left and right joints, in sizes of the rig, that tells its front."""
+_LEVEL = 0.1
+"""Least length of a mean direction's level part that is trusted."""
 
 
 @dataclass(frozen=True)
@@ -100,10 +102,15 @@ def facing(names: Sequence[str], places: Float[Tensor, "N 3"]) -> float | None:
     pairs = [(pair["left"], pair["right"]) for pair in sides.values() if "left" in pair and "right" in pair]
     if not pairs:
         return None
-    left = torch.stack([places[a] - places[b] for a, b in pairs]).sum(0)
+    apart = torch.stack([places[a] - places[b] for a, b in pairs])
     size = float((places.amax(0) - places.amin(0)).amax())
-    if float(left[[0, 2]].norm()) < _HEADING * size:
+    if float(apart.sum(0)[[0, 2]].norm()) < _HEADING * size:
         return None
+    # The middle of all directions: a limb that rests anyhow doesn't turn the body.
+    lengths = apart.norm(dim=-1, keepdim=True)
+    left = (apart / lengths.clamp_min(1e-12))[lengths[:, 0] >= _HEADING * size].median(dim=0).values
+    if float(left[[0, 2]].norm()) < _LEVEL:
+        left = apart.sum(0)
     return math.atan2(float(left[2]), float(left[0]))
 
 
