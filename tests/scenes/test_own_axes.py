@@ -214,8 +214,18 @@ def _assert_stands_alike(bvh: Bvh, twin: Bvh, plan: str, most_deg: float = 8.0):
     return clip
 
 
-@pytest.mark.parametrize("kind", ["X along bones", "Y along bones", "Z along bones", "X mirrored", "at random"])
-@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize(
+    ("plan", "kind"),
+    [
+        ("biped", "X along bones"),
+        ("biped", "Y along bones"),
+        ("biped", "Z along bones"),
+        ("biped", "X mirrored"),
+        ("biped", "at random"),
+        ("quadruped", "X along bones"),
+        ("quadruped", "at random"),
+    ],
+)
 def test_a_heap_at_rest_stands_as_its_twin_in_a_t_pose(plan, kind):
     bvh = PLANS[plan]().bvh()
     clip = _assert_stands_alike(bvh, _twin(bvh, _axes(bvh, kind)), plan)
@@ -227,10 +237,9 @@ def test_up_and_ahead_are_told_by_how_a_heap_moves(plan):
     bvh = PLANS[plan]().bvh()
     z_up = quaternion_from_vector(torch.tensor([math.pi / 2, 0.0, 0.0]).double())
     aside = quaternion_from_vector(torch.tensor([0.0, 2.4, 0.0]).double())
-    for kind in ("X along bones", "at random"):
-        twin = _twin(bvh, _axes(bvh, kind))
-        _assert_stands_alike(bvh, _turned(twin, multiply(z_up, aside)), plan)
-        _assert_stands_alike(bvh, _turned(twin, aside), plan)
+    twin = _twin(bvh, _axes(bvh, "X along bones"))
+    _assert_stands_alike(bvh, _turned(twin, multiply(z_up, aside)), plan)
+    _assert_stands_alike(bvh, _turned(twin, aside), plan)
 
 
 def test_real_bodies_have_no_ends_and_a_spine_behind_their_hips():
