@@ -76,7 +76,6 @@ class _Estimate:
     ) -> None:
         self.rig, self.skeleton, self.matched, self.found, self.frame = motion, skeleton, matched, found, frame
         self.names = rig_joint_names(motion.names)
-        self.notes: list[str] = []
         self.untold: list[str] = []
         """Joints of which nothing tells how they are turned about themselves."""
         self.at: dict[int, Tensor] = {}

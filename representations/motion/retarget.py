@@ -9,6 +9,8 @@ so that it points where the rig's does, exactly, and twists as the rig's does. B
 bones, head, ears, feet) only take the turns, S = Q = 1: a sole that is flat stays flat, whatever the rig's ankle is
 like. What the rig lacks follows its parent.
 
+Turns since rest are counted from a standing body, which the rest pose of a file need not be (`rest_pose`).
+
 The body goes where the tops of the rig's legs do, in leg lengths of its own. Heading and steady travel are taken away:
 the ground passes below.
 """
@@ -48,7 +50,8 @@ def retarget(
     """A rig's motion as a clip of `skeleton`, at its own moments or `keys_per_second`, whichever are fewer.
 
     It loops where its last pose is its first to within 5 degrees. With `limit` joints stay within the skeleton's
-    `limits_deg`, softly. Raises ValueError where the names of the rig's joints are not known.
+    `limits_deg`, softly. Its `notes` say what of the rig or of the skeleton goes unmatched, and whether the rig's rest
+    pose was no standing body. Raises ValueError where the names of the rig's joints are not known.
     """
     motion = motion.at_most(keys_per_second)
     matched = match(motion, skeleton)

@@ -1,8 +1,8 @@
 """Any rig in motion, from whatever file: what its nodes are called, where they rest, and how they turn and travel.
 
 The common form of motions that were not made here. Nodes are in the package's frame (+Y up, front +Z, longest side at
-rest 1) and their rotations are the world's, since rest: whatever axes a file gives its bones, a rig at rest is
-unturned.
+rest 1) and their rotations are the world's, since rest. A file's rest pose need not be a standing body: `rest_pose`
+finds out, and counts turns from one.
 """
 
 from __future__ import annotations
