@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from zoetrope.representations.motion.rest_pose import stand
 from zoetrope.representations.motion.retarget import direction_error_deg, retarget
+from zoetrope.representations.motion.rig_match import match
 from zoetrope.representations.rotation import (
     conjugate,
     matrix_from_quaternion,
@@ -247,6 +249,27 @@ def test_real_bodies_have_no_ends_and_a_spine_behind_their_hips():
     _assert_stands_alike(bvh, _twin(bvh, _axes(bvh, "at random")), "biped", most_deg=12.0)
 
 
+def test_toes_lie_flat_however_steep_an_ankle_is():
+    rig = _person()
+    for side in ("Left", "Right"):
+        rig.joints[f"{side}ToeBase"] = (f"{side}Foot", (0.0, -11.0, 9.0))
+    bvh = rig.bvh()
+    _assert_stands_alike(bvh, _twin(bvh, _axes(bvh, "X along bones")), "biped")
+
+
+def test_a_foot_that_is_rolled_about_itself_at_rest_is_seen_by_its_turns():
+    """Its joints rest where a body's do."""
+    bvh = _person().bvh()
+    axes = torch.tensor([1.0, 0, 0, 0], dtype=torch.float64).repeat(len(bvh.names), 1)
+    along = torch.nn.functional.normalize(bvh.offsets[bvh.names.index("LeftToeBase")], dim=0)
+    axes[bvh.names.index("LeftFoot")] = quaternion_from_vector(2.8 * along)
+    twin = _twin(bvh, axes)
+    toe = bvh.names.index("LeftToeBase")
+    torch.testing.assert_close(twin.rest()[toe], bvh.rest()[toe])
+    clip = _assert_stands_alike(bvh, twin, "biped")
+    assert any("LeftFoot" in note for note in clip.notes)
+
+
 def test_one_frame_is_enough_where_it_stands():
     bvh = _person().bvh()
     rotations = bvh.rotations[:1].clone()
@@ -306,9 +329,6 @@ def test_bodies_at_rest_are_left_as_they_are():
     for plan, made in PLANS.items():
         bvh, skeleton = made().bvh(), template(plan).skeleton
         motion = bvh_motion(bvh)
-        from zoetrope.representations.motion.rest_pose import stand
-        from zoetrope.representations.motion.rig_match import match
-
         assert stand(motion, skeleton, match(motion, skeleton)) is motion
 
 

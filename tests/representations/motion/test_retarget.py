@@ -298,6 +298,14 @@ def test_left_and_right_tell_the_front(toward):
     assert facing(("a", "b"), torch.zeros(2, 3)) is None
 
 
+def test_a_limb_that_rests_anyhow_does_not_turn_the_front():
+    skeleton = template("biped").skeleton
+    places = skeleton.joints.double().clone()
+    for part in ("LowerArm", "Hand"):
+        places[skeleton.index(f"right{part}")] = torch.tensor([0.1, 0.2, 0.6]).double()
+    assert facing(skeleton.names, places) == pytest.approx(0, abs=1e-6)
+
+
 def test_the_shortest_rotation_has_every_case():
     along = torch.tensor([[1.0, 0, 0], [1.0, 0, 0], [0.3, -2, 1], [0.0, 0, 0]]).double()
     to = torch.tensor([[-2.0, 0, 0], [3.0, 0, 0], [1.0, 1, 1], [1.0, 0, 0]]).double()
