@@ -16,7 +16,6 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
@@ -63,9 +62,10 @@ def find_companion(
         path = _place(folder, relative)
         if os.path.lexists(path) and _is_usable(path, folder, name, named_in, root):
             return path
-    for same in (_normal, _folded):
+    for folded in (False, True):
         for relative in spellings:
-            alike = [path for path in _alike(folder, relative, same) if _is_usable(path, folder, name, named_in, root)]
+            alike = _alike(folder, relative, folded)
+            alike = [path for path in alike if _is_usable(path, folder, name, named_in, root)]
             if len(alike) > 1:
                 names = some_of([str(path) for path in alike], 3)
                 raise _error(folder, name, named_in, f"which could be {names}; rename all but one of them")
@@ -159,37 +159,37 @@ def _is_usable(path: Path, folder: Path, name: str, named_in: Path | None, root:
     raise _error(folder, name, named_in, f"which is {_kind(mode)}; put a file there")
 
 
-def _alike(folder: Path, relative: str, same: Callable[[str], str]) -> list[Path]:
-    """Paths in the folder whose parts, brought into one form by `same`, are those asked for."""
+def _alike(folder: Path, relative: str, folded: bool) -> list[Path]:
+    """Paths in the folder that differ from the one asked for in Unicode form only or, `folded`, in capitals as well."""
     found = [folder]
     for part in Path(os.path.normpath(relative)).parts:
         if part == "..":
             found = [path / part for path in found]
         else:
-            found = [path / entry for path in found for entry in _entries(path) if same(entry) == same(part)]
+            found = [path / entry for path in found for entry in _entries(path, folded).get(_key(part, folded), ())]
     return found
 
 
-def _normal(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
+def _key(name: str, folded: bool) -> str:
+    normal = unicodedata.normalize("NFC", name)
+    return unicodedata.normalize("NFC", normal.casefold()) if folded else normal
 
 
-def _folded(name: str) -> str:
-    return _normal(_normal(name).casefold())
-
-
-def _entries(folder: Path) -> tuple[str, ...]:
+def _entries(folder: Path, folded: bool) -> dict[str, list[str]]:
     try:
         state = os.stat(folder)
-        return _listing(folder, state.st_ino, state.st_mtime_ns)
+        return _listing(folder, state.st_ino, state.st_mtime_ns, folded)
     except OSError:
-        return ()
+        return {}
 
 
 @lru_cache(maxsize=64)
-def _listing(folder: Path, inode: int, changed: int) -> tuple[str, ...]:
-    """Names in a folder, kept while it does not change: a data set asks for thousands of photos in one folder."""
-    return tuple(sorted(os.listdir(folder)))
+def _listing(folder: Path, inode: int, changed: int, folded: bool) -> dict[str, list[str]]:
+    """Names in a folder by key, kept while it does not change: a data set asks one folder for thousands of photos."""
+    names: dict[str, list[str]] = {}
+    for entry in sorted(os.listdir(folder)):
+        names.setdefault(_key(entry, folded), []).append(entry)
+    return names
 
 
 def _kind(mode: int) -> str:

@@ -4,11 +4,13 @@ Run lengths count pixels column by column, off and on in turn, starting with off
 each count is written in groups of five bits, lowest first, one character a group: 48 + bits + 32 if more groups follow;
 the fifth bit of the last group is the sign; from the fourth count on it is the difference to the count two before.
 
-A string cut short or of another picture's size is refused: its runs must fill the picture exactly.
+A string cut short or of another picture's size is refused: its runs must fill the picture exactly. Of several polygons
+those that enclose nothing (none or two corners, half a corner, numbers that are not finite) are left out and noted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,33 +19,51 @@ from skimage.draw import polygon2mask
 
 from ..error import PhotoError
 
+_MOST_BITS = 60
+"""Of one run length."""
 
-def mask_from_segmentation(segmentation: Any, width: int, height: int) -> Bool[np.ndarray, "{height} {width}"]:
+
+def mask_from_segmentation(
+    segmentation: Any, width: int, height: int, odd: list[str] | None = None
+) -> Bool[np.ndarray, "{height} {width}"]:
     """The mask of a COCO annotation's `segmentation` (polygons, or run lengths as list or string) in its picture.
 
-    Raises PhotoError when it is none of these, broken, or of another size.
+    odd: takes a note where polygons were left out.
+    Raises PhotoError when it is none of these, broken, or of another size, and when no polygon encloses anything.
 
     >>> mask_from_segmentation({"size": [2, 3], "counts": [1, 2, 3]}, 3, 2).astype(int).tolist()
     [[0, 1, 0], [1, 0, 0]]
     """
     if isinstance(segmentation, dict):
-        if list(segmentation.get("size", (height, width))) != [height, width]:
-            raise PhotoError(f"has a mask of size {segmentation['size']} (rows, columns) in a photo {width}x{height}")
-        counts = segmentation.get("counts")
-        if isinstance(counts, (str, bytes)):
-            return mask_from_string(counts, width, height)
-        return _mask_from_runs(_integers(counts), width, height)
+        return _mask_from_run_lengths(segmentation, width, height)
     if not isinstance(segmentation, (list, tuple)) or not segmentation:
         raise PhotoError("has a segmentation that is neither polygons nor run lengths")
     mask = np.zeros((height, width), bool)
-    for polygon in segmentation:
-        mask |= _mask_from_polygon(polygon, width, height)
+    broken: list[PhotoError] = []
+    parts = _parts(segmentation)
+    for part in parts:
+        try:
+            if isinstance(part, dict):
+                mask |= _mask_from_run_lengths(part, width, height)
+            else:
+                mask |= _mask_from_polygon(part, width, height)
+        except PhotoError as error:
+            broken.append(error)
+    if len(broken) == len(parts):
+        raise broken[0]
+    if broken and odd is not None:
+        odd.append(f"{len(broken)} of its {len(parts)} polygons left out of the mask (the first {broken[0]})")
     return mask
 
 
 def mask_from_string(text: str | bytes, width: int, height: int) -> Bool[np.ndarray, "{height} {width}"]:
     """The mask in a compressed run-length string. Raises PhotoError where its runs do not fill the picture."""
-    characters = text.encode("ascii", "replace") if isinstance(text, str) else text
+    if isinstance(text, str):
+        # What Python prints for bytes, where a tool wrote str(counts): b'...' with its backslashes doubled.
+        if len(text) >= 3 and text[0] == "b" and text[1] == text[-1] and text[1] in "'\"":
+            text = text[2:-1].replace("\\\\", "\\")
+        text = text.encode("ascii", "replace")
+    characters = text
     counts: list[int] = []
     value, shift = 0, 0
     for character in characters:
@@ -52,6 +72,8 @@ def mask_from_string(text: str | bytes, width: int, height: int) -> Bool[np.ndar
             raise PhotoError("has a run-length mask with characters that do not belong into one")
         value |= (group & 31) << shift
         shift += 5
+        if shift > _MOST_BITS:
+            raise PhotoError("has a run-length mask with a number that no picture is large enough for")
         if group & 32:
             continue
         if group & 16:
@@ -70,10 +92,32 @@ def _mask_from_runs(counts: list[int], width: int, height: int) -> Bool[np.ndarr
     return np.ascontiguousarray(runs.reshape(width, height).T)
 
 
+def _mask_from_run_lengths(entry: dict[str, Any], width: int, height: int) -> Bool[np.ndarray, "{height} {width}"]:
+    size = entry.get("size")
+    if size is not None and (not isinstance(size, (list, tuple)) or _integers(list(size)) != [height, width]):
+        raise PhotoError(f"has a mask of size {str(size)[:40]} (rows, columns) in a photo {width}x{height}")
+    counts = entry.get("counts")
+    if isinstance(counts, (str, bytes)):
+        return mask_from_string(counts, width, height)
+    return _mask_from_runs(_integers(counts), width, height)
+
+
+def _parts(segmentation: Sequence[Any]) -> Sequence[Any]:
+    """Polygons, or run lengths, each of which is a part of the mask."""
+    if all(isinstance(value, (int, float)) for value in segmentation):
+        # One polygon that was not put into a list.
+        return [segmentation]
+    pairs = all(isinstance(value, (list, tuple)) and len(value) == 2 for value in segmentation)
+    if pairs and len(segmentation) >= 3 and not any(isinstance(value, (list, tuple)) for value in segmentation[0]):
+        # One polygon of corners [x, y].
+        return [segmentation]
+    return segmentation
+
+
 def _mask_from_polygon(polygon: Any, width: int, height: int) -> Bool[np.ndarray, "{height} {width}"]:
     try:
         points = np.array(polygon, np.float64).reshape(-1, 2)
-    except (TypeError, ValueError) as fault:
+    except (TypeError, ValueError, OverflowError) as fault:
         raise PhotoError("has a polygon that is no list of x, y, x, y, ...") from fault
     if len(points) < 3 or not np.isfinite(points).all():
         raise PhotoError(f"has a polygon of {len(points)} points or with numbers that are not finite")
@@ -82,6 +126,14 @@ def _mask_from_polygon(polygon: Any, width: int, height: int) -> Bool[np.ndarray
 
 
 def _integers(counts: Any) -> list[int]:
-    if not isinstance(counts, list) or not all(isinstance(count, int) for count in counts):
+    """Whole numbers, which some tools write as 3.0 or "3"."""
+    if not isinstance(counts, (list, tuple)):
         raise PhotoError("has run lengths that are no list of whole numbers")
-    return counts
+    try:
+        whole = [int(count) for count in counts]
+        # A text that is no number raises ValueError as 0.5 does here.
+        if any(float(count) != value for count, value in zip(counts, whole, strict=True)):
+            raise ValueError("a fraction")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise PhotoError("has run lengths that are no list of whole numbers") from error
+    return whole

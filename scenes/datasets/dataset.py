@@ -77,6 +77,8 @@ class Dataset:
     """Empty where it has no keypoints."""
     photos: Iterator[DatasetPhoto | Rejected]
     """Entries in the dataset's order; what cannot be used comes as the reason."""
+    notes: tuple[str, ...] = ()
+    """What was odd about the dataset as a whole but did not stop the reading."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ class Written:
     """Photos with at least one labelled keypoint."""
     left_out: tuple[Rejected, ...]
     notes: tuple[str, ...]
-    """What was odd about photos that were kept: one line each, beginning with the photo's name."""
+    """What was odd about the dataset, then about photos that were kept: one line each, these beginning with the
+    photo's name."""
 
 
 def write_collection(dataset: Dataset, out: Path | str, *, show_progress: bool = False) -> Written:
@@ -162,7 +165,7 @@ def _write(dataset: Dataset, folder: Path, show_progress: bool) -> Written:
         (folder / "keypoints.json").write_text(json.dumps(content, allow_nan=False) + "\n", encoding="utf-8")
     if cameras:
         write_transforms(folder / "transforms.json", cameras)
-    written = Written(len(images), mask_count, len(annotations), tuple(left_out), tuple(notes))
+    written = Written(len(images), mask_count, len(annotations), tuple(left_out), (*dataset.notes, *notes))
     (folder / "README.md").write_text(_readme(dataset, written), encoding="utf-8")
     return written
 

@@ -83,16 +83,15 @@ def _rows(table: Path) -> list[dict[str, str]]:
 def _photos(rows: list[dict[str, str]], folder: Path) -> Iterator[DatasetPhoto | Rejected]:
     for row in rows:
         name = f"input_{(row['id'] or '').strip()}"
-        path = find_photo([folder], name)
-        if path is None:
-            url = (row.get("img_url") or "").strip()
-            yield Rejected(f"{name}.png", f"is missing; {f'it was published at {url}' if url else WHERE}")
-            continue
         try:
+            path = find_photo([folder], name)
+            if path is None:
+                url = (row.get("img_url") or "").strip()
+                raise PhotoError(f"is missing; {f'it was published at {url}' if url else WHERE}")
             picture = decode(path, 64)
             keypoints, unknown = _keypoints(row["kps"] or "", picture.width, picture.height)
         except PhotoError as fault:
-            yield Rejected(path.name, str(fault))
+            yield Rejected(f"{name}.png", str(fault))
             continue
         notes = tuple(f"label '{label}' is none of LASSIE's 14 and was left out" for label in unknown)
         yield DatasetPhoto(path, path.stem, keypoints, notes=notes)

@@ -59,11 +59,10 @@ def _photos(content: dict[str, Any], root: Path) -> Iterator[DatasetPhoto | Reje
     shared = {key: value for key, value in content.items() if key not in ("frames", *_DISTORTION)}
     for frame, stem in zip(content["frames"], _stems(content["frames"]), strict=True):
         listed = str(frame["file_path"])
-        path = find_photo([root, root / "images"], listed)
-        if path is None:
-            yield Rejected(listed, "is missing from the folder")
-            continue
         try:
+            path = find_photo([root, root / "images"], listed)
+            if path is None:
+                raise PhotoError("is missing from the folder")
             small = decode(path, 64)
             distortion = _distortion(frame, content)
             camera = _camera(frame, shared, stem, (small.width, small.height))

@@ -80,9 +80,12 @@ def _photos(
         except PhotoError as fault:
             yield Rejected(f"{stem}.mat", str(fault))
             continue
-        path = find_photo([images], f"{stem}.jpg")
-        if path is None:
-            yield Rejected(f"{stem}.jpg", f"is missing from {images.name}")
+        try:
+            path = find_photo([images], f"{stem}.jpg")
+            if path is None:
+                raise PhotoError(f"is missing from {images.name}")
+        except PhotoError as fault:
+            yield Rejected(f"{stem}.jpg", str(fault))
             continue
         mask = np.any(list(parts.values()), axis=0)
         size = (mask.shape[1], mask.shape[0])

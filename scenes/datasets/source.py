@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from .. import json_file
+from ..companion import find_companion
 from ..decode import PHOTO_SUFFIXES
-from ..error import InputError
+from ..error import InputError, PhotoError, some_of
 
 
 def require_folder(path: Path, what: str, where: str) -> Path:
@@ -21,44 +23,69 @@ def require_folder(path: Path, what: str, where: str) -> Path:
 
 def read_json(path: Path, what: str, where: str) -> Any:
     """The content of a JSON file. Raises InputError that says `what` was expected and `where` to get it."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as fault:
-        raise InputError(f"{path} cannot be read ({fault.strerror}); expected {what}; {where}") from fault
-    except ValueError as fault:
-        raise InputError(f"{path} is not valid JSON ({fault}); expected {what}; {where}") from fault
+    return json_file.read_json(path, object, expected=f"expected {what}; {where}")
 
 
-def only_json(source: Path, folders: Sequence[str], what: str, where: str) -> Path:
-    """The one JSON file that `source` is or holds, directly or in one of its `folders`.
+def only_json(
+    source: Path, folders: Sequence[str], what: str, where: str, accept: Callable[[Any], bool] | None = None
+) -> Path:
+    """The one JSON file that `source` is or holds: directly, in one of its `folders`, or in any folder in it.
 
+    accept: tells by the content whether a file is meant; asked only where there are several.
     Raises InputError where there is none, or several: then all are named.
     """
-    if source.is_file():
+    if not source.is_dir():
         return source
-    require_folder(source, what, where)
-    for folder in (source, *(source / name for name in folders)):
-        found = sorted(path for path in folder.glob("*.json") if not path.name.startswith("."))
+    inside = sorted(path for path in source.iterdir() if path.is_dir() and not path.name.startswith("."))
+    for places in ([source], *([source / name] for name in folders), inside):
+        found = [path for place in places for path in sorted(place.glob("*.json")) if not path.name.startswith(".")]
+        found = [path for path in found if not path.is_dir()]
+        if len(found) > 1 and accept is not None:
+            found = [path for path in found if _is_accepted(path, accept)] or found
         if len(found) == 1:
             return found[0]
         if found:
-            raise InputError(f"{folder} holds {', '.join(path.name for path in found)}; name the one to be read")
+            base = places[0] if len(places) == 1 else source
+            names = some_of([path.relative_to(base).as_posix() for path in found], 12)
+            raise InputError(f"{base} holds {names}; name the one to be read")
     raise InputError(f"{source} holds no JSON file; expected {what}; {where}")
 
 
-def find_photo(folders: Sequence[Path], name: str) -> Path | None:
+def find_photo(folders: Sequence[Path], name: str, root: Path | None = None) -> Path | None:
     """The photo `name` (perhaps a path, perhaps without its ending) in the first of the folders that has it.
 
-    Folders in front of the name are tried first as they are, then without.
+    Folders in front of the name are tried first as they are, then without. Absolute paths are those of another machine,
+    and only their last part counts. root: see `companion`.
+    Raises PhotoError where the only such file may not be read, as one that a link leads to.
     """
-    name = name.replace("\\", "/")
-    for wanted in dict.fromkeys((name, name.rsplit("/", 1)[-1])):
+    refused: InputError | None = None
+    for wanted in dict.fromkeys((name, re.split(r"[/\\]", name)[-1])):
         for folder in folders:
-            path = folder / wanted
-            if path.is_file():
+            try:
+                path = photo_in(folder, wanted, root=root)
+            except InputError as error:
+                refused = refused or error
+                continue
+            if path is not None:
                 return path
-            for suffix in PHOTO_SUFFIXES:
-                ended = path.with_name(path.name + suffix)
-                if path.name and ended.is_file():
-                    return ended
+    if refused is not None:
+        raise PhotoError(f"cannot be taken: {refused}") from refused
     return None
+
+
+def photo_in(folder: Path, name: str, named_in: Path | None = None, root: Path | None = None) -> Path | None:
+    """The photo of that name, with its ending or without, in the folder. Raises InputError as `find_companion`."""
+    has_ending = name.lower().endswith(PHOTO_SUFFIXES)
+    for suffix in ("",) if has_ending else ("", *PHOTO_SUFFIXES):
+        path = find_companion(folder, name + suffix, named_in=named_in, root=root)
+        if path is not None:
+            return path
+    return None
+
+
+def _is_accepted(path: Path, accept: Callable[[Any], bool]) -> bool:
+    try:
+        return accept(json_file.read_json(path, object))
+    except InputError:
+        # It is looked at only to tell it from its neighbours; the one that is taken is read again and its faults said.
+        return False

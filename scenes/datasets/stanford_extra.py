@@ -17,6 +17,7 @@ from ..collection import Rejected
 from ..error import InputError, PhotoError
 from .coco_mask import mask_from_string
 from .dataset import Dataset, DatasetPhoto
+from .photo_lookup import name_parts
 from .source import find_photo, only_json, read_json
 
 WHERE = (
@@ -57,7 +58,13 @@ def read_stanford_extra(source: Path, category: str | None) -> Dataset:
 def _photos(entries: list[dict[str, Any]], folders: list[Path]) -> Iterator[DatasetPhoto | Rejected]:
     for entry in entries:
         name = str(entry["img_path"])
-        path = find_photo(folders, name)
+        try:
+            # People keep breeds on other disks, so the folder of a breed may be a link as the folder of all may be.
+            breeds = [folder / part for part in name_parts(name)[:-1] for folder in folders]
+            path = find_photo([*folders, *breeds], name)
+        except PhotoError as fault:
+            yield Rejected(name, str(fault))
+            continue
         if path is None:
             yield Rejected(name, "is missing from the photos")
             continue

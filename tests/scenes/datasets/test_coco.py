@@ -124,9 +124,13 @@ def test_categories_and_files_are_named(ap10k):
         read_coco(root, "okapi")
     with pytest.raises(InputError, match="no category is named"):
         read_coco(root, None)
-    (root / "annotations" / "ap10k-val-split1.json").write_text("{}")
+    val = root / "annotations" / "ap10k-val-split1.json"
+    val.write_text((root / "annotations" / "ap10k-train-split1.json").read_text())
     with pytest.raises(InputError, match=r"ap10k-train-split1.json, ap10k-val-split1.json; name the one"):
         read_coco(root, "zebra")
+    # What is not COCO does not count.
+    val.write_text("{}")
+    assert read_coco(root, "zebra").category == "zebra"
     with pytest.raises(InputError, match=r"is not COCO .*AP-10K at https"):
         read_coco(root / "annotations" / "ap10k-val-split1.json", "zebra")
 
