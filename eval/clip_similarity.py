@@ -90,6 +90,8 @@ def load_clip(
 ) -> Clip:
     """A CLIP model of transformers by hub id or from a local folder; fetched only if `allow_download`.
 
+    Its weights are read as safetensors only; nothing is unpickled.
+
     Raises InputError, one line, where it is not there, is not a whole CLIP, or cannot be downloaded.
     """
     from transformers import AutoConfig, CLIPModel, CLIPProcessor
@@ -102,7 +104,8 @@ def load_clip(
         kind = AutoConfig.from_pretrained(model, **where).model_type
         if kind != "clip":
             raise InputError(f"{model} is a model of type {kind}, not clip; its figures would not be CLIP similarity")
-        loaded: Any = CLIPModel.from_pretrained(model, output_loading_info=True, **where)
+        # Other formats may run code when they are read.
+        loaded: Any = CLIPModel.from_pretrained(model, output_loading_info=True, use_safetensors=True, **where)
         network, loading = loaded
         processor = CLIPProcessor.from_pretrained(model, **where)
     except (OSError, ValueError, TypeError, KeyError) as fault:
@@ -177,7 +180,7 @@ def square_on_white(
 
 def _not_loaded(model: str | Path, allow_download: bool, fault: BaseException) -> str:
     if Path(model).is_dir():
-        return f"{model} is not a folder of a CLIP model as transformers saves it ({one_line(fault)})"
+        return f"{model} is not a folder of a CLIP model as transformers saves it, in safetensors ({one_line(fault)})"
     if allow_download:
         return f"CLIP model '{model}' cannot be downloaded ({one_line(fault)}); name another id or a local folder"
     return (

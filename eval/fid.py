@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..scenes.error import InputError
-from .pretrained import pretrained_weights
+from .pretrained import pretrained_weights, tensors_only
 
 INCEPTION_URL = (
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
@@ -57,7 +57,10 @@ def load_fid(*, allow_download: bool = False, device: torch.device | str = "cpu"
     from torchmetrics.image.fid import FrechetInceptionDistance
 
     try:
-        metric = FrechetInceptionDistance(feature=2048, feature_extractor_weights_path=str(weights), antialias=False)
+        with tensors_only("FID"):
+            metric = FrechetInceptionDistance(
+                feature=2048, feature_extractor_weights_path=str(weights), antialias=False
+            )
     except ModuleNotFoundError as fault:
         raise InputError("FID needs its InceptionV3: pip install torch-fidelity") from fault
     return Fid(metric.to(device).eval())

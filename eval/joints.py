@@ -6,7 +6,6 @@ root of the scene down to its node (glTF 2.0, section 3.5.3). The skin says whic
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +14,9 @@ import pygltflib
 from jaxtyping import Float64
 from scipy.spatial.transform import Rotation
 
+from ..scenes.companion import require_regular_file
 from ..scenes.error import InputError, one_line
+from ..scenes.json_file import read_json
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,11 +38,11 @@ def read_joints_json(path: Path) -> dict[str, Joints]:
 
     Raises InputError where the file is of another form.
     """
+    content = read_json(path, dict, expected="expected names, parents and photos of joints")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
         names, parents = tuple(map(str, content["names"])), tuple(map(int, content["parents"]))
         places = {str(stem): np.array(points, np.float64) for stem, points in content["photos"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as fault:
         raise InputError(f"{path} does not hold names, parents and photos of joints ({one_line(fault)})") from fault
     if len(parents) != len(names) or not all(-1 <= parent < len(names) for parent in parents):
         raise InputError(f"{path} has {len(names)} names and parents {parents}; give each joint its parent's index")
@@ -56,6 +57,7 @@ def read_joints_glb(path: Path) -> Joints:
 
     Raises InputError where the file has no skin or cannot be read.
     """
+    require_regular_file(path, "expected a rigged GLB")
     try:
         document = pygltflib.GLTF2().load(str(path))
     except Exception as fault:  # the reader fails in its own way on each kind of damage
@@ -64,6 +66,7 @@ def read_joints_glb(path: Path) -> Joints:
         raise InputError(f"{path} has no skin, so it has no joints; give a rigged GLB")
     nodes = document.nodes
     above = {child: k for k, node in enumerate(nodes) for child in node.children or ()}
+    _require_tree(path, above)
     joints = document.skins[0].joints or []
     place = {node: k for k, node in enumerate(joints)}
     names, parents, positions = [], [], []
@@ -78,6 +81,19 @@ def read_joints_glb(path: Path) -> Joints:
             transform, up = _local(nodes[up]) @ transform, above.get(up)
         positions.append(transform[:3, 3])
     return Joints(tuple(names), tuple(parents), np.array(positions))
+
+
+def _require_tree(path: Path, above: dict[int, int]) -> None:
+    """Raises InputError where a node is above itself."""
+    checked = set[int]()
+    for start in above:
+        seen, node = set[int](), start
+        while node in above and node not in checked:
+            if node in seen:
+                raise InputError(f"{path}: node {node} is its own ancestor; export it anew")
+            seen.add(node)
+            node = above[node]
+        checked |= seen
 
 
 def _local(node: pygltflib.Node) -> Float64[np.ndarray, "4 4"]:

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .pretrained import pretrained_weights
+from .pretrained import pretrained_weights, tensors_only
 
 LpipsNetwork = Literal["alex", "vgg", "squeeze"]
 
@@ -66,5 +66,6 @@ def load_lpips(
     pretrained_weights(url, metric="LPIPS", allow_download=allow_download)
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
-    metric = LearnedPerceptualImagePatchSimilarity(net_type=network, normalize=True)
+    with tensors_only("LPIPS"):
+        metric = LearnedPerceptualImagePatchSimilarity(net_type=network, normalize=True)
     return Lpips(network, metric.to(device).eval())

@@ -6,7 +6,6 @@ here with its reason in `faults`, and every metric says what a failure counts fo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 
 from ..scenes.error import InputError
+from ..scenes.json_file import read_json
 from ..scenes.mesh_file import read_ply
 from ..scenes.nerfstudio import CameraFrame, scan_transforms
 from .alignment import Mesh
@@ -97,7 +97,8 @@ def predicted_joints(run: Path, stem: str) -> Joints | None:
     if not path.is_file():
         return None
     joints = read_joints_glb(path)
-    world_from_rest = json.loads((run / "transforms.json").read_text(encoding="utf-8-sig")).get("world_from_rest")
+    cameras = read_json(run / "transforms.json", dict, expected=f"{path.name} stands in the world of its cameras")
+    world_from_rest = cameras.get("world_from_rest")
     return joints if world_from_rest is None else joints.moved(np.array(world_from_rest, np.float64))
 
 

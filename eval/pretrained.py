@@ -7,7 +7,11 @@ after its network must come from that network, so the digits are checked, not on
 from __future__ import annotations
 
 import hashlib
+import os
+import pickle
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
 
@@ -43,6 +47,30 @@ def pretrained_weights(url: str, *, metric: str, allow_download: bool) -> Path:
     if not sha256(path).startswith(digits):
         raise InputError(f"{path} is not the network of {metric}: its SHA-256 does not begin with {digits}; delete it")
     return path
+
+
+@contextmanager
+def tensors_only(metric: str) -> Iterator[None]:
+    """While it is entered, torch.load takes tensors and nothing else, whatever other libraries ask it for.
+
+    torchvision unpickles its weights, which may run code; the digits in a name are too few to rule out a forged file.
+    PyTorch reads the switch from the environment, at each call. Raises InputError where a file holds anything else.
+    """
+    switch = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+    before = os.environ.get(switch)
+    os.environ[switch] = "1"
+    try:
+        yield
+    except pickle.UnpicklingError as error:
+        where = Path(torch.hub.get_dir()) / "checkpoints"
+        raise InputError(
+            f"the weights of {metric} in {where} hold more than tensors and are not read; delete them"
+        ) from error
+    finally:
+        if before is None:
+            del os.environ[switch]
+        else:
+            os.environ[switch] = before
 
 
 def sha256(path: Path) -> str:

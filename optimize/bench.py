@@ -21,6 +21,7 @@ from ..eval.measure import MEASURES
 from ..eval.run_score import score_run
 from ..scenes.atomic import atomic_write
 from ..scenes.error import InputError
+from ..scenes.json_file import read_json
 from ..scenes.zoo.split import BESIDE, TEST
 from ..scenes.zoo.zoo import split_collection
 from .estimated_masks import load_run_photos
@@ -149,10 +150,13 @@ def read_rows(path: Path, format_version: int) -> dict[str, dict[str, Any]]:
     it is of another version."""
     if not path.is_file():
         return {}
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = read_json(path, dict, expected="expected a table of this bench; choose another --out")
     if content.get("format_version") != format_version:
         found = content.get("format_version")
         raise InputError(
             f"{path} has format version {found!r}, this zoetrope writes {format_version}; choose another --out"
         )
-    return content["rows"]
+    rows = content.get("rows")
+    if not isinstance(rows, dict):
+        raise InputError(f"{path} has no rows; choose another --out")
+    return rows

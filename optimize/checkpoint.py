@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ..scenes.atomic import atomic_write
 from ..scenes.error import InputError
+from ..scenes.json_file import parse_json, read_json
 
 FORMAT_VERSION = 3
 """Of the tree in the metadata."""
@@ -77,7 +78,7 @@ def load_checkpoint(folder: Path, name: str = "last", device: torch.device | str
         return None
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
-            header = json.loads((file.metadata() or {}).get("zoetrope", "{}"))
+            header = parse_json((file.metadata() or {}).get("zoetrope", "{}"), dict, source="its header")
             # Copies: what the file gives out may be mapped from it, and the file is going to be replaced.
             tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118 - the file is no dict
     except (SafetensorError, ValueError) as fault:
@@ -93,7 +94,12 @@ def load_checkpoint(folder: Path, name: str = "last", device: torch.device | str
 def read_stages(folder: Path) -> list[Place]:
     """The stages a run went through, in order, each with how far it came; empty before the first checkpoint."""
     path = folder / "journal.json"
-    return [Place(**row) for row in json.loads(path.read_text())] if path.is_file() else []
+    if not path.is_file():
+        return []
+    try:
+        return [Place(**row) for row in read_json(path, list)]
+    except TypeError as error:
+        raise InputError(f"{path} does not list stages ({error}); delete it") from error
 
 
 def _note_stage(folder: Path, place: Place) -> None:

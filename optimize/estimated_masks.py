@@ -71,9 +71,24 @@ def mask_source(config: FitConfig) -> MaskSource:
     return "none" if config.masks in _ALL else _given_masks(config)
 
 
+def check_mask_source(config: FitConfig) -> None:
+    """Raises InputError, before any work, where what is to estimate masks cannot be had."""
+    if config.masks == "rembg":
+        from ..priors.rembg_foreground import require_rembg
+
+        try:
+            require_rembg(offline=config.offline)
+        except OSError as error:
+            raise InputError(f"--masks rembg: {error}") from error
+
+
 def mask_estimator(collection: Collection, config: FitConfig, prior: SemanticPrior) -> str:
     """What would estimate missing masks, for people; "" where none are. Raises InputError as `with_masks`."""
     bare = any(photo.mask is None for photo in collection.photos)
+    if bare and config.masks == "rembg":
+        # Its model is loaded, and perhaps downloaded, by the fit alone.
+        check_mask_source(config)
+        return "rembg"
     return _source(collection, config, prior)[1] if bare else ""
 
 
@@ -116,7 +131,7 @@ def _source(
         from ..priors.rembg_foreground import rembg_foreground
 
         try:
-            return rembg_foreground(), "rembg"
+            return rembg_foreground(offline=config.offline), "rembg"
         except OSError as fault:
             raise InputError(f"--masks rembg: {fault}") from fault
     told = _given_masks(config) != "auto"

@@ -24,7 +24,7 @@ from .config import FitConfig, check_supported
 from .descent import Descent
 from .device import choose_device
 from .diffusion_source import diffusion_source
-from .estimated_masks import mask_source, with_masks, write_masks
+from .estimated_masks import check_mask_source, mask_source, with_masks, write_masks
 from .journal import MetricsLog
 from .known_start import first_placement
 from .observe import Observations
@@ -59,6 +59,7 @@ def fit(config: FitConfig) -> RunResult:
     """
     check_supported(config)
     check_out(config)
+    check_mask_source(config)
     device = choose_device(config.device)
     source = diffusion_source(config, device)
     diffusion = source.load(config, device)

@@ -18,6 +18,8 @@ from typing import Any
 
 from torch import Tensor
 
+from ..scenes.json_file import parse_json
+
 _RESERVED = ("step", "stage", "iteration", "time")
 
 
@@ -89,7 +91,8 @@ class MetricsLog:
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The lines of a metrics.jsonl, in order, without a last one still being written; none if there is no file."""
     content = path.read_bytes() if path.is_file() else b""
-    return [json.loads(line) for line in content.split(b"\n")[:-1]]
+    lines = enumerate(content.split(b"\n")[:-1], start=1)
+    return [parse_json(line, dict, source=f"line {number} of {path}") for number, line in lines]
 
 
 def truncate(path: Path, step: int) -> None:
@@ -106,7 +109,7 @@ def truncate(path: Path, step: int) -> None:
             break
         try:
             line_step = json.loads(line)["step"]
-        except (ValueError, KeyError, TypeError) as fault:
+        except (ValueError, KeyError, TypeError, RecursionError) as fault:
             raise ValueError(f"{path} has a line that is no metrics: {line[:80]!r}; remove it or start anew") from fault
         if line_step > step:
             break

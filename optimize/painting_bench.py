@@ -22,6 +22,7 @@ from ..eval.texture_deviation import texture_deviation
 from ..scenes.atomic import atomic_write
 from ..scenes.collection import load_collection
 from ..scenes.error import InputError
+from ..scenes.json_file import read_json
 from ..scenes.zoo.species import SPECIES, species_key
 from ..scenes.zoo.split import FIRST_TEST_SEED
 from ..scenes.zoo.zoo import is_zoo, write_zoo
@@ -154,8 +155,8 @@ def _species(folder: Path) -> str | None:
     """What the photos show, where the zoo made them of a species or of a file that is called like one."""
     if not is_zoo(folder):
         return None
-    about = json.loads((folder / "truth" / "transforms.json").read_text(encoding="utf-8"))
-    subject = species_key(about["subject"])
+    about = read_json(folder / "truth" / "transforms.json", dict)
+    subject = species_key(str(about.get("subject")))
     return subject.replace("_", " ") if subject in SPECIES else None
 
 

@@ -8,7 +8,7 @@ from .artic3d_preset import artic3d
 from .config import FitConfig, check_supported
 from .device import choose_device
 from .diffusion_source import diffusion_source
-from .estimated_masks import mask_estimator, mask_source
+from .estimated_masks import check_mask_source, mask_estimator, mask_source
 from .run_folder import visible_names
 from .semantic_prior import load_semantic_prior
 from .stage import Stage, full, grounded, quick, shortened, without
@@ -36,6 +36,7 @@ def plan(config: FitConfig) -> list[str]:
     """
     device = choose_device(config.device)
     check_supported(config)
+    check_mask_source(config)
     known = config.template not in ("auto", "discover")
     photos = load_collection(config.photos, mask_source(config), config.cameras)
     builds = BUILDS[config.template if known else "quadruped"]  # type: ignore[index]

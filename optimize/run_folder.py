@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from ..scenes.atomic import atomic_write
-from ..scenes.error import InputError
+from ..scenes.error import InputError, one_line
+from ..scenes.json_file import read_json
 from .config import FitConfig
 
 _FOLDERS = ("observations", "checkpoints", "posed", "instances", "distillation", "cleaned", "export")
@@ -156,16 +157,18 @@ def read_config(folder: Path) -> FitConfig:
     path = RunFolder(folder).config
     if not path.is_file():
         raise InputError(f"{folder} is no run: it has no config.json; give the folder that `zoetrope fit --out` wrote")
+    data = read_json(path, dict, expected="restore it or start a new run", finite=True)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as fault:
-        raise InputError(f"{path} is not JSON ({fault}); restore it or start a new run") from fault
-    return FitConfig.from_json(data, folder)
+        return FitConfig.from_json(data, folder)
+    except InputError:
+        raise
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path} has odd options ({one_line(error)}); restore it or start a new run") from error
 
 
 def changed_versions(folder: Path) -> list[str]:
     """What is not as it was when the run in `folder` was started, in words; bits may differ after a resume then."""
-    recorded = json.loads(RunFolder(folder).config.read_text(encoding="utf-8"))
+    recorded = read_json(RunFolder(folder).config, dict, expected="restore it or start a new run")
     now = _circumstances({})
     changes = []
     for group in ("versions", "machine"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from .error import InputError
+from .json_file import read_json
 from .nerfstudio import photo_stem
 
 
@@ -35,12 +35,7 @@ def load_keypoints(folder: Path | str) -> dict[str, Keypoints]:
     Raises InputError when the file is missing or is not COCO keypoints.
     """
     path = Path(folder) / "keypoints.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as fault:
-        raise InputError(f"{path} cannot be read ({fault.strerror}); scores by keypoints need it") from fault
-    except ValueError as fault:
-        raise InputError(f"{path} is not valid JSON ({fault}); expected COCO keypoints") from fault
+    content = read_json(path, dict, expected="scores by keypoints need it, as COCO keypoints")
     try:
         categories = {entry["id"]: tuple(entry["keypoints"]) for entry in content["categories"]}
         images = {entry["id"]: entry for entry in content["images"]}
@@ -49,7 +44,7 @@ def load_keypoints(folder: Path | str) -> dict[str, Keypoints]:
             image = images[annotation["image_id"]]
             names = categories[annotation["category_id"]]
             found.setdefault(photo_stem(image["file_name"]), _keypoints(annotation["keypoints"], names, image))
-    except (KeyError, TypeError) as fault:
+    except (KeyError, TypeError, AttributeError, OverflowError) as fault:
         raise InputError(f"{path} is not COCO keypoints (missing or odd entry: {fault})") from fault
     except ValueError as fault:
         raise InputError(f"{path}: {fault}") from fault

@@ -7,17 +7,20 @@ its material and texture is for modelling programs that do not read glTF.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import trimesh
 import trimesh.exchange.ply
+import trimesh.resolvers
 import trimesh.visual
 from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
 from .atomic import atomic_write
+from .companion import companion
 from .error import InputError, one_line
 
 
@@ -103,7 +106,7 @@ def read_mesh(path: str | Path) -> tuple[Float[Tensor, "V 3"], Int[Tensor, "F 3"
     if not path.is_file():
         raise FileNotFoundError(f"no mesh file {path}")
     try:
-        loaded = trimesh.load(path, process=False)
+        loaded = trimesh.load(path, process=False, resolver=_Companions(path))
     except Exception as error:  # each of trimesh's readers fails in its own way on a broken file
         raise InputError(f"{path} cannot be read as a mesh: {one_line(error)}") from error
     mesh = loaded.to_mesh() if isinstance(loaded, trimesh.Scene) else loaded
@@ -111,6 +114,26 @@ def read_mesh(path: str | Path) -> tuple[Float[Tensor, "V 3"], Int[Tensor, "F 3"
         raise InputError(f"{path} holds no triangles, only {type(mesh).__name__}; export it as a triangle mesh")
     vertices = torch.from_numpy(np.array(mesh.vertices, dtype=np.float32))
     return vertices, torch.from_numpy(np.array(mesh.faces, dtype=np.int64))
+
+
+class _Companions(trimesh.resolvers.Resolver):
+    """How trimesh is to find what a mesh names beside itself (buffers, materials): as `companion` does."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def get(self, key: str) -> bytes:
+        uri = self._path.suffix.lower() in (".gltf", ".glb")
+        return companion(self._path.parent, key.strip(), named_in=self._path, uri=uri).read_bytes()
+
+    def keys(self) -> list[str]:
+        return [entry.name for entry in self._path.parent.iterdir()]
+
+    def write(self, name: str, data: Any) -> None:
+        raise NotImplementedError(f"{name} is not written: meshes are only read here")
+
+    def namespaced(self, namespace: str) -> _Companions:
+        raise NotImplementedError(f"{namespace} is not entered: archives are not read here")
 
 
 def to_bytes(picture: Tensor | np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from ..representations.motion.clip import Clip, RootMotion
 from ..representations.skeleton import Skeleton
 from .atomic import atomic_write
 from .error import InputError
+from .json_file import parse_json
 
 FORMAT_VERSION = 1
 
@@ -75,7 +76,7 @@ def load_subject(path: Path) -> Subject:
         raise InputError(f"{path} is missing; finish the run first: zoetrope fit ... --resume")
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
-            about = json.loads((file.metadata() or {}).get("zoetrope", "{}"))
+            about = parse_json((file.metadata() or {}).get("zoetrope", "{}"), dict, source="its header")
             # Copies: what the file gives out may be mapped from it, and the file may be replaced.
             tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118 - the file is no dict
     except (SafetensorError, ValueError) as fault:

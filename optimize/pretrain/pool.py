@@ -21,6 +21,7 @@ from torch import Tensor
 from ...representations.chart import VERSION
 from ...scenes.atomic import atomic_write
 from ...scenes.error import InputError
+from ...scenes.json_file import read_json
 from ...scenes.photography.label import NONE
 from ...scenes.photography.shot import Shot
 from ...scenes.zoo.sitting import Sitting
@@ -111,7 +112,7 @@ def keep_filling(
     recipe = json.loads(json.dumps(recipe))
     written = folder / _RECIPE
     if written.is_file():
-        if json.loads(written.read_text(encoding="utf-8")) != recipe:
+        if read_json(written, object) != recipe:
             raise InputError(f"{folder} holds photos made by another recipe; give another folder or delete it")
     else:
         with atomic_write(written) as temporary:

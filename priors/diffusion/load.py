@@ -108,9 +108,11 @@ def model_folder(name: str) -> Path:
 def _index(folder: Path, name: str) -> dict[str, Any]:
     try:
         index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
+    except (OSError, ValueError, RecursionError) as fault:
         raise OSError(f"{name} has no readable model_index.json; it is no model in diffusers' layout") from fault
     known = (*_UNETS, *_TRANSFORMERS)
+    if not isinstance(index, dict):
+        raise OSError(f"{name} has a model_index.json that is no object; it is no model in diffusers' layout")
     if index.get("_class_name") not in known:
         raise ValueError(f"{name} is a {index.get('_class_name')}; known are {', '.join(known)}")
     return index

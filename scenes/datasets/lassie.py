@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import ast
 import csv
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ import numpy as np
 from ..collection import Rejected
 from ..decode import decode
 from ..error import InputError, PhotoError
+from ..json_file import parse_json
 from .dataset import Dataset, DatasetPhoto
 from .source import find_photo, require_folder
 
@@ -118,11 +118,11 @@ def _marks(cell: str) -> list[Any]:
     if not cell.strip():
         return []
     try:
-        marks = json.loads(cell)
-    except ValueError:
+        marks = parse_json(cell, object, source="kps")
+    except InputError:
         try:
             marks = ast.literal_eval(cell)
-        except (ValueError, SyntaxError) as fault:
+        except (ValueError, SyntaxError, RecursionError, MemoryError) as fault:
             raise PhotoError("has kps that are neither JSON nor a Python literal and was left out") from fault
     if not isinstance(marks, list):
         raise PhotoError("has kps that are no list of keypoints and was left out")

@@ -50,8 +50,8 @@ class PhotoLookup:
     ) -> None:
         self._named_in, self._root, self._prefer = named_in, root, prefer.casefold()
         self._folders = [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
-        listed = {name_parts(name) for name in listed}
-        self._answering = Counter(_key(parts[start:]) for parts in listed for start in range(len(parts)))
+        different = {name_parts(name) for name in listed}
+        self._answering = Counter(_key(parts[start:]) for parts in different for start in range(len(parts)))
 
     def find(self, name: str) -> tuple[Path, tuple[str, ...]]:
         """The photo's file, and a note where it is not where the name says.

@@ -12,6 +12,7 @@ import torch
 from ...representations.chart import VERSION
 from ..atomic import atomic_write
 from ..error import InputError
+from ..json_file import read_json
 from ..photography.photograph import PhotographyConfig
 from ..photography.viewpoint import ViewpointConfig
 from ..photography.write import write_collection
@@ -79,7 +80,7 @@ def split_collection(species: str, root: Path) -> Path:
 def is_zoo(folder: Path) -> bool:
     """Whether `write_zoo` filled this folder, so that it may be replaced."""
     path = folder / "truth" / "transforms.json"
-    return path.is_file() and json.loads(path.read_text(encoding="utf-8")).get("made_by") == _MAKER
+    return path.is_file() and read_json(path, dict, expected="expected cameras").get("made_by") == _MAKER
 
 
 def _clear(folder: Path, overwrite: bool) -> None:

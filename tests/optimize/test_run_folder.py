@@ -136,7 +136,7 @@ def test_no_run_and_a_broken_one(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no config\.json"):
         read_config(tmp_path)
     (tmp_path / "config.json").write_text("{")
-    with pytest.raises(InputError, match="not JSON"):
+    with pytest.raises(InputError, match="not valid JSON"):
         read_config(tmp_path)
 
 
