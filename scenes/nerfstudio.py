@@ -25,7 +25,6 @@ from jaxtyping import Float64
 from .atomic import atomic_write
 from .decode import PHOTO_SUFFIXES
 from .error import InputError, PhotoError
-from .json_file import read_json
 
 _PINHOLES = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE")
 _DISTORTION = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2")
@@ -181,7 +180,12 @@ def _entry(frame: CameraFrame) -> dict[str, Any]:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    content = read_json(path, object, expected="expected cameras in it; repair it or delete it")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as fault:
+        raise InputError(f"{path} cannot be read ({fault.strerror}); expected cameras in it") from fault
+    except ValueError as fault:
+        raise InputError(f"{path} is not valid JSON ({fault}); repair it or delete it") from fault
     if not isinstance(content, dict) or not isinstance(content.get("frames"), list):
         raise InputError(f"{path} has no list 'frames'; expected nerfstudio's transforms.json")
     return content

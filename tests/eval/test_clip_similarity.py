@@ -1,6 +1,7 @@
 """CLIP similarity on a small CLIP of made-up weights, saved and loaded as the real one is."""
 
 import json
+import shutil
 import socket
 
 import numpy as np
@@ -131,3 +132,17 @@ def test_photos_are_cut_out_on_white():
 def test_a_clip_is_named_by_its_folder(clip, clip_folder):
     assert isinstance(clip, Clip)
     assert clip.name == clip_folder.name
+
+
+def test_nothing_is_unpickled(clip_folder, tmp_path):
+    """Weights in PyTorch's own format are refused, sound ones as well."""
+    from safetensors.torch import load_file
+
+    folder = tmp_path / "pickled"
+    shutil.copytree(clip_folder, folder)
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    assert load_clip(folder).name == "pickled"
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(InputError, match="in safetensors") as error:
+        load_clip(folder)
+    assert "\n" not in str(error.value)

@@ -1,5 +1,6 @@
 """LPIPS' path on its smallest network with made-up weights; its fitted weights are real. No figure here is LPIPS."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,25 @@ def test_sizes_must_agree_and_suffice(lpips):
             lpips.distance(pictures(0), b)
     with pytest.raises(ValueError, match="at least 32"):
         lpips.distance(pictures(0)[:, :20], pictures(0)[:, :20])
+
+
+class Bomb:
+    """Whoever unpickles it makes a folder."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_weights_that_hold_more_than_tensors_are_not_read(trunk, monkeypatch, tmp_path):
+    """torchvision would unpickle them; eight digits in a name do not prove a file."""
+    monkeypatch.setattr(pretrained, "sha256", lambda path: "b8a52dc0")
+    monkeypatch.delenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD", raising=False)
+    state = {**torch.load(tmp_path / "checkpoints" / SQUEEZE), "more": Bomb(tmp_path / "made")}
+    torch.save(state, tmp_path / "checkpoints" / SQUEEZE)
+    with pytest.raises(InputError, match=r"LPIPS in .* hold more than tensors"):
+        load_lpips("squeeze")
+    assert not (tmp_path / "made").exists()
+    assert "TORCH_FORCE_WEIGHTS_ONLY_LOAD" not in os.environ

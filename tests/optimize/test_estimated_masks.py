@@ -1,6 +1,8 @@
 """Photos without masks: who estimates them, what is left out, and that a run keeps what it used."""
 
 import shutil
+import sys
+import types
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +14,10 @@ import torch
 from zoetrope.optimize import estimated_masks
 from zoetrope.optimize.config import FitConfig
 from zoetrope.optimize.estimated_masks import load_run_photos, mask_estimator, mask_source, with_masks, write_masks
+from zoetrope.optimize.fit import fit
 from zoetrope.optimize.observe import Observations
 from zoetrope.optimize.output import write_observations
+from zoetrope.optimize.plan import plan
 from zoetrope.optimize.run_folder import RunFolder
 from zoetrope.optimize.semantic_prior import SemanticPrior, load_semantic_prior
 from zoetrope.scenes.collection import Collection, load_collection
@@ -119,3 +123,44 @@ def test_who_is_not_asked_does_not_estimate(config: FitConfig, prior: SemanticPr
     everyone = load_collection(config.photos, mask_source(replace(config, masks="estimate")))
     assert all(photo.mask is None for photo in everyone.photos)
     assert mask_source(config) == "auto"
+
+
+def test_rembg_is_asked_for_before_any_work(config: FitConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its library, and offline without its model; neither photos nor priors are read for that."""
+
+    def unexpected(*_: object, **__: object) -> None:
+        raise AssertionError("work was begun")
+
+    for name in ("load_collection", "load_semantic_prior", "diffusion_source"):
+        monkeypatch.setattr(f"zoetrope.optimize.fit.{name}", unexpected)
+        monkeypatch.setattr(f"zoetrope.optimize.plan.{name}", unexpected)
+    asked = replace(config, masks="rembg", offline=True)
+    monkeypatch.setitem(sys.modules, "rembg", None)
+    for start in (fit, plan):
+        with pytest.raises(InputError, match=r"^--masks rembg: rembg is not installed"):
+            start(asked)
+    monkeypatch.setitem(sys.modules, "rembg", types.SimpleNamespace(new_session=unexpected, remove=unexpected))
+    monkeypatch.setenv("U2NET_HOME", str(tmp_path))
+    for start in (fit, plan):
+        with pytest.raises(InputError, match=r"^--masks rembg: .*u2net.onnx\) and --offline downloads nothing"):
+            start(asked)
+    assert not config.out.exists()
+
+
+def test_offline_reaches_rembg(config: FitConfig, prior: SemanticPrior, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+    monkeypatch.setattr("zoetrope.priors.rembg_foreground.require_rembg", lambda **_: None)
+
+    def foreground(*, offline: bool) -> None:
+        told.append(offline)
+        raise OSError("that is all")
+
+    monkeypatch.setattr("zoetrope.priors.rembg_foreground.rembg_foreground", foreground)
+    for offline in (True, False):
+        asked = replace(config, masks="rembg", offline=offline)
+        given = load_collection(config.photos, mask_source(asked))
+        # A plan downloads nothing.
+        assert mask_estimator(given, asked, prior) == "rembg"
+        with pytest.raises(InputError, match="that is all"):
+            with_masks(given, asked, prior)
+    assert told == [True, False]
