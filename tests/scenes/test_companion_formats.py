@@ -31,14 +31,19 @@ SIZE = (60, 40)
 
 @pytest.fixture(autouse=True)
 def hang_is_a_failure():
+    """A reader that waits for a pipe fails its test after a minute, whatever it does with exceptions."""
+    waited = []
+
     def expired(*_):
+        waited.append(True)
         raise TimeoutError("something waits, perhaps for a pipe")
 
     before = signal.signal(signal.SIGALRM, expired)
-    signal.alarm(20)
+    signal.alarm(60)
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
+    assert not waited, "something waited, perhaps for a pipe"
 
 
 class Photos:

@@ -277,7 +277,13 @@ def test_several_files_and_folders_of_subsets(dataset, tmp_path):
         Image.fromarray(np.zeros((SIZE[1], SIZE[0], 3), np.uint8)).save(path)
     written(root, content, tmp_path / "out", name="annotations/person_keypoints_default.json")
     same(tmp_path / "out", tmp_path / "reference")
-    # Others that are no COCO, or have other animals, do not matter; two that would do are named.
+    # Also where the folders of subsets lie in one of another name.
+    elsewhere = root.parent / "elsewhere"
+    shutil.copytree(root, elsewhere)
+    (elsewhere / "images").rename(elsewhere / "pictures")
+    written(elsewhere, None, tmp_path / "pictures")
+    same(tmp_path / "pictures", tmp_path / "reference")
+    # Others that are no COCO do not matter; two that would do are named.
     (root / "annotations" / "settings.json").write_text('{"a": 1}')
     (root / "annotations" / "list.json").write_text("[]")
     written(root, None, tmp_path / "again")
