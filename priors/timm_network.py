@@ -76,9 +76,9 @@ def _from_folder(name: str, folder: Path) -> TimmNetwork:
         # The hub's folders keep what describes the weights one level down; older ones have it beside the name.
         described = config.get("pretrained_cfg", config)
         architecture, arguments = config["architecture"], config.get("model_args", {})
+        options = {key: described[key] for key in ("mean", "std") if key in described}
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as fault:
         raise OSError(f"{folder / 'config.json'} does not name its architecture as timm's hub does") from fault
-    options = {key: described[key] for key in ("mean", "std") if key in described}
     return _built(name, architecture, folder / "model.safetensors", options, arguments)
 
 

@@ -145,3 +145,17 @@ def test_a_true_rig_is_read_and_faults_are_named(tmp_path):
     (tmp_path / "a.glb").write_bytes(b"nothing")
     with pytest.raises(InputError, match="cannot be read as glTF"):
         read_joints_glb(tmp_path / "a.glb")
+    with pytest.raises(InputError, match="is a folder"):
+        read_joints_glb(tmp_path)
+    (tmp_path / "a.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match="deep"):
+        read_joints_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("children", [[[1], [0]], [[0], []], [[1], [2], [1]]])
+def test_a_tree_that_bites_its_tail_is_refused(tmp_path, children):
+    nodes = [{"children": row} if row else {} for row in children]
+    content = {"asset": {"version": "2.0"}, "nodes": nodes, "skins": [{"joints": [0, 1]}]}
+    (tmp_path / "a.gltf").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="is its own ancestor"):
+        read_joints_glb(tmp_path / "a.gltf")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from zoetrope.optimize.bench import FORMAT_VERSION, BenchConfig, markdown, run_bench
+from zoetrope.optimize.bench import FORMAT_VERSION, BenchConfig, markdown, read_rows, run_bench
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.zoo.split import BESIDE, FIRST_TEST_SEED, TEST, seed_of
 
@@ -32,6 +32,13 @@ def test_what_failed_stands_in_the_table_and_what_is_there_is_not_fitted_again(t
     assert "| done | quick | - | - | 90.0 % |" in text
     assert text.splitlines()[2].endswith("| 170.0 | 1.8 |")
     assert "nothing: exit code 2" in text
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", f'{{"format_version": {FORMAT_VERSION}}}', "{"])
+def test_a_table_that_is_none_is_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "bench.json").write_text(text)
+    with pytest.raises(InputError, match=r"bench\.json .*choose another --out"):
+        read_rows(tmp_path / "bench.json", FORMAT_VERSION)
 
 
 def test_what_cannot_be_fitted_is_refused_at_once(good_photos: Path, tmp_path: Path) -> None:

@@ -151,6 +151,10 @@ def test_the_journal_follows_a_resume(tmp_path: Path) -> None:
     assert read_stages(tmp_path) == [Place("camera", 40, 40), Place("pose", 60, 100), Place("shape", 5, 105)]
     save_checkpoint(tmp_path, {}, Place("pose", 20, 60))
     assert read_stages(tmp_path) == [Place("camera", 40, 40), Place("pose", 20, 60)]
+    for text in ("[" * 100_000, "{}", '[{"steps": 3}]', "[3]"):
+        (tmp_path / "journal.json").write_text(text)
+        with pytest.raises(InputError, match=r"journal\.json"):
+            read_stages(tmp_path)
 
 
 def test_a_file_cut_short_is_refused_at_any_length(tmp_path: Path) -> None:

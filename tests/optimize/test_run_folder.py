@@ -140,6 +140,26 @@ def test_no_run_and_a_broken_one(tmp_path: Path) -> None:
         read_config(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[" * 100_000, "deep"),
+        ("[]", "not an object"),
+        ('{"format_version": 1, "options": {"photos": "p", "effort": NaN}}', "NaN"),
+        ('{"format_version": 1, "options": {"photos": 7}}', "has odd options"),
+        ('{"format_version": 1, "options": {"photos": "p", "effort": "much"}}', "has odd options"),
+        ('{"format_version": 1, "options": [1]}', "has odd options"),
+        ('{"format_version": 1, "options": {"photos": "p", "seed": -1}}', "--seed is -1"),
+    ],
+)
+def test_an_odd_config_is_one_line(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(InputError, match=message) as caught:
+        read_config(tmp_path)
+    assert str(tmp_path) in str(caught.value) or message.startswith("--")
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX file locks")
 def test_one_writer_at_a_time(config: FitConfig) -> None:
     config.out.mkdir()

@@ -39,6 +39,14 @@ def test_identity_follows_weights_and_use_but_not_the_place(small_vit, tmp_path)
     assert load_timm(str(tmp_path)).identity != here.identity
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", "7", "{}", '{"architecture": "x", "pretrained_cfg": 7}'])
+def test_a_config_that_names_no_network_is_one_line(small_vit, tmp_path, text):
+    (tmp_path / "model.safetensors").write_bytes((small_vit / "model.safetensors").read_bytes())
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(OSError, match="does not name its architecture as timm's hub does"):
+        load_timm(str(tmp_path))
+
+
 def test_weights_of_another_network_are_refused(small_vit, hub_folder, tmp_path):
     deeper = hub_folder("vit_small_patch14_reg4_dinov2", embed_dim=24, depth=3, num_heads=3, img_size=56)
     (tmp_path / "config.json").write_text((small_vit / "config.json").read_text())

@@ -151,6 +151,12 @@ def test_half_precision_files_are_found(small_diffusion: Callable[[str], Path], 
             ValueError,
             "is a KandinskyPipeline; known are StableDiffusionPipeline",
         ),
+        (
+            lambda folder: (folder / "model_index.json").write_text("[" * 100_000),
+            OSError,
+            "no readable model_index.json",
+        ),
+        (lambda folder: (folder / "model_index.json").write_text("[]"), OSError, "is no object"),
         (lambda folder: shutil.rmtree(folder / "vae"), OSError, "a part of the model is missing"),
         (
             lambda folder: (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink(),

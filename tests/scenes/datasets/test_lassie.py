@@ -109,3 +109,10 @@ def test_kps_are_read_but_never_run(source, tmp_path):
     written = write_collection(read_lassie(source, "zebra", occluded=True), tmp_path / "out")
     assert written.left_out[-1].name == "input_31.png"
     assert not trap.exists()
+
+
+@pytest.mark.parametrize("cell", ["[" * 100_000, "[" * 150 + "1" + "]" * 150, "[1" + ",[1" * 80 + "]" * 81, "(" * 9000])
+def test_kps_that_are_nested_deeply_leave_a_photo_out(source, tmp_path, cell):
+    (source / "annotations" / "zebra_occ.csv").write_text(f'id,kps\n31,"{cell}"\n')
+    written = write_collection(read_lassie(source, "zebra", occluded=True), tmp_path / "out")
+    assert written.left_out[-1].name == "input_31.png"
