@@ -42,6 +42,8 @@ def animate(config: AnimateConfig) -> list[Path]:
     source = diffusion_source(asked, device) if config.refine != "none" else None
     subject = load_subject(run.exact_subject)
     clip = choose_motion(subject, config.motion, limit=config.limit, hold_feet=config.hold_feet)
+    for note in clip.notes:
+        print(f"note: {config.motion}: {note}", file=sys.stderr)
     animation = Animation.of(
         subject.mesh,
         subject.skeleton,

@@ -38,6 +38,8 @@ class Clip:
     """Whether the clip repeats; then its last pose is its first one again, so that it closes without a jump."""
     root: RootMotion | None = None
     """Of the T poses; None where the root rests."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of how the clip was read from a file, one line each."""
 
     def __post_init__(self) -> None:
         count = self.times.shape[0]

@@ -9,6 +9,8 @@ so that it points where the rig's does, exactly, and twists as the rig's does. B
 bones, head, ears, feet) only take the turns, S = Q = 1: a sole that is flat stays flat, whatever the rig's ankle is
 like. What the rig lacks follows its parent.
 
+Turns since rest are counted from a standing body, which the rest pose of a file need not be (`rest_pose`).
+
 The body goes where the tops of the rig's legs do, in leg lengths of its own. Heading and steady travel are taken away:
 the ground passes below.
 """
@@ -26,8 +28,9 @@ from ..rotation import conjugate, multiply, quaternion_from_vector, rotate, shor
 from .body import maps, on_ground
 from .clip import Clip, RootMotion
 from .leg import ground_level
-from .rig_match import BoneMatch, RigMatch, match
-from .rig_motion import RigMotion, upright
+from .rest_pose import stand
+from .rig_match import BoneMatch, RigMatch, match, unmatched_notes
+from .rig_motion import RigMotion
 
 KEYS_PER_SECOND = 30.0
 
@@ -47,10 +50,12 @@ def retarget(
     """A rig's motion as a clip of `skeleton`, at its own moments or `keys_per_second`, whichever are fewer.
 
     It loops where its last pose is its first to within 5 degrees. With `limit` joints stay within the skeleton's
-    `limits_deg`, softly. Raises ValueError where the names of the rig's joints are not known.
+    `limits_deg`, softly. Its `notes` say what of the rig or of the skeleton goes unmatched, and whether the rig's rest
+    pose was no standing body. Raises ValueError where the names of the rig's joints are not known.
     """
     motion = motion.at_most(keys_per_second)
     matched = match(motion, skeleton)
+    motion = stand(motion, skeleton, matched)
     motion = _ahead(motion, matched)
     world, rotations = _pose(motion, skeleton, matched, limit)
     identity = rotations.new_tensor([1.0, 0, 0, 0])
@@ -63,7 +68,8 @@ def retarget(
         turns, shift, rotations = (torch.cat([all_[:-1], all_[:1]]) for all_ in (turns, shift, rotations))
     rotations[:, 0] = identity
     root = RootMotion(turns.float(), shift.float())
-    return Clip(motion.name, motion.times.float(), rotations.float(), loop, root).continuous()
+    notes = (*motion.notes, *unmatched_notes(motion, skeleton, matched))
+    return Clip(motion.name, motion.times.float(), rotations.float(), loop, root, notes).continuous()
 
 
 def direction_error_deg(clip: Clip, skeleton: Skeleton, motion: RigMotion) -> dict[str, Float[Tensor, " T"]]:
@@ -72,7 +78,9 @@ def direction_error_deg(clip: Clip, skeleton: Skeleton, motion: RigMotion) -> di
     In degrees, at the clip's keys, in the world with heading taken away; of the joints that have a chord.
     """
     matched = match(motion, skeleton)
-    motion = _ahead(motion.at(clip.times.to(motion.times)), matched)
+    # Where a clip heads is known of the moments that it was made from, not of all that a file has.
+    motion = stand(motion.at(clip.times.to(motion.times)), skeleton, matched)
+    motion = _ahead(motion, matched)
     turned = clip.rooted()[0].double()
     transforms = forward_kinematics(skeleton, turned, skeleton.joints.to(turned))
     bones = rotate_bones(transforms, (skeleton.tips - skeleton.joints).to(turned))
@@ -106,13 +114,7 @@ def bone_length_drift(clip: Clip, skeleton: Skeleton) -> float:
 
 def _ahead(motion: RigMotion, matched: RigMatch) -> RigMotion:
     """The motion in a world turned so that the body looks along +Z on the mean."""
-    if 0 not in matched.bones:
-        return motion
-    turns = motion.turns[:, matched.bones[0].turner]
-    # Of a rotation the twist about Y: its angle, summed as directions.
-    heading = 2 * torch.atan2(turns[:, 2], turns[:, 0])
-    mean = math.atan2(float(heading.sin().sum()), float(heading.cos().sum()))
-    return motion.turned(upright(-mean).to(motion.turns))
+    return motion.ahead(matched.bones[0].turner) if 0 in matched.bones else motion
 
 
 def _pose(

@@ -9,6 +9,7 @@ many.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,8 +19,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..body.joint_name import JointName, Side, joint_name
+from ..body.joint_name import Side, joint_name
 from ..body.skeleton import Skeleton
+from ..rig_name import listed, rig_joint_names
+from ..rotation import conjugate, multiply
 from .rig_motion import RigMotion
 
 _Slots = dict[str, str]
@@ -54,12 +57,11 @@ _HIND: tuple[_Slots, ...] = (
      "sole": "ffb|ikbackleg"},
     {f: f"backleg{k}|hindleg{k}|rearleg{k}" for k, f in enumerate(_ORDER, start=1)},
 )  # fmt: skip
-_KNOWN = {
-    word.rstrip("0123456789") for table in (*_FORE, *_HIND) for slot in table.values() for word in slot.split("|")
-}
 _ROOTS = ("hips", "hip", "pelvis", "body", "cog", "root")
 _ENDS = ("end", "endsite", "leaf", "tip", "nub", "site")
 """How names of nodes end that only say where a bone does."""
+_STILL = math.cos(math.radians(1.0) / 2)
+"""Real part of a turn by one degree, less than which is no motion."""
 _FEWEST = 4
 """Fewer bones than these make no motion."""
 
@@ -124,11 +126,38 @@ def match(motion: RigMotion, skeleton: Skeleton) -> RigMatch:
     return found
 
 
+def unmatched_notes(motion: RigMotion, skeleton: Skeleton, matched: RigMatch) -> list[str]:
+    """What of the rig's motion is lost on the skeleton, and which joints of that stand still; none or one line each."""
+    rig = _Rig(motion.names, motion.parents, motion.rest)
+    used = {bone.turner for bone in matched.bones.values()} | {node for leg in matched.legs for node in leg.path}
+    for bone in matched.bones.values():
+        if bone.chord is not None:
+            used.update(rig.path(bone.chord[0].node, bone.chord[1].towards))
+    # What carries the pelvis has its share in where that is.
+    used.update(rig.above(matched.bones[0].turner) if 0 in matched.bones else ())
+    lost = [node for node in rig.order if node not in used and not rig.is_end(node) and _moves(motion, node)]
+    still = [name for joint, name in enumerate(skeleton.names) if joint not in matched.bones]
+    notes = []
+    if lost:
+        notes.append(f"joints of the file that move nothing here: {listed([motion.names[node] for node in lost])}")
+    if still:
+        notes.append(f"joints that the file does not move, which follow what they hang on: {listed(still)}")
+    return notes
+
+
+def _moves(motion: RigMotion, node: int) -> bool:
+    """Whether a node is ever turned against its parent, since rest."""
+    parent, turns = motion.parents[node], motion.turns[:, node]
+    if parent >= 0:
+        turns = multiply(conjugate(motion.turns[:, parent]), turns)
+    return bool((turns[:, 0].abs() < _STILL).any())
+
+
 class _Rig:
     """A rig's tree at rest, with names taken apart."""
 
     def __init__(self, names: Sequence[str], parents: Sequence[int], rest: Tensor) -> None:
-        self.names = [_parsed(name) for name in names]
+        self.names = rig_joint_names(names)
         self.parents = parents
         self.rest = rest
 
@@ -352,17 +381,6 @@ class _Matcher:
         """Slot -> our joint, of those that there are."""
         named = {slot: name.format(side) for slot, name in zip(_ORDER, names, strict=False)}
         return {slot: self.skeleton.index(name) for slot, name in named.items() if name in self.skeleton.names}
-
-
-def _parsed(name: str) -> JointName:
-    """As `joint_name`, and of names in one case and one piece, "lthigh", the side too."""
-    parsed = joint_name(name)
-    if parsed.side == "middle" and parsed.word not in _KNOWN:
-        sides: tuple[tuple[str, Side], ...] = (("left", "left"), ("right", "right"), ("l", "left"), ("r", "right"))
-        for prefix, side in sides:
-            if parsed.word.startswith(prefix) and parsed.word.removeprefix(prefix) in _KNOWN:
-                return JointName(side, parsed.word.removeprefix(prefix), parsed.number)
-    return parsed
 
 
 def _way(points: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """Any rig in motion, from whatever file: what its nodes are called, where they rest, and how they turn and travel.
 
 The common form of motions that were not made here. Nodes are in the package's frame (+Y up, front +Z, longest side at
-rest 1) and their rotations are the world's, since rest: whatever axes a file gives its bones, a rig at rest is
-unturned.
+rest 1) and their rotations are the world's, since rest. A file's rest pose need not be a standing body: `rest_pose`
+finds out, and counts turns from one.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..body.joint_name import joint_name
+from ..rig_name import rig_joint_names
 from ..rotation import multiply, quaternion_from_vector, rotate, slerp
 
 _HEADING = 1e-3
 """Least sideways distance between left and right joints, in sizes of the rig, that tells its front."""
+_LEVEL = 0.1
+"""Least length of a mean direction's level part that is trusted."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class RigMotion:
     turns: Float[Tensor, "T N 4"]
     """Rotations since rest in the world's axes, unit quaternions (w, x, y, z)."""
     places: Float[Tensor, "T N 3"]
+    notes: tuple[str, ...] = ()
+    """What the user should know of how the motion was read, one line each."""
 
     def __post_init__(self) -> None:
         count, moments = len(self.names), len(self.times)
@@ -78,6 +82,14 @@ class RigMotion:
         """The motion seen in a world turned by a unit quaternion; the rest pose stays as it is."""
         return replace(self, turns=multiply(turn.expand_as(self.turns), self.turns), places=turn_all(turn, self.places))
 
+    def ahead(self, node: int) -> RigMotion:
+        """The motion in a world turned so that a node looks along +Z on the mean."""
+        turns = self.turns[:, node]
+        # Of a rotation the twist about Y: its angle, summed as directions.
+        heading = 2 * torch.atan2(turns[:, 2], turns[:, 0])
+        mean = math.atan2(float(heading.sin().sum()), float(heading.cos().sum()))
+        return self.turned(upright(-mean).to(self.turns))
+
 
 def facing(names: Sequence[str], places: Float[Tensor, "N 3"]) -> float | None:
     """The turn about +Y, in radians, that brings a rig's front to +Z; None where no joints of two sides tell it.
@@ -85,16 +97,20 @@ def facing(names: Sequence[str], places: Float[Tensor, "N 3"]) -> float | None:
     Left joints lie at the left of right ones of the same name, and the front is left x up.
     """
     sides: dict[tuple[str, int | None], dict[str, int]] = {}
-    for node, name in enumerate(names):
-        parsed = joint_name(name)
+    for node, parsed in enumerate(rig_joint_names(names)):
         sides.setdefault((parsed.word, parsed.number), {}).setdefault(parsed.side, node)
     pairs = [(pair["left"], pair["right"]) for pair in sides.values() if "left" in pair and "right" in pair]
     if not pairs:
         return None
-    left = torch.stack([places[a] - places[b] for a, b in pairs]).sum(0)
+    apart = torch.stack([places[a] - places[b] for a, b in pairs])
     size = float((places.amax(0) - places.amin(0)).amax())
-    if float(left[[0, 2]].norm()) < _HEADING * size:
+    if float(apart.sum(0)[[0, 2]].norm()) < _HEADING * size:
         return None
+    # The middle of all directions: a limb that rests anyhow doesn't turn the body.
+    lengths = apart.norm(dim=-1, keepdim=True)
+    left = (apart / lengths.clamp_min(1e-12))[lengths[:, 0] >= _HEADING * size].median(dim=0).values
+    if float(left[[0, 2]].norm()) < _LEVEL:
+        left = apart.sum(0)
     return math.atan2(float(left[2]), float(left[0]))
 
 

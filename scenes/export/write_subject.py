@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -69,6 +70,8 @@ def write_turntables(
     config = AnimationConfig() if config is None else config
     _check_videos(paths, config, len(passes))
     clip = None if motion == "none" else choose_motion(subject, motion)
+    for note in () if clip is None else clip.notes:
+        print(f"note: {motion}: {note}", file=sys.stderr)
     texture = None if subject.texture is None else subject.texture.float() / 255
     rendered = render_turntable(subject.mesh, subject.skeleton, texture, clip=clip, config=config, passes=passes)
     # One file takes frames as they are made, without keeping them.

@@ -6,8 +6,8 @@ channels take the place of the offset along their axes, as Blender and MotionBui
 stay nearer to zero than to the offset they are added to it. At rest nothing is turned. M. Meredith and S. Maddock,
 "Motion Capture File Formats Explained" (2001), chapter 3.
 
-Writers differ in capitals, blanks, tabs and line ends, in the number and order of channels, and in whether blanks are
-part of names: all of that is read.
+The pose at zero may be a standing body or a heap of bones, whose joints have axes of their own: `rest_pose` tells them
+apart. Which axis is up is told by the rest pose, or by how the body moves where that is no body.
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ from torch import Tensor
 
 from ...representations.motion.rig_motion import RigMotion, facing, similarity, turn_all, upright
 from ...representations.motion.wave import about
+from ...representations.rig_name import rig_joint_names
 from ...representations.rotation import conjugate, multiply, rotate
-from ..error import InputError, one_line
+from ..bvh_text import BvhText, read_bvh_text
 
-_CHANNEL = re.compile(r"([xyz])(position|rotation)$", re.IGNORECASE)
-_FRAMES = re.compile(r"\s*frames\s*:?\s*(\S+)\s*$", re.IGNORECASE)
-_FRAME_TIME = re.compile(r"\s*frame\s*time\s*:?\s*(\S+)\s*$", re.IGNORECASE)
 _Z_UP = 2.0
 """How much more a leg must hang along Z than along Y in a file whose Z is up."""
+_ALIKE = 0.4
+"""Most that directions that are square to each other in a body may have in common, as a cosine."""
+_SCALED = 1e-3
+"""Scales that are so near to 1 do nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,8 @@ class Bvh:
     """Places in the parent's frame."""
     frame_time: float
     """Seconds."""
+    notes: tuple[str, ...] = ()
+    """What the file has that it should not have, one line each."""
 
     def rest(self) -> Float[Tensor, "N 3"]:
         """Places in the world when nothing is turned."""
@@ -76,15 +80,41 @@ class Bvh:
 def read_bvh(path: str | Path) -> Bvh:
     """A .bvh file. Raises InputError with the line where it is broken."""
     path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or one_line(error)}") from error
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    return _Reader(path, text.splitlines()).read()
+    return _bvh(path.stem, read_bvh_text(path))
+
+
+def _bvh(name: str, text: BvhText) -> Bvh:
+    """What the numbers of a file mean."""
+    joints, values, notes = text.joints, text.values, list(text.notes)
+    offsets = torch.tensor([joint.offset for joint in joints], dtype=torch.float64)
+    rotations = offsets.new_zeros(len(values), len(offsets), 4)
+    rotations[..., 0] = 1
+    translations = offsets.expand(len(values), -1, -1).clone()
+    column, scaled = 0, False
+    for node, joint in enumerate(joints):
+        moved = {}
+        for kind, axis in joint.channels or ():
+            if kind == "rotation":
+                turn = about(axis, torch.deg2rad(values[:, column]))
+                rotations[:, node] = multiply(rotations[:, node], turn)
+            elif kind == "position":
+                moved[axis] = values[:, column]
+            else:
+                scaled |= bool((values[:, column] - 1).abs().amax() > _SCALED)
+            column += 1
+        if moved:
+            axes = list(moved)
+            places = torch.stack(list(moved.values()), dim=-1)
+            middle, offset = places.median(dim=0).values, offsets[node, axes]
+            added = joint.parent >= 0 and bool((middle - offset).norm() > middle.norm())
+            translations[:, node, axes] = places + offset if added else places
+            if joint.parent >= 0 and float(offsets[node].norm()) == 0:
+                # Some files have a bone's length in its channels alone.
+                offsets[node] = translations[:, node].median(dim=0).values
+    if scaled:
+        notes.append("joints that it scales keep their size")
+    names, parents = tuple(joint.name for joint in joints), tuple(joint.parent for joint in joints)
+    return Bvh(name, names, parents, offsets, rotations, translations, text.frame_time, tuple(notes))
 
 
 def bvh_motion(bvh: Bvh) -> RigMotion:
@@ -94,8 +124,14 @@ def bvh_motion(bvh: Bvh) -> RigMotion:
     place.
     """
     rest, (places, turns) = bvh.rest(), bvh.world()
-    turn = upright(0.0)
-    if _hangs_along_z(bvh.names, rest):
+    turn, notes = upright(0.0), bvh.notes
+    by_rest, by_motion = _hangs_along_z(bvh.names, rest[None]), _hangs_along_z(bvh.names, places)
+    if by_rest != by_motion:
+        if is_body := _is_body(bvh.names, rest):
+            axes = ("Z", "Y") if by_rest else ("Y", "Z")
+            notes += (f"up is its {axes[0]}, as it rests, though the body moves as if up were {axes[1]}; does it lie?",)
+        by_rest = by_rest if is_body else by_motion
+    if by_rest:
         turn = about(0, rest.new_tensor([-np.pi / 2]))[0]
     turn = multiply(upright(facing(bvh.names, turn_all(turn, rest)) or 0.0), turn)
     scale, shift = similarity(rest, turn)
@@ -107,202 +143,43 @@ def bvh_motion(bvh: Bvh) -> RigMotion:
     away[1] = ours[inner, 1].amin() - places[:, inner, 1].amin()
     turned = multiply(multiply(turn.expand_as(turns), turns), conjugate(turn).expand_as(turns))
     times = torch.arange(len(places), dtype=torch.float64) * bvh.frame_time
-    return RigMotion(bvh.name.lower(), bvh.names, bvh.parents, ours, times, turned, places + away)
+    return RigMotion(bvh.name.lower(), bvh.names, bvh.parents, ours, times, turned, places + away, notes)
 
 
-def _hangs_along_z(names: tuple[str, ...], rest: Float[Tensor, "N 3"]) -> bool:
-    """Whether feet are below what they hang on along Z, far more than along Y."""
-    low = [node for node, name in enumerate(names) if re.search("foot|ankle|toe", name, re.IGNORECASE)]
-    high = [node for node, name in enumerate(names) if re.search("hip|pelvis|thigh|up.*leg", name, re.IGNORECASE)]
+def _hangs_along_z(names: tuple[str, ...], places: Float[Tensor, "T N 3"]) -> bool:
+    """Whether feet are below what they hang on along Z, far more than along Y, on the mean."""
+    low, high = _feet(names), _hips(names)
     if not low or not high:
         return False
-    way = rest[high].mean(0) - rest[low].mean(0)
+    way = (places[:, high].mean(1) - places[:, low].mean(1)).mean(0)
     return float(way[2]) > _Z_UP * abs(float(way[1]))
 
 
-@dataclass
-class _Joint:
-    """A joint while it is read."""
+def _is_body(names: tuple[str, ...], rest: Float[Tensor, "N 3"]) -> bool:
+    """Whether a rest pose may be one: the trunk doesn't go where the feet are, both legs hang alike, left of right."""
+    parsed = rig_joint_names(names)
+    tops = [node for node, one in enumerate(parsed) if one.side == "middle" and one.word in ("neck", "head")]
+    low, high = _feet(names), _hips(names)
+    if not tops or not low or not high:
+        return True
+    legs = rest[high].mean(0) - rest[low].mean(0)
+    trunk = rest[tops].mean(0) - rest[high].mean(0)
+    sides = [[node for node in low if parsed[node].side == side] for side in ("left", "right")]
+    if not all(sides):
+        return _cosine(legs, trunk) > -_ALIKE
+    left, right = (rest[nodes].mean(0) for nodes in sides)
+    hips = rest[high].mean(0)
+    apart = [_cosine(left - right, way) for way in (legs, trunk)]
+    return _cosine(legs, trunk) > -_ALIKE and _cosine(left - hips, right - hips) > 0.5 and max(map(abs, apart)) < _ALIKE
 
-    name: str
-    parent: int
-    line: int
-    offset: tuple[float, ...] | None = None
-    channels: tuple[tuple[str, int], ...] | None = None
-    """What each is and its axis: ("position", 0) ..."""
-    site: bool = False
-    """Whether it only says where its parent's bone ends."""
+
+def _cosine(a: Float[Tensor, " 3"], b: Float[Tensor, " 3"]) -> float:
+    return float(torch.nn.functional.cosine_similarity(a, b, dim=0))
 
 
-class _Reader:
-    """Goes through a file line by line."""
+def _feet(names: tuple[str, ...]) -> list[int]:
+    return [node for node, name in enumerate(names) if re.search("foot|ankle|toe", name, re.IGNORECASE)]
 
-    def __init__(self, path: Path, lines: list[str]) -> None:
-        self.path, self.lines = path, lines
-        self.joints: list[_Joint] = []
 
-    def fail(self, line: int, what: str) -> InputError:
-        """The error to raise where line `line`, counted from 1, is wrong."""
-        return InputError(f"{self.path}, line {line}: {what}")
-
-    def read(self) -> Bvh:
-        motion = self.hierarchy()
-        frames, frame_time, first = self.timing(motion)
-        values = self.frames(first, frames)
-        for joint in self.joints:
-            if joint.offset is None:
-                raise self.fail(joint.line, f"joint {joint.name!r} has no OFFSET")
-        offsets = torch.tensor([joint.offset for joint in self.joints], dtype=torch.float64)
-        rotations = offsets.new_zeros(frames, len(offsets), 4)
-        rotations[..., 0] = 1
-        translations = offsets.expand(frames, -1, -1).clone()
-        column = 0
-        for node, joint in enumerate(self.joints):
-            moved = {}
-            for kind, axis in joint.channels or ():
-                if kind == "rotation":
-                    turn = about(axis, torch.deg2rad(values[:, column]))
-                    rotations[:, node] = multiply(rotations[:, node], turn)
-                else:
-                    moved[axis] = values[:, column]
-                column += 1
-            if moved:
-                axes = list(moved)
-                places = torch.stack(list(moved.values()), dim=-1)
-                middle, offset = places.median(dim=0).values, offsets[node, axes]
-                added = joint.parent >= 0 and bool((middle - offset).norm() > middle.norm())
-                translations[:, node, axes] = places + offset if added else places
-        names = tuple(joint.name for joint in self.joints)
-        parents = tuple(joint.parent for joint in self.joints)
-        return Bvh(self.path.stem, names, parents, offsets, rotations, translations, frame_time)
-
-    def hierarchy(self) -> int:
-        """Reads the joints; the index of the line after MOTION."""
-        above: list[int] = []
-        opening: int | None = None
-        started = False
-        for index, line in enumerate(self.lines):
-            # A brace may stand on a line of its own or after what it belongs to.
-            for part in re.findall(r"[{}]|[^{}]+", line):
-                words = part.split()
-                if not words:
-                    continue
-                number, key = index + 1, words[0].upper()
-                if not started:
-                    if key != "HIERARCHY":
-                        raise self.fail(
-                            number, f'starts with {words[0][:20]!r}, not with "HIERARCHY"; it is no BVH file'
-                        )
-                    started = True
-                elif opening is not None and key != "{":
-                    raise self.fail(number, f'"{{" is missing after {self.joints[opening].name!r}')
-                elif key == "{":
-                    if opening is None:
-                        raise self.fail(number, '"{" without a joint before it')
-                    above.append(opening)
-                    opening = None
-                elif key == "}":
-                    if not above:
-                        raise self.fail(number, '"}" without "{"')
-                    above.pop()
-                elif key == "MOTION":
-                    if above:
-                        raise self.fail(number, f'"}}" is missing: {self.joints[above[-1]].name!r} is still open')
-                    if not self.joints:
-                        raise self.fail(number, "there is no joint before MOTION")
-                    return index + 1
-                elif key in ("ROOT", "JOINT", "END"):
-                    opening = self.joint(number, key, words, above)
-                elif key in ("OFFSET", "CHANNELS") and above:
-                    self.place(number, key, words, self.joints[above[-1]])
-                else:
-                    raise self.fail(number, f"{words[0][:30]!r} is not expected here")
-        raise self.fail(
-            len(self.lines), "the file ends before MOTION; it is cut off" if started else "the file is empty"
-        )
-
-    def joint(self, number: int, key: str, words: list[str], above: list[int]) -> int:
-        if (key == "ROOT") == bool(above):
-            raise self.fail(number, f"{key} may not stand {'within a joint' if above else 'outside of a ROOT'}")
-        parent = above[-1] if above else -1
-        name = f"{self.joints[parent].name}_end" if key == "END" else " ".join(words[1:])
-        if not name:
-            raise self.fail(number, f"{key} has no name")
-        if parent >= 0 and self.joints[parent].site:
-            raise self.fail(number, "an End Site can have no joints")
-        self.joints.append(_Joint(name, parent, number, site=key == "END"))
-        return len(self.joints) - 1
-
-    def place(self, number: int, key: str, words: list[str], joint: _Joint) -> None:
-        if key == "OFFSET":
-            found = tuple(self.number(number, word) for word in words[1:])
-            if len(found) != 3 or joint.offset is not None:
-                raise self.fail(number, f"OFFSET of {joint.name!r} must be three numbers, once; found {len(found)}")
-            joint.offset = found
-            return
-        kinds = [_CHANNEL.match(word) for word in words[2:]]
-        for kind, word in zip(kinds, words[2:], strict=True):
-            if kind is None:
-                raise self.fail(number, f"channel {word!r} is unknown; there are Xposition ... Zrotation")
-        channels = tuple((kind[2].lower(), "xyz".index(kind[1].lower())) for kind in kinds if kind is not None)
-        if len(words) < 2 or words[1] != str(len(channels)):
-            raise self.fail(number, f"CHANNELS {' '.join(words[1:2])} of {joint.name!r} names {len(channels)} channels")
-        positions = [channel for channel in channels if channel[0] == "position"]
-        if joint.channels is not None or len(set(positions)) < len(positions):
-            raise self.fail(number, f"{joint.name!r} has channels twice")
-        if joint.site:
-            raise self.fail(number, "an End Site can have no channels")
-        joint.channels = channels
-
-    def timing(self, index: int) -> tuple[int, float, int]:
-        """Frames, seconds of each, and the index of the line where they begin."""
-        index, found = self.match(index, _FRAMES, "Frames: COUNT")
-        if not found.isdigit() or int(found) == 0:
-            raise self.fail(index, f"Frames is {found!r}; a whole number of at least 1 is expected")
-        count = int(found)
-        index, found = self.match(index, _FRAME_TIME, "Frame Time: SECONDS")
-        seconds = self.number(index, found)
-        if seconds <= 0:
-            raise self.fail(index, f"Frame Time is {found}; it must be more than 0 seconds")
-        return count, seconds, index
-
-    def match(self, index: int, pattern: re.Pattern[str], wanted: str) -> tuple[int, str]:
-        while index < len(self.lines) and not self.lines[index].strip():
-            index += 1
-        if index >= len(self.lines):
-            raise self.fail(len(self.lines), f'the file ends where "{wanted}" is expected; it is cut off')
-        found = pattern.match(self.lines[index])
-        if found is None:
-            raise self.fail(index + 1, f'"{wanted}" is expected, found {self.lines[index].strip()[:30]!r}')
-        return index + 1, found[1]
-
-    def frames(self, index: int, count: int) -> Float[Tensor, "T C"]:
-        width = sum(len(joint.channels or ()) for joint in self.joints)
-        rows: list[list[float]] = []
-        for number, line in enumerate(self.lines[index:], start=index + 1):
-            words = line.split()
-            if not words:
-                continue
-            if len(words) != width:
-                raise self.fail(number, f"a frame of {len(words)} numbers; the joints have {width} channels")
-            if len(rows) == count:
-                raise self.fail(number, f"more frames than the {count} that Frames says")
-            try:
-                row = [float(word) for word in words]
-            except ValueError:
-                row = [self.number(number, word) for word in words]
-            if not np.isfinite(row).all():
-                raise self.fail(number, "a value that is not finite")
-            rows.append(row)
-        if len(rows) < count:
-            raise self.fail(len(self.lines), f"{len(rows)} frames, but Frames says {count}; the file is cut off")
-        return torch.tensor(rows, dtype=torch.float64)
-
-    def number(self, line: int, word: str) -> float:
-        try:
-            value = float(word)
-        except ValueError:
-            value = float("nan")
-        if not np.isfinite(value):
-            raise self.fail(line, f"{word[:30]!r} is no number")
-        return value
+def _hips(names: tuple[str, ...]) -> list[int]:
+    return [node for node, name in enumerate(names) if re.search("hip|pelvis|thigh|up.*leg", name, re.IGNORECASE)]

@@ -75,6 +75,23 @@ def test_a_motion_becomes_a_glb_and_a_video(run: Path, capsys: pytest.CaptureFix
     assert abs(len(frames) / 8 - 1) <= clips[0].span[1] / 2 + 1 / 8
 
 
+def test_what_a_motion_of_a_file_lacks_is_said(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (model, _) = animate(AnimateConfig(run_folder=run, motion="walk", size=32, fps=4, seconds=1))
+    # The muzzle and an ear of the file under names that nobody knows.
+    odd = tmp_path / "odd.glb"
+    content = model.read_bytes()
+    assert b'"muzzle"' in content
+    assert b'"left_ear"' in content
+    odd.write_bytes(content.replace(b'"muzzle"', b'"qqqqqq"').replace(b'"left_ear"', b'"qqqqqqqq"'))
+    capsys.readouterr()
+    options = ["--size", "32", "--fps", "4", "--seconds", "1"]
+    for command in (["animate", str(run), *options], ["turntable", str(run), "--frames", "1", "--size", "32"]):
+        assert main([*command, "--motion", f"{odd}#walk"]) == 0
+        said = capsys.readouterr().err
+        assert f"note: {odd}#walk: joints that the file does not move" in said
+        assert "muzzle, left_ear" in said
+
+
 def test_a_motion_of_a_file_gets_a_plain_name(run: Path, tmp_path: Path) -> None:
     (model, _) = animate(AnimateConfig(run_folder=run, motion="walk", size=32, fps=4, seconds=1))
     taken = tmp_path / "wild walk.glb"

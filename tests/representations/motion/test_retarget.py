@@ -191,6 +191,28 @@ def test_schools_of_riggers_are_known(pattern):
     assert len(match(rig, skeleton).legs) == 2
 
 
+def test_prefixes_on_some_joints_only_lose_nothing():
+    skeleton = template("biped").skeleton
+    clip = motion("walk", skeleton)
+    forms = ("Model:{}", "{}", "Character1_{}", "Rex_{}")
+    names = tuple(forms[joint % 4].format(name) for joint, name in enumerate(skeleton.names))
+    found, plain = (retarget(_rig(clip, skeleton, one), skeleton, keys_per_second=1000) for one in (names, None))
+    torch.testing.assert_close(found.rotations, plain.rotations, atol=1e-6, rtol=0)
+    assert found.notes == ()
+
+
+def test_what_goes_unmatched_is_said_by_name():
+    skeleton = template("quadruped").skeleton
+    clip = motion("look_around", skeleton)
+    names = tuple("Qx_left" if name == "left_ear" else name for name in skeleton.names)
+    (lost, still) = retarget(_rig(clip, skeleton, names), skeleton).notes
+    assert lost == "joints of the file that move nothing here: Qx_left"
+    assert still == "joints that the file does not move, which follow what they hang on: left_ear"
+    # A joint that never turns is no loss.
+    resting = replace(clip, rotations=clip.rotations[:1].expand_as(clip.rotations) * 0 + torch.tensor([1.0, 0, 0, 0]))
+    assert retarget(_rig(replace(resting, root=None), skeleton, names), skeleton).notes == (still,)
+
+
 def test_unknown_names_are_refused():
     skeleton = template("biped").skeleton
     rig = _rig(motion("walk", skeleton), skeleton, tuple(f"bone{k}" for k in range(len(skeleton))))
@@ -274,6 +296,14 @@ def test_left_and_right_tell_the_front(toward):
     places = turn_all(upright(toward), skeleton.joints.double())
     assert math.remainder(facing(skeleton.names, places) + toward, 2 * math.pi) == pytest.approx(0, abs=1e-6)
     assert facing(("a", "b"), torch.zeros(2, 3)) is None
+
+
+def test_a_limb_that_rests_anyhow_does_not_turn_the_front():
+    skeleton = template("biped").skeleton
+    places = skeleton.joints.double().clone()
+    for part in ("LowerArm", "Hand"):
+        places[skeleton.index(f"right{part}")] = torch.tensor([0.1, 0.2, 0.6]).double()
+    assert facing(skeleton.names, places) == pytest.approx(0, abs=1e-6)
 
 
 def test_the_shortest_rotation_has_every_case():
