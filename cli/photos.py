@@ -9,6 +9,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from ..scenes.datasets.kind import DatasetKind
+from ..scenes.front import Front
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Zoo:
     """A made-up animal or character becomes a folder of photos about which everything is known."""
 
     subject: Positional[str]
-    """A species (zebra, penguin, chibi, ...; a wrong name lists them), or a rigged .glb or .gltf file."""
+    """A species (zebra, penguin, chibi, ...; a wrong name lists them), or a rigged .glb, .gltf or .vrm file."""
     out: Path
     """Folder to be written."""
     photos: int = 20
@@ -58,14 +59,18 @@ class Zoo:
     """Things stand before about half of the subjects, or the frame cuts them off."""
     azimuth: tuple[float, float] = (0.0, 360.0)
     """Photos are taken from between these, in degrees: 0 is the front, 90 the left."""
+    front: Front | None = None
+    """Axis along which the subject of a file looks, +Y being up; by default what its joints tell, else +z."""
     overwrite: bool = False
     """Replace an earlier collection of the zoo in the same folder."""
 
     def run(self) -> None:
         from ..scenes.zoo.zoo import write_zoo
 
-        write_zoo(
+        notes = write_zoo(
             self.subject, self.out, photo_count=self.photos, seed=self.seed, size=self.size, noisy=self.noisy,
-            azimuth_deg=self.azimuth, overwrite=self.overwrite,
+            azimuth_deg=self.azimuth, front=self.front, overwrite=self.overwrite,
         )  # fmt: skip
+        for note in notes:
+            print(f"{self.subject}: {note}", file=sys.stderr)
         print(self.out)

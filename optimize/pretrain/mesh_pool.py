@@ -32,7 +32,7 @@ def mesh_files(folder: Path) -> tuple[Path, ...]:
 def fill_mesh_pool(
     folder: Path, file: Path, config: StreamConfig, photo_count: int, report: Callable[[int], None]
 ) -> None:
-    """Makes what is missing of the first `photo_count` photos of one mesh, which looks along +Z.
+    """Makes what is missing of the first `photo_count` photos of one mesh, which looks where its joints say.
 
     Raises InputError for a file that is no glTF and if the folder holds photos of another, or made by another recipe.
     """

@@ -16,11 +16,14 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Float
 
+from ..error import InputError
 from .file import Entry, GltfFile
 from .node import Nodes, unit
 
 Property = Literal["translation", "rotation", "scale", "weights"]
 Interpolation = Literal["STEP", "LINEAR", "CUBICSPLINE"]
+_SHEAR = 1e-3
+"""Share of a matrix that may be lost without a word where it is taken apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +76,8 @@ class GltfClip:
 
     def pose(self, nodes: Nodes, times: Float[np.ndarray, " B"]) -> tuple[Nodes, dict[int, Float[np.ndarray, "B M"]]]:
         """The nodes at B moments, and the morph weights of those nodes whose weights the clip moves."""
-        posed = nodes.repeated(len(times))
+        moving = {channel.node for channel in self.channels if channel.path != "weights"}
+        posed = nodes.taken_apart(moving).repeated(len(times))
         properties = {name: getattr(posed, name).copy() for name in ("translation", "rotation", "scale")}
         weights = {}
         for channel in self.channels:
@@ -88,29 +92,55 @@ class GltfClip:
 def read_clips(file: GltfFile, nodes: Nodes) -> tuple[GltfClip, ...]:
     """All animations of a file that move a node; channels of extensions (pointers) are passed over.
 
-    An animation without a name is called "clip 3" by its index, and one whose name is taken has the index added.
-    Raises InputError where one is broken.
+    An animation without a name is called "clip 3" by its index, and one whose name is taken has the index added. One
+    that is broken is left out, and the file notes why.
     """
     clips = []
     for index, entry in enumerate(file.entries("animations")):
         name = str(entry.get("name", f"clip {index}"))
         if name in (clip.name for clip in clips):
             name = f"{name} {index}"
-        samplers = entry.get("samplers", [])
-        channels = []
-        for channel in entry.get("channels", []):
-            target = channel["target"]
-            if "node" not in target or target["path"] not in get_args(Property):
-                continue
-            file.entry("nodes", target["node"])
-            if nodes.fixed[target["node"]] and target["path"] != "weights":
-                raise file.fail(f"clip {name!r} moves node {target['node']}, which a matrix places; export it with TRS")
-            if not 0 <= channel["sampler"] < len(samplers):
-                raise file.fail(f"clip {name!r} has no sampler {channel['sampler']}")
-            channels.append(_channel(file, name, target, samplers[channel["sampler"]]))
-        if channels:
-            clips.append(GltfClip(name, tuple(channels)))
+        try:
+            with file.checked():
+                clip = GltfClip(name, _channels(file, nodes, name, entry))
+        except InputError as error:
+            why = str(error).removeprefix(f"{file.path}: ")
+            file.note(f"clip {name!r} is left out: {why}")
+            continue
+        if clip.channels:
+            clips.append(clip)
     return tuple(clips)
+
+
+def _channels(file: GltfFile, nodes: Nodes, name: str, entry: Entry) -> tuple[Channel, ...]:
+    """The channels of an animation that move a node of the file."""
+    samplers, channels = entry.get("samplers", []), []
+    for channel in entry.get("channels", []):
+        target = channel["target"]
+        if "node" not in target or target["path"] not in get_args(Property):
+            file.note(f"clip {name!r} also moves what is no node ({target.get('path')}), which is left out")
+            continue
+        node = target["node"]
+        file.entry("nodes", node)
+        number = channel["sampler"]
+        if not 0 <= number < len(samplers):
+            raise file.fail(f"clip {name!r} has no sampler {number}")
+        if nodes.fixed[node] and target["path"] != "weights":
+            apart = nodes.taken_apart([node]).local()[0, node]
+            if np.abs(apart - nodes.matrix[node]).max() > _SHEAR * np.abs(nodes.matrix[node, :3, :3]).max():
+                file.note(f"node {node} is placed by a matrix that shears, which clip {name!r} cannot keep")
+        channels.append(_channel(file, name, target, samplers[number]))
+        found, wanted = channels[-1].values.shape[1], _morph_count(file, node)
+        if target["path"] == "weights" and found < wanted:
+            raise file.fail(f"clip {name!r} has {found} weights for the {wanted} morphs of node {node}")
+    return tuple(channels)
+
+
+def _morph_count(file: GltfFile, node: int) -> int:
+    mesh = file.entry("nodes", node).get("mesh")
+    if mesh is None:
+        return 0
+    return max((len(p.get("targets", [])) for p in file.entry("meshes", mesh).get("primitives", [])), default=0)
 
 
 def _channel(file: GltfFile, clip: str, target: Entry, sampler: Entry) -> Channel:

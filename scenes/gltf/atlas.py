@@ -32,15 +32,15 @@ def paint_atlas(
     face, weights = _texels(atlas, resolution)
     covered = face >= 0
     at, share = face[covered], weights[covered]
-    uv = torch.einsum("pc,pcd->pd", share, torch.from_numpy(geometry.uv)[at])
+    uv = torch.einsum("pc,pcud->pud", share, torch.from_numpy(geometry.uv)[at])
     vertex_colour = torch.einsum("pc,pcd->pd", share, torch.from_numpy(geometry.colour)[at])
-    footprint = _footprint(geometry, materials, atlas.uv[atlas.uv_faces] * resolution)[at]
+    uv_area = _uv_area(geometry, atlas.uv[atlas.uv_faces] * resolution)[at]
     colour = torch.zeros(len(at), 3)
     opaque = torch.ones(len(at), dtype=torch.bool)
     owner = torch.from_numpy(geometry.material)[at]
     for number in torch.unique(owner).tolist():
         mine = (owner == number).nonzero()[:, 0]
-        found = materials[number].sample(uv[mine], vertex_colour[mine], footprint[mine])
+        found = materials[number].sample(uv[mine], vertex_colour[mine], uv_area[mine])
         colour[mine] = found[:, :3]
         cutoff = materials[number].cutoff
         if cutoff is not None:
@@ -66,17 +66,10 @@ def _texels(atlas: Atlas, resolution: int) -> tuple[Tensor, Tensor]:
     return face, weights
 
 
-def _footprint(geometry: Geometry, materials: list[GltfMaterial], corners: Tensor) -> Float[Tensor, " F"]:
-    """How many texels of a face's own texture lie under one of the atlas."""
-    texels = torch.ones(len(geometry.faces))
-    source = _area(torch.from_numpy(geometry.uv))
-    for number, material in enumerate(materials):
-        if material.picture is not None:
-            height, width = material.picture.pixels.shape[:2]
-            scale = abs(float(np.linalg.det(material.picture.transform[:, :2]))) * height * width
-            mine = torch.from_numpy(geometry.material == number)
-            texels[mine] = source[mine] * scale
-    return texels / _area(corners).clamp_min(1e-6)
+def _uv_area(geometry: Geometry, corners: Float[Tensor, "F 3 2"]) -> Float[Tensor, "F U"]:
+    """How much of each set of a face's own texture coordinates lies under one texel of the atlas."""
+    source = torch.stack([_area(torch.from_numpy(uv)) for uv in np.moveaxis(geometry.uv, 2, 0)], dim=1)
+    return source / _area(corners).clamp_min(1e-6)[:, None]
 
 
 def _area(corners: Float[Tensor, "F 3 2"]) -> Float[Tensor, " F"]:

@@ -54,9 +54,9 @@ def _opaque_share(geometry: Geometry, materials: list[GltfMaterial]) -> np.ndarr
         faces = np.flatnonzero(geometry.material == number)
         if material.cutoff is None or len(faces) == 0:
             continue
-        uv = torch.einsum("pc,fcd->fpd", weights, torch.from_numpy(geometry.uv[faces]))
+        uv = torch.einsum("pc,fcud->fpud", weights, torch.from_numpy(geometry.uv[faces])).flatten(0, 1)
         colour = torch.einsum("pc,fcd->fpd", weights, torch.from_numpy(geometry.colour[faces]))
-        opacity = material.sample(uv.reshape(-1, 2), colour.reshape(-1, 4))[:, 3].reshape(len(faces), -1)
+        opacity = material.sample(uv, colour.reshape(-1, 4))[:, 3].reshape(len(faces), -1)
         share[faces] = (opacity >= material.cutoff).double().mean(dim=1).numpy()
     return share
 

@@ -10,18 +10,22 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import json
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, unquote_to_bytes
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from ..error import InputError, one_line
+from ..companion import companion, require_regular_file
+from ..error import InputError, one_line, some_of
+from ..gltf_array import ArrayError, check_size, read_rows, whole
+from ..json_file import parse_json
 
 Entry = dict[str, Any]
 """One object of the file's JSON."""
@@ -38,13 +42,22 @@ _UNREADABLE = {
 """Compressions that need a library of their own, and the command that undoes them."""
 _READABLE = {
     "KHR_materials_pbrSpecularGlossiness",
+    "KHR_materials_emissive_strength",
+    "KHR_materials_unlit",
+    "KHR_node_visibility",
     "KHR_texture_transform",
     "KHR_mesh_quantization",
     "EXT_texture_webp",
+    "VRM",
+    "VRMC_vrm",
 }
 """Extensions that change what a subject looks like and are understood. Others say how light behaves, or add data of
 their own, and may be left out unless the file says that they are required."""
-_HARMLESS = ("KHR_materials_", "KHR_lights_", "KHR_xmp", "KHR_node_visibility", "VRM", "MOZ_", "MSFT_")
+_HARMLESS = ("KHR_materials_", "KHR_lights_", "KHR_xmp", "VRM", "MOZ_", "MSFT_")
+_MOST_BYTES = 2**32
+"""Most bytes of a file; the binary form cannot hold more."""
+_MOST_PIXELS = 8192 * 8192
+"""Most pixels of one picture."""
 
 
 class GltfFile:
@@ -52,11 +65,10 @@ class GltfFile:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        try:
-            content = self.path.read_bytes()
-        except OSError as error:
-            raise InputError(f"{self.path} cannot be read: {error.strerror or one_line(error)}") from error
+        content = self._content()
         self._binary: bytes | None = None
+        self._zeros = 0
+        self._notes: dict[str, None] = {}
         self.json = self._parse(content)
         self._check_version()
         self._check_extensions()
@@ -67,7 +79,41 @@ class GltfFile:
 
     def fail(self, what: str) -> InputError:
         """The error to raise where something in the file is wrong."""
-        return InputError(f"{self.path}: {what}")
+        return InputError(f"{self.path}: {_printable(what)}")
+
+    def compressed(self, name: str) -> InputError:
+        """The error to raise where something is compressed by an extension."""
+        return self.fail(f"is compressed with {name}; unpack it with: {_UNREADABLE[name]}")
+
+    @contextmanager
+    def checked(self) -> Iterator[None]:
+        """What a broken JSON raises while it is read becomes an InputError."""
+        try:
+            yield
+        except InputError:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # What the JSON lacks or has of another kind.
+            what = f"{type(error).__name__}: {one_line(error)}"
+            raise self.fail(f"is not valid glTF ({what}); see what gltf-validator says of it") from error
+
+    def note(self, what: str) -> None:
+        """Keeps a line about something unusual, once."""
+        self._notes[_printable(what)] = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was unusual so far, a line each, without the file's name."""
+        return tuple(self._notes)
+
+    def _content(self) -> bytes:
+        try:
+            path = require_regular_file(self.path, "expected a .glb or .gltf")
+            if path.stat().st_size > _MOST_BYTES:
+                raise self.fail(f"is larger than {_MOST_BYTES // 2**30} GiB; simplify it first")
+            return path.read_bytes()
+        except OSError as error:
+            raise self.fail(f"cannot be read: {error.strerror or one_line(error)}") from error
 
     def _entries(self, name: str) -> list[Entry]:
         """A list at the top of the JSON, such as "nodes"; empty where the file has none."""
@@ -79,19 +125,19 @@ class GltfFile:
     def entry(self, name: str, index: object) -> Entry:
         """One object of such a list."""
         entries = self.entries(name)
-        if not isinstance(index, int) or not 0 <= index < len(entries):
+        if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(entries):
             raise self.fail(f"index {index} into {name} is out of range, there are {len(entries)}")
         return entries[index]
 
-    def floats(self, index: object, width: int) -> np.ndarray:
-        """An accessor (N, `width`) as float32, normalised where the file says so."""
+    def floats(self, index: object, width: int, *, normalized: bool = False) -> np.ndarray:
+        """An accessor (N, `width`) as float32, normalised where the file says so, or in any case."""
         entry = self.entry("accessors", index)
         values = self.accessor(index)
         if values.shape[1] != width:
             raise self.fail(f"accessor {index} is {entry.get('type')}, {width} numbers were expected")
         if values.dtype != np.float32:
-            whole = np.iinfo(values.dtype).max if entry.get("normalized", False) else 1
-            values = np.maximum(values.astype(np.float64) / whole, -1 if whole > 1 else -np.inf).astype(np.float32)
+            most = np.iinfo(values.dtype).max if normalized or entry.get("normalized", False) else 1
+            values = np.maximum(values.astype(np.float64) / most, -1 if most > 1 else -np.inf).astype(np.float32)
         if not np.isfinite(values).all():
             raise self.fail(f"accessor {index} holds {int((~np.isfinite(values)).sum())} numbers that are not finite")
         return values
@@ -106,46 +152,52 @@ class GltfFile:
     def _accessor(self, index: object) -> np.ndarray:
         """(N, width) in the file's own number type."""
         entry = self.entry("accessors", index)
-        kind, component, count = entry.get("type"), entry.get("componentType"), entry.get("count")
-        if kind not in _WIDTHS or component not in _COMPONENTS or not isinstance(count, int) or count < 0:
-            raise self.fail(f"accessor {index} has type {kind}, componentType {component} and count {count}")
-        width, dtype = _WIDTHS[kind], np.dtype(_COMPONENTS[component])
+        try:
+            return self._array(entry)
+        except ArrayError as error:
+            raise self.fail(f"accessor {index} {error}") from error
+
+    def _array(self, entry: Entry) -> np.ndarray:
+        kind = entry.get("type")
+        if kind not in _WIDTHS:
+            raise ArrayError(f"is of type {kind!r}; known are {', '.join(_WIDTHS)}")
+        width, dtype, count = _WIDTHS[kind], _number_type(entry), whole(entry.get("count"), "count")
         if "bufferView" in entry:
-            values = self._numbers(entry["bufferView"], entry.get("byteOffset", 0), dtype, count, width)
+            values = self._numbers(entry, dtype, count, width)
         else:
+            check_size(count + self._zeros // width, width)
+            self._zeros += count * width
             values = np.zeros((count, width), dtype)
         if "sparse" in entry:
             sparse = entry["sparse"]
-            changed, where, what = sparse["count"], sparse["indices"], sparse["values"]
-            kind_of_index = np.dtype(_COMPONENTS[where["componentType"]])
-            rows = self._numbers(where["bufferView"], where.get("byteOffset", 0), kind_of_index, changed, 1)[:, 0]
-            if len(rows) and int(rows.max()) >= count:
-                raise self.fail(f"sparse accessor {index} changes row {int(rows.max())} of {count}")
-            values = values.copy()
-            values[rows] = self._numbers(what["bufferView"], what.get("byteOffset", 0), dtype, changed, width)
+            changed, where, what = whole(sparse["count"], "sparse count"), sparse["indices"], sparse["values"]
+            rows = self._numbers(where, _number_type(where), changed, 1)[:, 0]
+            if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < count:
+                raise ArrayError(f"changes row {int(rows.max())} of {count} (sparse)")
+            values[rows] = self._numbers(what, dtype, changed, width)
         return values
 
-    def _numbers(self, view: object, offset: int, dtype: np.dtype, count: int, width: int) -> np.ndarray:
-        entry = self.entry("bufferViews", view)
-        data = self.view(view)
-        packed = dtype.itemsize * width
-        stride = entry.get("byteStride", packed)
-        needed = offset + (count - 1) * stride + packed if count else 0
-        if offset < 0 or stride < packed or needed > len(data):
-            raise self.fail(f"an accessor reads {needed} bytes of bufferView {view}, which has {len(data)}; cut short?")
-        if count == 0:
-            return np.zeros((0, width), dtype)
-        strides = (stride, dtype.itemsize)
-        return np.ndarray((count, width), dtype, buffer=data, offset=offset, strides=strides).copy()
+    def _numbers(self, entry: Entry, dtype: np.dtype, count: int, width: int) -> np.ndarray:
+        """Rows of numbers in the buffer view that an accessor, or a part of a sparse one, names."""
+        view = self.entry("bufferViews", entry.get("bufferView"))
+        stride = whole(view["byteStride"], "byteStride", least=1) if "byteStride" in view else None
+        offset = whole(entry.get("byteOffset", 0), "byteOffset")
+        return read_rows(self.view(entry.get("bufferView")), dtype, count, width, offset=offset, stride=stride)
 
-    def view(self, index: object) -> bytes:
+    def view(self, index: object) -> memoryview:
         """The bytes of a buffer view."""
         entry = self.entry("bufferViews", index)
+        for name in _UNREADABLE.keys() & _table(entry.get("extensions")).keys():
+            raise self.compressed(name)
         data = self.buffer(entry.get("buffer"))
-        start, length = entry.get("byteOffset", 0), entry.get("byteLength", -1)
-        if start < 0 or length < 0 or start + length > len(data):
+        try:
+            start = whole(entry.get("byteOffset", 0), "byteOffset")
+            length = whole(entry.get("byteLength"), "byteLength")
+        except ArrayError as error:
+            raise self.fail(f"bufferView {index} {error}") from error
+        if start + length > len(data):
             raise self.fail(f"bufferView {index} wants bytes {start} to {start + length} of {len(data)}; cut short?")
-        return data[start : start + length]
+        return memoryview(data)[start : start + length]
 
     def _buffer(self, index: object) -> bytes:
         entry = self.entry("buffers", index)
@@ -161,24 +213,36 @@ class GltfFile:
         content = self._resource(entry["uri"]) if "uri" in entry else self.view(entry.get("bufferView"))
         try:
             with Image.open(io.BytesIO(content)) as picture:
+                if picture.width * picture.height > _MOST_PIXELS:
+                    size = f"{picture.width} x {picture.height}"
+                    raise self.fail(f"image {index} has {size} pixels; at most {_MOST_PIXELS} are read, scale it down")
+                if picture.mode.startswith("I"):
+                    # Grey of 16 bits; Pillow would cut it off at 255.
+                    grey = np.asarray(picture.convert("I"), np.int64).clip(0, 65535) // 257
+                    picture = Image.fromarray(grey.astype(np.uint8))
                 return np.asarray(picture.convert("RGBA"))
-        except (OSError, ValueError, Image.DecompressionBombError) as error:
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            if isinstance(error, InputError):
+                raise
             raise self.fail(f"image {index} cannot be decoded: {one_line(error)}") from error
 
-    def _resource(self, uri: str) -> bytes:
+    def _resource(self, uri: object) -> bytes:
         """What a URI stands for: base64 data in it, or a file beside this one."""
-        if uri.startswith("data:"):
+        if not isinstance(uri, str):
+            raise self.fail(f"has a URI that is no text but {type(uri).__name__}")
+        if uri[:5].lower() == "data:":
+            head, _, body = uri.partition(",")
             try:
-                return base64.b64decode(unquote(uri.partition(",")[2]), validate=True)
+                if not head.lower().endswith(";base64"):
+                    return unquote_to_bytes(body)
+                return base64.b64decode("".join(unquote(body).split()), validate=True)
             except (binascii.Error, ValueError) as error:
                 raise self.fail(f"a data URI cannot be decoded: {one_line(error)}") from error
-        if urlsplit(uri).scheme or uri.startswith("/"):
-            raise self.fail(f"{uri!r} lies elsewhere; put it beside the .gltf and name it by a relative path")
-        companion = self.path.parent / unquote(uri)
+        path = companion(self.path.parent, uri, named_in=self.path, uri=True)
         try:
-            return companion.read_bytes()
+            return path.read_bytes()
         except OSError as error:
-            raise self.fail(f"its companion {companion} cannot be read: {error.strerror or one_line(error)}") from error
+            raise self.fail(f"its companion {path} cannot be read: {error.strerror or one_line(error)}") from error
 
     def _parse(self, content: bytes) -> Entry:
         if content[:4] == b"glTF":
@@ -199,11 +263,10 @@ class GltfFile:
                 at += 8 + length
         else:
             text = content
-        try:
-            found = json.loads(text.decode("utf-8-sig"))
-        except ValueError as error:
-            raise self.fail(f"is neither a .glb nor a .gltf: {one_line(error)}") from error
-        if not isinstance(found, dict) or "asset" not in found:
+        if not text.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+            raise self.fail("is neither a .glb nor a .gltf")
+        found = parse_json(text, dict, source=str(self.path))
+        if not isinstance(found.get("asset"), dict):
             raise self.fail('is JSON but not glTF, which has an "asset" at the top')
         return found
 
@@ -213,8 +276,34 @@ class GltfFile:
             raise self.fail(f"is glTF {version}; version 2 is read, export it anew")
 
     def _check_extensions(self) -> None:
-        for name in self.json.get("extensionsRequired", []):
+        required, used = (self._names(key) for key in ("extensionsRequired", "extensionsUsed"))
+        for name in required:
             if name in _UNREADABLE:
-                raise self.fail(f"is compressed with {name}; unpack it with: {_UNREADABLE[name]}")
+                raise self.compressed(name)
             if name not in _READABLE and not name.startswith(_HARMLESS):
                 raise self.fail(f"requires the extension {name}, which is not understood; export it without")
+        unread = sorted({*required, *used} - _READABLE - _UNREADABLE.keys())
+        if unread:
+            self.note(f"what it says by {some_of(unread, 6)} is left out")
+
+    def _names(self, key: str) -> list[str]:
+        found = self.json.get(key, [])
+        if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+            raise self.fail(f'"{key}" must be a list of names')
+        return found
+
+
+def _printable(text: str) -> str:
+    """Names in a file may hold line breaks and other controls, a message may not."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def _number_type(entry: Entry) -> np.dtype:
+    component = entry.get("componentType")
+    if not isinstance(component, int) or component not in _COMPONENTS:
+        raise ArrayError(f"has componentType {component!r}; known are {sorted(_COMPONENTS)}")
+    return np.dtype(_COMPONENTS[component])
+
+
+def _table(value: object) -> Entry:
+    return value if isinstance(value, dict) else {}

@@ -21,6 +21,11 @@ from .material import GltfMaterial
 from .node import Nodes
 
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
+_DRACO = "KHR_draco_mesh_compression"
+_MOST_VERTICES = 4_000_000
+"""More are refused: a mesh may be shown by any number of nodes, and each showing costs memory."""
+_MOST_NUMBERS = 500_000_000
+"""Most weights of all vertices for all bones, and most numbers of all morphs."""
 _SAME_WEIGHT = 1 / 256
 """Weights that differ by less than the coarsest step in which a file can store them are the same."""
 
@@ -66,8 +71,8 @@ class Geometry:
     """The skin that moves it, -1 where there is none."""
     material: Int[np.ndarray, " F"]
     """A row of `read_materials`."""
-    uv: Float[np.ndarray, "F 3 2"]
-    """Texture coordinates of the face's material at each corner; zeros where it has no texture."""
+    uv: Float[np.ndarray, "F 3 U 2"]
+    """Texture coordinates of all U sets that a material of the file uses; zeros where a mesh has none."""
     colour: Float[np.ndarray, "F 3 4"]
     """Linear vertex colours at each corner; ones where there are none."""
 
@@ -79,7 +84,7 @@ class Geometry:
         """Some of the faces turned round."""
         order = np.where(which[:, None], [0, 2, 1], [0, 1, 2])
         faces = np.take_along_axis(self.faces, order, axis=1)
-        uv = np.take_along_axis(self.uv, order[..., None], axis=1)
+        uv = np.take_along_axis(self.uv, order[..., None, None], axis=1)
         return replace(self, faces=faces, uv=uv, colour=np.take_along_axis(self.colour, order[..., None], axis=1))
 
 
@@ -108,6 +113,7 @@ class _Reader:
         self.skins: dict[int, tuple[SkinBone, ...]] = {}
         self.morph_weight: dict[tuple[int, int], float] = {}
         self.parts: list[dict[str, np.ndarray]] = []
+        self.uv_sets = max((1 + picture.uv_set for material in materials for picture in material.pictures), default=1)
         self.count = 0
 
     def read(self, node: int, entry: Entry) -> None:
@@ -115,10 +121,17 @@ class _Reader:
         weights = entry.get("weights", mesh.get("weights", []))
         joints = self._skin_bones(entry["skin"]) if "skin" in entry else None
         for primitive in mesh.get("primitives", []):
+            for name in primitive.get("extensions", {}):
+                # A compressed primitive may have a plain copy of its numbers beside.
+                if name == _DRACO and "bufferView" not in self.file.entry(
+                    "accessors", primitive["attributes"].get("POSITION")
+                ):
+                    raise self.file.compressed(name)
             if primitive.get("mode", _TRIANGLES) not in (_TRIANGLES, _STRIP, _FAN):
+                self.file.note("its points and lines are no surface and are left out")
                 continue
             if "POSITION" not in primitive.get("attributes", {}):
-                raise self.file.fail(f"mesh {mesh.get('name', entry['mesh'])!r} has no positions; is it compressed?")
+                raise self.file.fail(f"mesh {mesh.get('name', entry['mesh'])!r} has no positions; export it anew")
             self._primitive(node, entry.get("skin", -1), joints, primitive, weights)
 
     def _primitive(
@@ -127,21 +140,14 @@ class _Reader:
         file, attributes = self.file, primitive["attributes"]
         vertices = file.floats(attributes["POSITION"], 3)
         count = len(vertices)
+        if self.count + count > _MOST_VERTICES:
+            raise file.fail(f"has more than {_MOST_VERTICES} vertices in its scene; simplify it first")
         faces = self._faces(primitive, count)
         number = primitive.get("material", len(self.materials) - 1)
         if not 0 <= number < len(self.materials):
             raise file.fail(f"a primitive wants material {number} of {len(self.materials) - 1}")
-        picture = self.materials[number].picture
-        uv = np.zeros((count, 2), np.float32)
-        if picture is not None:
-            name = f"TEXCOORD_{picture.uv_set}"
-            if name not in attributes:
-                raise file.fail(f"material {number} has a texture but a mesh with it has no {name}; unwrap it first")
-            uv = self._rows(attributes[name], 2, count)
-        colour = np.ones((count, 4), np.float32)
-        if "COLOR_0" in attributes:
-            width = 3 if file.entry("accessors", attributes["COLOR_0"]).get("type") == "VEC3" else 4
-            colour[:, :width] = self._rows(attributes["COLOR_0"], width, count)
+        uv = self._uv(number, attributes, count)
+        colour = self._colour(attributes, count)
         if joints is None or "JOINTS_0" not in attributes:
             bones = np.full((count, 1), self._bone(node, np.eye(4)))
             shares = np.ones((count, 1), np.float32)
@@ -170,6 +176,9 @@ class _Reader:
     def finish(self) -> Geometry:
         if not any(len(part["faces"]) for part in self.parts):
             raise self.file.fail("holds no triangles in its scene; export a mesh with it")
+        for what, numbers in (("bones", len(self.bones)), ("morphs", 3 * len(self.morphs))):
+            if self.count * numbers > _MOST_NUMBERS:
+                raise self.file.fail(f"has {self.count} vertices and {numbers} {what}; simplify it first")
         names = ("vertices", "faces", "mesh_node", "skin", "material", "uv", "colour")
         joined = {name: np.concatenate([part[name] for part in self.parts]) for name in names}
         weights = np.zeros((self.count, len(self.bones)), np.float32)
@@ -188,11 +197,32 @@ class _Reader:
         whole = Geometry(weights=weights, bones=bones, joints=self.skins, morphs=tuple(morphs), **joined)
         return _welded(whole)
 
-    def _rows(self, accessor: object, width: int, count: int) -> np.ndarray:
-        values = self.file.floats(accessor, width)
+    def _rows(self, accessor: object, width: int, count: int, *, normalized: bool = False) -> np.ndarray:
+        values = self.file.floats(accessor, width, normalized=normalized)
         if len(values) != count:
             raise self.file.fail(f"accessor {accessor} has {len(values)} rows for {count} vertices")
         return values
+
+    def _uv(self, number: int, attributes: Entry, count: int) -> np.ndarray:
+        """The texture coordinates (count, U, 2) that a material needs."""
+        uv = np.zeros((count, self.uv_sets, 2), np.float32)
+        for picture in self.materials[number].pictures:
+            name = f"TEXCOORD_{picture.uv_set}"
+            if name in attributes:
+                uv[:, picture.uv_set] = self._rows(attributes[name], 2, count)
+            else:
+                # As viewers do.
+                self.file.note(f"material {number} has a texture, but a mesh of it no {name}: taken as zeros")
+        return uv
+
+    def _colour(self, attributes: Entry, count: int) -> np.ndarray:
+        """Vertex colours (count, 4)."""
+        colour = np.ones((count, 4), np.float32)
+        if "COLOR_0" in attributes:
+            width = 3 if self.file.entry("accessors", attributes["COLOR_0"]).get("type") == "VEC3" else 4
+            # Whole numbers are shares of the largest; some writers forget to say so.
+            colour[:, :width] = self._rows(attributes["COLOR_0"], width, count, normalized=True)
+        return colour
 
     def _faces(self, primitive: Entry, count: int) -> np.ndarray:
         if "indices" in primitive:
@@ -248,13 +278,23 @@ class _Reader:
 
 
 def _in_scene(file: GltfFile, nodes: Nodes) -> list[int]:
-    """The nodes that are shown: those of the file's own scene, of its first, or all where it has none."""
-    scenes = file.entries("scenes")
-    if not scenes:
-        return list(range(len(nodes.names)))
-    roots = file.entry("scenes", file.json.get("scene", 0)).get("nodes", [])
-    shown = {node for root in roots for node in nodes.below(root)}
-    return [node for node in range(len(nodes.names)) if node in shown]
+    """The nodes that are shown: those of the file's own scene, of its first, or all where it has none; none below a
+    node that is hidden (KHR_node_visibility)."""
+    scenes, entries = file.entries("scenes"), file.entries("nodes")
+    roots = set(range(len(entries)))
+    if scenes:
+        roots = set(file.entry("scenes", file.json.get("scene", 0)).get("nodes", []))
+        for root in roots:
+            file.entry("nodes", root)
+        if len(scenes) > 1:
+            file.note(f"of its {len(scenes)} scenes the one that it opens with is taken")
+    shown: set[int] = set()
+    for node in nodes.order:
+        hidden = entries[node].get("extensions", {}).get("KHR_node_visibility", {}).get("visible", True) is False
+        parent = nodes.parents[node]
+        if not hidden and ((node in roots and (parent < 0 or scenes)) or parent in shown):
+            shown.add(node)
+    return sorted(shown)
 
 
 def _welded(whole: Geometry) -> Geometry:

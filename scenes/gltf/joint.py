@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from ...representations.body.joint_name import JointName, joint_name
+from ...representations.body.joint_name import JointName
+from ...representations.rig_name import rig_joint_names
 
 _WHOLE = 0.99
 """Share of the surface that counts as all of it."""
@@ -19,7 +20,7 @@ _ROOTS = ("hips", "hip", "pelvis", "body", "cog", "root")
 
 @dataclass(frozen=True, eq=False)
 class RestBody:
-    """A body at rest and the tree of joints that moves it; +Y up, front +Z."""
+    """A body at rest and the tree of joints that moves it, +Y up."""
 
     names: Mapping[int, str]
     """Name of each joint, by node, parents before children."""
@@ -31,10 +32,15 @@ class RestBody:
     holder: Int[np.ndarray, " V"]
     """The joint that moves each vertex most."""
 
+    def mapped(self, affine: Float[np.ndarray, "4 4"]) -> RestBody:
+        """The body in another frame."""
+        places = {joint: affine[:3, :3] @ place + affine[:3, 3] for joint, place in self.places.items()}
+        return replace(self, places=places, vertices=self.vertices @ affine[:3, :3].T + affine[:3, 3])
+
     @cached_property
     def parsed(self) -> dict[int, JointName]:
         """The names, taken apart."""
-        return {joint: joint_name(name) for joint, name in self.names.items()}
+        return dict(zip(self.names, rig_joint_names(tuple(self.names.values())), strict=True))
 
     @cached_property
     def below(self) -> dict[int, list[int]]:

@@ -1,12 +1,11 @@
 """Clips of glTF files as motions of rigs, without their surfaces' looks.
 
-The rest pose is `gltf_rig`'s, the bind pose; a file of nodes and clips alone rests in the pose it opens in. Left and
-right joints tell where a rig's front is; the format's +Z holds where there are none.
+The rest pose is `gltf_rig`'s, the bind pose; a file of nodes and clips alone rests in the pose it opens in. Which way a
+rig looks, its joints tell (`gltf_front`), as for photos.
 """
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ...representations.motion.rig_motion import RigMotion, facing, similarity, turn_all, upright
+from ...representations.motion.rig_motion import RigMotion, similarity, turn_all, upright
 from ...representations.rotation import quaternion_from_matrix
-from ..error import InputError, one_line
+from ..error import one_line
+from ..gltf_front import find_front
 from .animation import GltfClip, read_clips
 from .file import GltfFile
 from .geometry import read_geometry
@@ -27,7 +27,8 @@ from .vrm import read_humanoid
 
 _SPLINE_RATE = 30.0
 """Moments a second at which curves are looked at."""
-_QUARTER = math.pi / 2
+_MOST_PLACES = 10_000_000
+"""Most places of all nodes at all moments of a clip: ten minutes of 500 nodes."""
 
 
 class GltfMotions:
@@ -35,35 +36,42 @@ class GltfMotions:
 
     def __init__(self, path: str | Path) -> None:
         file = GltfFile(path)
-        try:
+        with file.checked():
             self.nodes = read_nodes(file)
             self.clips = read_clips(file, self.nodes)
             humanoid = read_humanoid(file)
-            self.world, vertices = _rest(file, self.nodes)
-        except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
-            what = f"{type(error).__name__}: {one_line(error)}"
-            raise file.fail(f"is not valid glTF ({what}); see what gltf-validator says of it") from error
+            self.world, vertices, body = _rest(file, self.nodes)
         if not self.nodes.names:
             raise file.fail("has no nodes that could move")
         self.file = file
         self.names = tuple(humanoid.bones.get(node, name) for node, name in enumerate(self.nodes.names))
         rest = torch.from_numpy(self.world[:, :3, 3].copy())
-        toward = facing(self.names, rest)
-        plain = {"+z": 0.0, "-z": math.pi}[humanoid.front]
-        # Subjects look along an axis; a rest pose that isn't quite symmetric must not turn them.
-        self.turn = upright(plain if toward is None else _QUARTER * round(toward / _QUARTER))
+        body = sorted(body | set(humanoid.bones))
+        front = find_front([self.names[node] for node in body], rest[body], humanoid.front)
+        if front.note is not None:
+            file.note(front.note)
+        self.turn = upright(front.turn)
         try:
             self.scale, self.shift = similarity(torch.from_numpy(vertices), self.turn)
         except ValueError as error:
             raise file.fail(one_line(error)) from error
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was unusual about the file, a line each."""
+        return self.file.notes
+
     def motion(self, clip: GltfClip) -> RigMotion:
         """One of the clips, at its keys. Raises InputError where it has values that are not finite."""
         start, end = clip.span
         keys = np.unique(np.round(np.concatenate([c.times for c in clip.channels]), 4))
-        if any(c.interpolation == "CUBICSPLINE" for c in clip.channels):
+        curved = any(c.interpolation == "CUBICSPLINE" for c in clip.channels)
+        count = max(len(keys), (end - start) * _SPLINE_RATE if curved else 0)
+        if count * len(self.nodes.names) > _MOST_PLACES:
+            raise self.file.fail(
+                f"clip {clip.name!r} has {count:.0f} moments of {len(self.nodes.names)} nodes; cut it shorter"
+            )
+        if curved:
             keys = np.linspace(start, end, max(round((end - start) * _SPLINE_RATE), 1) + 1)
         keys = np.unique(np.clip(keys, start, end))
         world = clip.pose(self.nodes, keys)[0].world()
@@ -87,15 +95,18 @@ class GltfMotions:
         return self.scale * turn_all(self.turn, places) + self.shift
 
 
-def _rest(file: GltfFile, nodes: Nodes) -> tuple[Float[np.ndarray, "N 4 4"], Float[np.ndarray, "P 3"]]:
-    """Places of all nodes at rest, and points whose box is the body's: its vertices, without them its nodes."""
+def _rest(file: GltfFile, nodes: Nodes) -> tuple[Float[np.ndarray, "N 4 4"], Float[np.ndarray, "P 3"], set[int]]:
+    """Places of all nodes at rest; points whose box is the body's: its vertices, without them its nodes; the nodes that
+    carry the body."""
     if any("mesh" in entry for entry in file.entries("nodes")):
         white = GltfMaterial(torch.ones(4), None, None)
         geometry = read_geometry(file, nodes, [white] * (len(file.entries("materials")) + 1))
         rest = find_rest(nodes, geometry)
-        return rest.world, rest.vertices
+        joints = {bone.node for bone in geometry.bones}
+        joints |= {bone.node for bones in geometry.joints.values() for bone in bones}
+        return rest.world, rest.vertices, nodes.above(joints)
     opened = nodes.world()[0]
-    return opened, opened[:, :3, 3].copy()
+    return opened, opened[:, :3, 3].copy(), set(range(len(nodes.names)))
 
 
 def _turns(rest: Float[np.ndarray, "N 4 4"], world: Float[np.ndarray, "T N 4 4"]) -> Float[Tensor, "T N 4"]:

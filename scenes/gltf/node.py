@@ -1,16 +1,23 @@
 """The nodes of a glTF scene: a forest of named frames, each placed in its parent's by M = T R S or by a matrix.
 
 glTF 2.0 Specification, chapter 3.5.2. Quaternions are (x, y, z, w) here, as in the file; matrices act on columns.
+
+The format lets only T R S be animated, but files of some writers animate what a matrix places. Viewers take such a
+matrix apart, M = T R S with the scale the lengths of its columns (the first negative where M mirrors), and so it is
+done here for the nodes that a clip moves; the others keep their matrix, with whatever shear it has.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float
 
+from ...representations.rotation import quaternion_from_matrix
 from .file import GltfFile
 
 
@@ -27,9 +34,9 @@ class Nodes:
     """Unit quaternions (x, y, z, w)."""
     scale: Float[np.ndarray, "B N 3"]
     matrix: Float[np.ndarray, "N 4 4"]
-    """Of the nodes that the file places by a matrix."""
+    """Of the nodes that the file places by a matrix; their T R S are those nearest to it."""
     fixed: Bool[np.ndarray, " N"]
-    """Which those are."""
+    """Nodes that are where their matrix says, whatever their T R S."""
 
     @cached_property
     def order(self) -> tuple[int, ...]:
@@ -42,13 +49,13 @@ class Nodes:
             found += children.get(node, [])
         return tuple(found)
 
-    def below(self, node: int) -> list[int]:
-        """A node and all its descendants, parents before children."""
-        inside = {node}
-        for other in self.order:
-            if self.parents[other] in inside:
-                inside.add(other)
-        return [other for other in self.order if other in inside]
+    def above(self, nodes: Iterable[int]) -> set[int]:
+        """Some nodes and all their ancestors."""
+        found = set(nodes)
+        for node in reversed(self.order):
+            if node in found and self.parents[node] >= 0:
+                found.add(self.parents[node])
+        return found
 
     def world(self) -> Float[np.ndarray, "B N 4 4"]:
         """Maps from each node's frame to the scene's."""
@@ -67,6 +74,12 @@ class Nodes:
         local[..., 3, 3] = 1
         local[:, self.fixed] = self.matrix[self.fixed]
         return local
+
+    def taken_apart(self, which: Iterable[int]) -> Nodes:
+        """The same nodes, some of them placed by T R S even where the file has a matrix."""
+        fixed = self.fixed.copy()
+        fixed[list(which)] = False
+        return replace(self, fixed=fixed)
 
     def repeated(self, count: int) -> Nodes:
         """Placed `count` times alike, as a start for an animation."""
@@ -93,17 +106,26 @@ def read_nodes(file: GltfFile) -> Nodes:
     fixed = np.array(["matrix" in entry for entry in entries], bool)
     for index in fixed.nonzero()[0]:
         matrix[index] = np.array(entries[index]["matrix"], np.float64).reshape(4, 4).T  # column-major in the file
+        if not np.isfinite(matrix[index]).all():
+            raise file.fail(f"node {index} is placed by a matrix with numbers that are not finite")
 
     def table(name: str, rest: list[float]) -> np.ndarray:
         values = np.array([entry.get(name, rest) for entry in entries], np.float64).reshape(-1, len(rest))
+        if not np.isfinite(values).all():
+            raise file.fail(f"node {np.flatnonzero(~np.isfinite(values).all(1))[0]} has a {name} that is not finite")
         return values[None]
 
+    translation, rotation, scale = (
+        table("translation", [0, 0, 0]), unit(table("rotation", [0, 0, 0, 1])), table("scale", [1, 1, 1])
+    )  # fmt: skip
+    translation[0, fixed] = matrix[fixed, :3, 3]
+    rotation[0, fixed], scale[0, fixed] = _parts(matrix[fixed, :3, :3])
     nodes = Nodes(
         names=tuple(str(entry.get("name", f"node {index}")) for index, entry in enumerate(entries)),
         parents=tuple(parents),
-        translation=table("translation", [0, 0, 0]),
-        rotation=unit(table("rotation", [0, 0, 0, 1])),
-        scale=table("scale", [1, 1, 1]),
+        translation=translation,
+        rotation=rotation,
+        scale=scale,
         matrix=matrix,
         fixed=fixed,
     )
@@ -117,6 +139,22 @@ def unit(quaternions: Float[np.ndarray, "*B 4"]) -> Float[np.ndarray, "*B 4"]:
     """Quaternions of length one; of none at all, no rotation."""
     length = np.linalg.norm(quaternions, axis=-1, keepdims=True)
     return np.where(length > 0, quaternions / np.where(length > 0, length, 1), [0.0, 0.0, 0.0, 1.0])
+
+
+def _parts(linear: Float[np.ndarray, "B 3 3"]) -> tuple[Float[np.ndarray, "B 4"], Float[np.ndarray, "B 3"]]:
+    """Rotations and scales whose products are the matrices, or nearest to them where those shear."""
+    scale = np.linalg.norm(linear, axis=1)
+    scale[np.linalg.det(linear) < 0, 0] *= -1
+    directions = linear / np.where(scale == 0, 1, scale)[:, None, :]
+    left, _, right = np.linalg.svd(directions)
+    # Of a matrix that is flat, the two turns may make a mirror.
+    left[np.linalg.det(left @ right) < 0, :, 2] *= -1
+    return _quaternion_from_matrix(left @ right), scale
+
+
+def _quaternion_from_matrix(rotation: Float[np.ndarray, "B 3 3"]) -> Float[np.ndarray, "B 4"]:
+    """Unit quaternions (x, y, z, w) of rotation matrices."""
+    return np.roll(quaternion_from_matrix(torch.from_numpy(rotation)).numpy(), -1, axis=-1)
 
 
 def matrices_from_quaternions(quaternions: Float[np.ndarray, "*B 4"]) -> Float[np.ndarray, "*B 3 3"]:

@@ -11,11 +11,16 @@ and makes its longest side 1.
 The rest pose is the bind pose, which a file gives but for one map of the whole: the mesh node's own, or that of the
 joint which moves most of the mesh; whichever is nearer to the pose that the file opens in. Parts without a skin hang on
 nodes that rest with it.
+
+Not every skin has a bind pose: without inverse bind matrices (then all are 1) each part is stored in the frame of its
+joint, and together they are a heap at the origin. A bind pose is a pose of the file's own skeleton, so in it a joint is
+where it always is as its parent sees it, |t_bind - t_open| = 0, whichever way both are turned. Where it is not, the
+skin rests in the pose that the file opens in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +29,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ...representations.body.skinning import skin
-from .geometry import Geometry
+from .geometry import Geometry, SkinBone
 from .node import Nodes
+
+_STRETCH = 0.5
+"""Bones of a bind pose and of the pose a file opens in may differ by this share of both together: 0 where they are the
+same, 1/3 where one is twice as long, 1 where all joints of one lie in one place."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,14 +92,20 @@ def find_rest(nodes: Nodes, geometry: Geometry) -> Rest:
     blended = np.einsum("vk,kmn->vmn", geometry.weights.astype(np.float64), maps)
     vertices = (blended[:, :3, :3] @ stored[..., None])[..., 0] + blended[:, :3, 3]
     bound: dict[int, np.ndarray] = {}
-    for node in np.unique(geometry.mesh_node[geometry.skin >= 0]):
+    skinned = np.unique(geometry.mesh_node[geometry.skin >= 0])
+    unbound = []
+    for node in skinned:
         rows = np.flatnonzero(geometry.mesh_node == node)
+        joints = geometry.joints[int(geometry.skin[rows[0]])]
+        if not _is_bound(joints, nodes, opened):
+            unbound.append(node)
+            continue
         strongest = int(geometry.weights[rows].sum(0).argmax())
         candidates = [apply(whole, stored[rows]) for whole in (opened[node], maps[strongest])]
         away = [np.linalg.norm(points - vertices[rows], axis=1).mean() for points in candidates]
         nearer = int(away[1] < away[0])
         vertices[rows] = candidates[nearer]
-        for bone in geometry.joints[int(geometry.skin[rows[0]])]:
+        for bone in joints:
             # Joints that move nothing are written with matrices of zeros here and there.
             if np.linalg.det(bone.inverse_bind) != 0:
                 place = (opened[node], maps[strongest])[nearer] @ np.linalg.inv(bone.inverse_bind)
@@ -104,10 +119,38 @@ def find_rest(nodes: Nodes, geometry: Geometry) -> Rest:
             world[node] = bound[node]
         elif nodes.parents[node] >= 0:
             world[node] = world[nodes.parents[node]] @ local[node]
-    rigid = np.flatnonzero(geometry.skin < 0)
-    placed = world[geometry.mesh_node[rigid]]
-    vertices[rigid] = (placed[:, :3, :3] @ stored[rigid, :, None])[..., 0] + placed[:, :3, 3]
+    # What has no bind pose of its own goes with the joints of what has.
+    others = np.flatnonzero((geometry.skin < 0) | np.isin(geometry.mesh_node, unbound))
+    maps = np.stack([world[bone.node] @ bone.inverse_bind for bone in geometry.bones])
+    blended = np.einsum("vk,kmn->vmn", geometry.weights[others].astype(np.float64), maps)
+    vertices[others] = (blended[:, :3, :3] @ stored[others, :, None])[..., 0] + blended[:, :3, 3]
     return Rest(world, vertices)
+
+
+def _is_bound(joints: Sequence[SkinBone], nodes: Nodes, opened: Float[np.ndarray, "N 4 4"]) -> bool:
+    """Whether a skin's inverse bind matrices are a pose of the skeleton that the file has; see above."""
+    binds = {bone.node: bone.inverse_bind for bone in joints if _invertible(bone.inverse_bind)}
+    apart = total = 0.0
+    first = next(iter(binds), -1)
+    for node, bind in binds.items():
+        above = nodes.parents[node]
+        while above >= 0 and above not in binds:
+            above = nodes.parents[above]
+        parted = above < 0
+        above = first if parted else above
+        if above == node or not _invertible(opened[above]):
+            continue
+        bound = (binds[above] @ np.linalg.inv(bind))[:3, 3]
+        found = (np.linalg.inv(opened[above]) @ opened[node])[:3, 3]
+        lengths = float(np.linalg.norm(bound)), float(np.linalg.norm(found))
+        # Joints side by side turn on their own: of them only the distance is alike.
+        apart += abs(lengths[0] - lengths[1]) if parted else float(np.linalg.norm(bound - found))
+        total += sum(lengths)
+    return apart <= _STRETCH * total
+
+
+def _invertible(matrix: Float[np.ndarray, "4 4"]) -> bool:
+    return bool(np.isfinite(matrix).all() and np.linalg.matrix_rank(matrix[:3, :3]) == 3)
 
 
 def turned_inside_out(rest: Rest, geometry: Geometry) -> Bool[np.ndarray, " F"]:

@@ -1,23 +1,24 @@
 """Any rigged glTF 2.0 file as a subject: its surface on one texture, posed at any moment of its clips.
 
-The subject stays where it is and looks along +Z; how that is done says `gltf_rig`. What counts is what a viewer would
-show of the file's scene: skins, moving nodes and morphs, all materials' base colours. Light, cameras and the shine of
-surfaces are left out.
+The subject stays where it is and looks along +Z; how that is done says `gltf_rig`, and which way it looks in the file
+`gltf_front`. What counts is what a viewer would show of the file's scene: skins, moving nodes and morphs, all
+materials' colours. Light, cameras and the shine of surfaces are left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..error import InputError, one_line
+from ..error import InputError
+from ..front import Front
+from ..gltf_front import TURNS, find_front
 from ..photography.sitter import Poses, Sitter
 from .animation import GltfClip, read_clips
 from .atlas import paint_atlas
@@ -28,14 +29,11 @@ from .joint import RestBody, find_root
 from .landmark import Landmark, find_landmarks
 from .material import read_materials
 from .node import Nodes, read_nodes
-from .rig import Rest, Rig, apply, find_rest, normalise, surface_area, turned_inside_out
+from .rig import Rest, Rig, find_rest, normalise, surface_area, turned_inside_out
 from .vrm import Humanoid, read_humanoid
 
-Front = Literal["+z", "-z", "+x", "-x"]
-"""Axis along which a file's subject looks."""
-
-_TURNS: dict[Front, float] = {"+z": 0.0, "-z": np.pi, "+x": -np.pi / 2, "-x": np.pi / 2}
-"""Turn about Y, in radians, that brings each to +Z."""
+_MOST_JOINTS = 5000
+"""Most nodes above parts of a surface; a chain of so many still fits into memory with all that hangs on each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,11 +43,13 @@ class GltfSubject:
     name: str
     """The file's name without its ending."""
     clips: tuple[GltfClip, ...]
-    """Its animations."""
+    """Its animations that move the body."""
     body: Sitter
     rig: Rig
     landmarks: tuple[Landmark, ...]
     """What each of the body's keypoints is."""
+    notes: tuple[str, ...] = ()
+    """What was unusual about the file, a line each."""
 
     def sitter(self) -> Sitter:
         """The body in its rest pose."""
@@ -118,23 +118,17 @@ def load_gltf(
 ) -> GltfSubject:
     """A .glb or .gltf file as a subject.
 
-    `front` is the axis along which the file's subject looks, None as the format has it: +Z, but -Z for a VRM 0.x; +Y
-    is up in every glTF. `resolution` is the texture's, in texels. `keypoints` names the joint of further keypoints, or
-    of those that are recognised wrongly.
+    `front` is the axis along which the file's subject looks; None as its joints tell it, else as the format has it: +Z,
+    but -Z for a VRM 0.x. +Y is up in every glTF. `resolution` is the texture's, in texels. `keypoints` names the joint
+    of further keypoints, or of those that are recognised wrongly.
     Raises InputError, in one line, where the file is broken, compressed, or without triangles.
     """
     file = GltfFile(path)
-    try:
+    with file.checked():
         nodes, materials = read_nodes(file), read_materials(file)
         clips = read_clips(file, nodes)
         geometry = read_geometry(file, nodes, materials)
         humanoid = read_humanoid(file)
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        # What the JSON lacks or has of another kind.
-        what = f"{type(error).__name__}: {one_line(error)}"
-        raise file.fail(f"is not valid glTF ({what}); see what gltf-validator says of it") from error
     geometry = cut_out(geometry, materials)
     if len(geometry.faces) == 0:
         raise file.fail("is transparent all over; nothing of it can be photographed")
@@ -143,8 +137,13 @@ def load_gltf(
     area = surface_area(rest.vertices, geometry.faces)
     if not np.isfinite(area) or area <= 0:
         raise file.fail(f"has a surface of area {area} in its rest pose; do its nodes scale it to nothing?")
-    ours = normalise(rest.vertices, _TURNS[front or humanoid.front])
-    body = _rest_body(nodes, geometry, rest, ours, humanoid)
+    body = _rest_body(nodes, geometry, rest, humanoid)
+    if len(body.names) > _MOST_JOINTS:
+        raise file.fail(
+            f"has {len(body.names)} nodes that move its surface, at most {_MOST_JOINTS} are read; join them"
+        )
+    ours = normalise(rest.vertices, _turn(file, body, humanoid, front))
+    body = body.mapped(ours)
     root = find_root(body)
     if np.linalg.det(rest.world[root]) == 0:
         raise file.fail(f"has a root joint {nodes.names[root]!r} that is scaled to nothing")
@@ -154,23 +153,45 @@ def load_gltf(
     landmarks = _landmarks(file, nodes, body, keypoints or {})
     names = tuple(mark.name for mark in landmarks)
     sitter = Sitter(vertices, torch.from_numpy(geometry.faces), uv, uv_faces, texture, names)
-    return GltfSubject(Path(path).stem, clips, sitter, rig, landmarks)
+    moving = _moving(file, nodes, geometry, clips)
+    return GltfSubject(Path(path).stem, moving, sitter, rig, landmarks, file.notes)
 
 
-def _rest_body(nodes: Nodes, geometry: Geometry, rest: Rest, ours: np.ndarray, humanoid: Humanoid) -> RestBody:
-    """What of a scene moves the surface: joints of skins, nodes with meshes, and all above them."""
+def _turn(file: GltfFile, body: RestBody, humanoid: Humanoid, front: Front | None) -> float:
+    """Turn about Y, in radians, that brings the subject's front to +Z."""
+    if front is not None:
+        return TURNS[front]
+    places = torch.from_numpy(np.stack(list(body.places.values())))
+    found = find_front(tuple(body.names.values()), places, humanoid.front)
+    if found.note is not None:
+        file.note(found.note)
+    return found.turn
+
+
+def _moving(file: GltfFile, nodes: Nodes, geometry: Geometry, clips: Sequence[GltfClip]) -> tuple[GltfClip, ...]:
+    """The clips that move the surface; those of lamps and cameras would add photos of nothing but the rest pose."""
+    carrying = nodes.above({bone.node for bone in geometry.bones})
+    morphed = {morph.node for morph in geometry.morphs}
+    found = []
+    for clip in clips:
+        if any(c.node in (morphed if c.path == "weights" else carrying) for c in clip.channels):
+            found.append(clip)
+        else:
+            file.note(f"clip {clip.name!r} is left out: it moves nothing of the body")
+    return tuple(found)
+
+
+def _rest_body(nodes: Nodes, geometry: Geometry, rest: Rest, humanoid: Humanoid) -> RestBody:
+    """What of a scene moves the surface, in the scene's frame: joints of skins, nodes with meshes, all above them."""
     moving = {bone.node for bone in geometry.bones} | set(humanoid.bones)
     moving |= {bone.node for bones in geometry.joints.values() for bone in bones}
-    for node in reversed(nodes.order):
-        if node in moving:
-            moving.add(nodes.parents[node])
+    moving = nodes.above(moving)
     joints = [node for node in nodes.order if node in moving]
-    places = apply(ours, rest.world[:, :3, 3])
     return RestBody(
         names={joint: humanoid.bones.get(joint, nodes.names[joint]) for joint in joints},
         parents={joint: nodes.parents[joint] for joint in joints},
-        places={joint: places[joint] for joint in joints},
-        vertices=apply(ours, rest.vertices),
+        places={joint: rest.world[joint, :3, 3] for joint in joints},
+        vertices=rest.vertices,
         holder=np.array([bone.node for bone in geometry.bones])[geometry.weights.argmax(axis=1)],
     )
 

@@ -26,7 +26,12 @@ def read_humanoid(file: GltfFile) -> Humanoid:
     extensions = file.json.get("extensions", {})
     if "VRMC_vrm" in extensions:
         bones = extensions["VRMC_vrm"]["humanoid"]["humanBones"]
-        return Humanoid({bone["node"]: name for name, bone in bones.items()}, "+z")
-    if "VRM" in extensions:
-        return Humanoid({bone["node"]: bone["bone"] for bone in extensions["VRM"]["humanoid"]["humanBones"]}, "-z")
-    return Humanoid({}, "+z")
+        found = Humanoid({bone["node"]: str(name) for name, bone in bones.items()}, "+z")
+    elif "VRM" in extensions:
+        bones = extensions["VRM"]["humanoid"]["humanBones"]
+        found = Humanoid({bone["node"]: str(bone["bone"]) for bone in bones}, "-z")
+    else:
+        found = Humanoid({}, "+z")
+    for node in found.bones:
+        file.entry("nodes", node)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 from ...representations.body.skeleton import Skeleton
@@ -55,7 +56,7 @@ def read_motion(text: str) -> RigMotion:
         raise InputError(f"{path} holds no motion that can be read; give a .bvh, or a .glb or .gltf and its #CLIP")
     if suffix == ".bvh":
         bvh = read_bvh(path)
-        if wanted is not None and wanted.lower() != bvh.name.lower():
+        if wanted is not None and _same(wanted) != _same(bvh.name):
             raise InputError(f"{path} has no clip {wanted!r}: a .bvh has one motion; leave out #{wanted}")
         try:
             return bvh_motion(bvh)
@@ -64,11 +65,13 @@ def read_motion(text: str) -> RigMotion:
     motions = GltfMotions(path)
     names = [clip.name for clip in motions.clips]
     known = f"it has {some_of(names, _SHOWN)}" if names else "it has none"
+    broken = [note for note in motions.notes if note.startswith("clip ")]
+    known = "; ".join((known, *broken[:2]))
     if wanted is None:
         if len(names) != 1:
             raise InputError(f"{path} has {len(names)} clips; name one as {path.name}#CLIP: {known}")
         return motions.motion(motions.clips[0])
-    for fits in (str, str.lower, _short):
+    for fits in (str, _same, _short):
         found = [clip for clip in motions.clips if fits(clip.name) == fits(wanted)]
         if len(found) == 1:
             return motions.motion(found[0])
@@ -83,5 +86,10 @@ def _split(text: str) -> tuple[Path, str | None]:
     return Path(path), clip
 
 
+def _same(name: str) -> str:
+    """Whatever the Unicode form and the capitals."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
 def _short(name: str) -> str:
-    return name.rpartition("|")[2].lower()
+    return _same(name.rpartition("|")[2])

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from zoetrope.scenes.gltf.joint import RestBody, find_root, joint_name
+from zoetrope.representations.body.joint_name import joint_name
+from zoetrope.scenes.gltf.joint import RestBody, find_root
 from zoetrope.scenes.gltf.landmark import find_landmarks
 
 LIMBS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
