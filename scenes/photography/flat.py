@@ -8,7 +8,6 @@ the share of each pixel that the subject covers, so that light of edges adds up 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from ...representations.camera import Intrinsics, RigidCamera
 from ...representations.geometry.mesh import SkinnedMesh
 from ...representations.rendering.shading import linear_from_srgb, srgb_from_linear
 from ...representations.rendering.topology import Topology
+from ...representations.tensor_structure import TensorStructure
 from ..atomic import atomic_write
 from ..error import InputError, PhotoError
 from ..photos.decode import decode
@@ -29,8 +29,7 @@ from ..preview.studio import Studio, draw_subject
 _STUDIO = Studio(background=(0.0, 0.0, 0.0), ambient=1.0, key=0.0, supersampling=3)
 
 
-@dataclass(frozen=True, eq=False)
-class FlatPicture:
+class FlatPicture(TensorStructure):
     """One picture."""
 
     light: Float[Tensor, "H W 3"]
