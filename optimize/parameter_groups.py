@@ -42,7 +42,9 @@ def parameter_groups(scene: Scene, free: frozenset[Free], rates: Rates) -> list[
         ]
         owned["pose"] += [(placement.turn, rates.angle), (placement.step, rates.offset)]
         if placement.still:
-            owned["pose"], owned["instance"] = [(placement.common_pose, rates.pose)], []
+            owned["pose"] = [(placement.common_pose, rates.pose)]
+            # The one body's own shape is the one that all photos share.
+            owned["instance"] = [] if "deformation" in free else owned["deformation"]
     if isinstance(surface, PartSurfaces):
         owned["length"] = [(surface.log_length, rates.length)]
         owned["girth"] = [(surface.log_girth, rates.girth)]

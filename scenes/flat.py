@@ -53,7 +53,8 @@ def draw_flat(
 
     `topology`: `Topology.of(mesh.faces)`, made here if None; pass it when drawing more than once.
     """
-    camera = RigidCamera(torch.eye(3)[None], torch.zeros(1, 3))
+    device = vertices_camera.device
+    camera = RigidCamera(torch.eye(3, device=device)[None], torch.zeros(1, 3, device=device))
     shot = photograph(vertices_camera[None], mesh, camera, intrinsics, texture, _STUDIO, topology)
     return FlatPicture(linear_from_srgb(shot.color[0]), shot.coverage[0].clamp(0, 1))
 
@@ -63,7 +64,7 @@ def write_flat(path: Path, picture: FlatPicture) -> None:
     coverage = picture.coverage[..., None]
     colour = torch.where(coverage > 0, picture.light / coverage.clamp_min(1e-6), 0)
     content = torch.cat([srgb_from_linear(colour.clamp(0, 1)), coverage], dim=-1)
-    pixels = (255 * content).round().to(torch.uint8).numpy()
+    pixels = (255 * content).round().to(torch.uint8).cpu().numpy()
     with atomic_write(path) as temporary:
         Image.fromarray(pixels).save(temporary)
 

@@ -17,14 +17,14 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from unittest import mock
 
 import torch
 from torch import Tensor
 from torch.utils._device import _device_constructors
-from torch.utils._python_dispatch import return_and_correct_aliasing
-from torch.utils._pytree import tree_leaves, tree_map_only
 
 GPU = torch.device("cuda:0")
 _CPU = torch.device("cpu")
@@ -109,15 +109,49 @@ class PretendedTensor(Tensor):
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if func.overloadpacket is _aten.copy_:
-            source = args[1].held if isinstance(args[1], PretendedTensor) else args[1]
-            target = args[0].held if isinstance(args[0], PretendedTensor) else args[0]
-            func(target, source, *args[2:], **kwargs)
-            return args[0]
-        _check(func, args, kwargs)
-        plain_args, plain_kwargs = tree_map_only(PretendedTensor, lambda one: one.held, (args, kwargs))
-        made = tree_map_only(Tensor, PretendedTensor, func(*plain_args, **plain_kwargs))
-        return return_and_correct_aliasing(func, args, kwargs, made)
+        if func.overloadpacket is not _aten.copy_:
+            _check(func, args, kwargs)
+        made = func(*_opened(args), **{name: _opened(value) for name, value in kwargs.items()})
+        manner = _manner(func)
+        if not manner.in_place:
+            return _wrapped(made)
+        changed = args[manner.written[0]] if manner.written[0] < len(args) else kwargs["out"]
+        assert changed.shape == made.shape, f"{func} changes a shape in place, which nothing here follows"
+        return changed
+
+
+@dataclass(frozen=True)
+class _Manner:
+    """How an operation treats what it is given."""
+
+    takes_numbers: bool
+    """Whether single numbers of the CPU may take part."""
+    written: tuple[int, ...]
+    """Places of the arguments that it writes into."""
+    in_place: bool
+    """Whether it gives back what it has written into."""
+
+
+@cache
+def _manner(func: Any) -> _Manner:
+    written = tuple(place for place, said in enumerate(func._schema.arguments) if said.is_write)
+    given = func._schema.returns
+    in_place = len(given) == 1 and given[0].alias_info is not None and given[0].alias_info.is_write
+    numbers = torch.Tag.pointwise in func.tags or func.overloadpacket in _TAKES_NUMBERS
+    return _Manner(numbers, written, in_place)
+
+
+def _opened(value: Any) -> Any:
+    """With the tensors that are held in the place of those that hold them; lists and tuples may be nested."""
+    if isinstance(value, PretendedTensor):
+        return value.held
+    return type(value)(map(_opened, value)) if isinstance(value, (list, tuple)) else value
+
+
+def _wrapped(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return PretendedTensor(value)
+    return type(value)(map(_wrapped, value)) if isinstance(value, (list, tuple)) else value
 
 
 def refuse(error: Exception) -> None:
@@ -126,29 +160,35 @@ def refuse(error: Exception) -> None:
 
 
 def _check(func: Any, args: Any, kwargs: Any) -> None:
-    packet = func.overloadpacket
-    if packet in _INDEXED:
+    manner, given = _manner(func), args
+    if func.overloadpacket in _INDEXED:
         if not isinstance(args[0], PretendedTensor):
             refuse(RuntimeError(f"{func}: indices should be on cpu or on the same device as the indexed tensor (cpu)"))
-        args = (args[0], *args[2:])
-    leaves = tree_leaves((args, kwargs))
-    if any(isinstance(one, torch.Generator) for one in leaves):
-        refuse(RuntimeError(f"{func}: Expected a 'cuda' device type for generator but found 'cpu'"))
-    numbers = torch.Tag.pointwise in func.tags or packet in _TAKES_NUMBERS
-    for one in leaves:
-        if not isinstance(one, Tensor) or isinstance(one, PretendedTensor) or (numbers and one.ndim == 0):
+        given = (args[0], *args[2:])
+    for one in _leaves((*given, *kwargs.values())):
+        if isinstance(one, torch.Generator):
+            refuse(RuntimeError(f"{func}: Expected a 'cuda' device type for generator but found 'cpu'"))
+        if not isinstance(one, Tensor) or isinstance(one, PretendedTensor):
             continue
-        if torch._C._current_graph_task_id() != -1 and not one.any():
-            continue  # zeros in the place of a gradient that nothing asked for: C++ makes them
+        if (manner.takes_numbers and one.ndim == 0) or (torch._C._current_graph_task_id() != -1 and not one.any()):
+            continue  # the latter are zeros in the place of a gradient that nothing asked for, which C++ makes
         refuse(
             RuntimeError(
                 f"{func}: Expected all tensors to be on the same device, but found at least two devices, cuda:0 and "
                 f"cpu! The one on the CPU has shape {tuple(one.shape)}"
             )
         )
-    for place, said in zip(args, func._schema.arguments, strict=False):
-        if said.is_write and isinstance(place, Tensor) and not isinstance(place, PretendedTensor):
+    for place in manner.written:
+        if place < len(args) and not isinstance(args[place], PretendedTensor):
             refuse(RuntimeError(f"{func}: a tensor of the GPU is written into one of the CPU"))
+
+
+def _leaves(values: Any) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            yield from _leaves(value)
+        else:
+            yield value
 
 
 class _Move(torch.autograd.Function):
@@ -193,8 +233,7 @@ def _maker(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
         if wanted.type not in ("cuda", "cpu"):
             return original(*args, device=wanted, **kwargs)
         gradient = kwargs.pop("requires_grad", False)
-        plain = tree_map_only(PretendedTensor, lambda one: one.held, args)
-        made = original(*plain, device=_CPU, **kwargs).detach()
+        made = original(*_opened(args), device=_CPU, **kwargs).detach()
         return (PretendedTensor(_plain(made)) if wanted.type == "cuda" else made).requires_grad_(gradient)
 
     return make
@@ -219,6 +258,11 @@ def _mover(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
         return _Move.apply(moved, device.type == "cuda")  # type: ignore[return-value]
 
     return to
+
+
+def _enter_without_gradients(mode: Any) -> None:
+    mode.before = torch.is_grad_enabled()
+    torch.set_grad_enabled(not mode.mode)
 
 
 def _one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
@@ -254,12 +298,16 @@ def pretended_gpu() -> Iterator[torch.device]:
         put(Tensor, "cuda", lambda self, *_, **__: to(self, GPU))
         put(Tensor, "type_as", lambda self, other: to(self, other))
         # Parameters that move become others; by default their data is put in the place of the old.
-        stack.callback(torch.__future__.set_overwrite_module_params_on_conversion, False)
+        before = torch.__future__.get_overwrite_module_params_on_conversion()
+        stack.callback(torch.__future__.set_overwrite_module_params_on_conversion, before)
         torch.__future__.set_overwrite_module_params_on_conversion(True)
         # PyTorch asks itself as well, before it goes to a driver that is not there.
         put(torch.cuda, "is_available", _asked_by_the_package)
         put(torch.cuda, "device_count", lambda: int(_asked_by_the_package()))
         put(torch.nn.functional, "one_hot", _one_hot)
+        # Tensors of inference mode, which count no versions, cannot be wrapped: without gradients they will do.
+        put(torch.inference_mode, "__enter__", _enter_without_gradients)
+        put(torch.inference_mode, "__exit__", lambda self, *_: torch.set_grad_enabled(self.before))
         put(torch.cuda, "synchronize", lambda *_: None)
         put(torch.cuda, "is_bf16_supported", lambda *_, **__: False)
         yield GPU

@@ -1,9 +1,10 @@
 """Everything that a fit does runs on a GPU too, with nothing left behind on the CPU; on a pretended one, for real."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import get_args
@@ -15,9 +16,10 @@ from zoetrope.optimize import descent as descents
 from zoetrope.optimize import output, plan
 from zoetrope.optimize.animate import animate
 from zoetrope.optimize.animate_config import AnimateConfig
+from zoetrope.optimize.artic3d_preset import artic3d
 from zoetrope.optimize.checkpoint import Place, load_checkpoint, save_checkpoint
-from zoetrope.optimize.clean_up import CleanUp
-from zoetrope.optimize.config import FitConfig, Preset, RuleName
+from zoetrope.optimize.clean_up import CleanUp, CleanUpConfig
+from zoetrope.optimize.config import FitConfig, RuleName
 from zoetrope.optimize.descent import Descent
 from zoetrope.optimize.discover import discover
 from zoetrope.optimize.distil import DistilConfig
@@ -29,13 +31,13 @@ from zoetrope.optimize.novel_views import NovelViews, NovelViewsConfig
 from zoetrope.optimize.observe import Observations
 from zoetrope.optimize.paint import paint
 from zoetrope.optimize.paint_config import PaintConfig
-from zoetrope.optimize.plan import schedule
 from zoetrope.optimize.semantic_prior import load_semantic_prior
-from zoetrope.optimize.stage import Stage
+from zoetrope.optimize.stage import Stage, full, quick, without
 from zoetrope.optimize.starting_template import evidence
 from zoetrope.optimize.unseen_sides import UnseenSides
 from zoetrope.priors.diffusion.load import load_diffusion_prior
 from zoetrope.priors.diffusion.prior import DiffusionPrior
+from zoetrope.priors.segmentation import segment
 from zoetrope.representations.part_surface import PartSurfaces
 from zoetrope.representations.rendering.render import Paint
 from zoetrope.representations.template import template
@@ -46,13 +48,28 @@ BUILDS = ("standard", "compact")
 _SIZE, _HYPOTHESES = 24, 2
 
 
-def small(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+def small(stages: Iterable[Stage]) -> tuple[Stage, ...]:
     """One step of each, on small pictures; two of the last."""
     made = [
         replace(stage, size=_SIZE, level=1, iterations=1, hypotheses=min(stage.hypotheses, _HYPOTHESES))
         for stage in stages
     ]
     return (*made[:-1], replace(made[-1], iterations=2))
+
+
+def every_stage() -> tuple[Stage, ...]:
+    """Of presets quick and full, which differ in their numbers; of a second fit without maps, its beginning and end."""
+    stages = quick(BUILDS, contested=True)
+    assert small(stages) == small(full(BUILDS, contested=True))
+    return small(
+        stage for stage in stages if stage.maps != "out" or stage.propose == "circle" or stage.name.startswith("detail")
+    )
+
+
+def every_kind_of_stage() -> tuple[Stage, ...]:
+    """The first stage of each proposal, the united one, and the one with a diffusion prior, which artic3d has last."""
+    proposals = {stage.propose: stage for stage in reversed(without(full(), ["strides"]))}
+    return small([*proposals.values(), full()[-1], artic3d()[-1]])
 
 
 @pytest.fixture(autouse=True)
@@ -62,12 +79,29 @@ def quick_union(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
+def priors(
+    small_diffusion: Callable[[str], Path], pretended: ModuleType, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], DiffusionPrior]:
+    """Diffusion models of random weights on the pretended GPU, by their kind."""
+
+    @cache
+    def load(kind: str) -> DiffusionPrior:
+        with pretended.pretended_gpu() as gpu, pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "gpu_cache"))
+            return load_diffusion_prior(str(small_diffusion(kind)), gpu)
+
+    return load
+
+
+@pytest.fixture(scope="module")
 def photos(good_photos: Path, turnaround: Callable[..., object]) -> dict[str, Path]:
     return {"free": good_photos, "known": turnaround([20.0, 110.0, 230.0]).folder}  # type: ignore[attr-defined]
 
 
 def observed(folder: Path, device: torch.device) -> Observations:
-    observations = Observations(load_collection(folder), device)
+    """Two photos, and what the embedded network says of them."""
+    collection = load_collection(folder)
+    observations = Observations(replace(collection, photos=collection.photos[:2]), device)
     prior = load_semantic_prior(FitConfig(photos=folder, out=folder.parent / "out"), device)
     # An embedded network alone: what a cache of the machine holds is no part of this.
     observations.canonical = replace(prior, network=None).canonical_maps(observations)
@@ -83,25 +117,18 @@ def begun(observations: Observations, stages: tuple[Stage, ...], prior: Diffusio
     return Descent(scene, observations, stages, novel=novel)
 
 
-@pytest.mark.parametrize(
-    ("preset", "cameras"), [("quick", "free"), ("full", "known"), ("artic3d", "free"), ("artic3d", "known")]
-)
+@pytest.mark.parametrize(("cameras", "stages"), [("free", every_stage()), ("known", every_kind_of_stage())])
 def test_every_stage_takes_a_step(
-    preset: Preset,
     cameras: str,
+    stages: tuple[Stage, ...],
     photos: dict[str, Path],
-    small_diffusion: Callable[[str], Path],
+    priors: Callable[[str], DiffusionPrior],
+    small_prior: DiffusionPrior,
     pretended: ModuleType,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    config = FitConfig(photos=photos[cameras], out=tmp_path / "out", preset=preset)
-    contested = cameras == "free"
-    stages = small(schedule(config, BUILDS, contested=contested, known_cameras=not contested))
     with pretended.pretended_gpu() as gpu:
-        prior = load_diffusion_prior(str(small_diffusion("sd_v")), gpu)
-        observations = observed(photos[cameras], gpu)
+        prior, observations = priors("sd_v"), observed(photos[cameras], gpu)
         descent, taken = begun(observations, stages, prior), []
         for place in descent.steps():
             assert math.isfinite(place.losses["loss"])
@@ -114,8 +141,7 @@ def test_every_stage_takes_a_step(
         goes_on[0].restore(load_checkpoint(tmp_path / "kept", device=gpu).state)  # type: ignore[union-attr]
         assert len(list(goes_on[0].steps())) == 1
     # What a GPU has written goes on on the CPU, and comes to the same there.
-    prior = load_diffusion_prior(str(small_diffusion("sd_v")))
-    other = begun(observed(photos[cameras], torch.device("cpu")), stages, prior)
+    other = begun(observed(photos[cameras], torch.device("cpu")), stages, small_prior)
     other.restore(load_checkpoint(tmp_path / "kept").state)  # type: ignore[union-attr]
     assert len(list(other.steps())) == 1
     for one in (goes_on[0], other):
@@ -130,14 +156,10 @@ class Thumbnail(FootageConfig):
 
 @contextmanager
 def hurried() -> Iterator[None]:
-    """Fits of two stages, small outputs, and few rounds of painting."""
-
-    def ends(stages: Callable[..., tuple[Stage, ...]]) -> Callable[..., tuple[Stage, ...]]:
-        return lambda *given: small((stages(*given)[0], stages(*given)[-1]))
-
+    """Fits of single steps, small outputs, and few rounds of painting."""
     painted, rounds = UnseenSides.painted, DistilConfig(rounds=2, steps=1, batch=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "artic3d", ends(plan.artic3d))
+        patch.setattr(plan, "artic3d", lambda *given: small(artic3d(*given)))
         patch.setattr(UnseenSides, "painted", lambda self, *given: painted(replace(self, distil=rounds), *given))
         for name, value in {"TEXTURE_SIZE": 48, "_PAINTING_SIZE": 32, "_SCORING_SIZE": 32, "_SHEET_SIZE": 32}.items():
             patch.setattr(output, name, value)
@@ -189,9 +211,7 @@ def test_it_is_painted_anew(
     assert (tmp_path / "out" / "subject.glb").is_file()
 
 
-@pytest.mark.parametrize("refine", ["dass", "tdass"])
 def test_its_animation_is_refined_and_baked(
-    refine: str,
     finished: Path,
     small_diffusion: Callable[[str], Path],
     gpu: torch.device,
@@ -200,22 +220,15 @@ def test_its_animation_is_refined_and_baked(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     config = AnimateConfig(
-        run_folder=finished, motion="idle", refine=refine, bake=refine == "tdass", size=32, fps=4, seconds=1,
+        run_folder=finished, motion="idle", refine="tdass", bake=True, size=32, fps=4, seconds=1,
         diffusion=str(small_diffusion("sd_v")),
     )  # fmt: skip
     assert all(path.stat().st_size > 0 for path in animate(config))
 
 
 @pytest.mark.parametrize("name", get_args(RuleName))
-def test_every_rule_pulls(
-    name: RuleName,
-    small_diffusion: Callable[[str], Path],
-    gpu: torch.device,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    prior = load_diffusion_prior(str(small_diffusion("sd3" if name == "rectified_flow" else "sd_v")), gpu)
+def test_every_rule_pulls(name: RuleName, priors: Callable[[str], DiffusionPrior], gpu: torch.device) -> None:
+    prior = priors("sd3" if name == "rectified_flow" else "sd_v")
     parts = PartSurfaces(template("quadruped"), 1, level=1).to(gpu)
     with torch.no_grad():
         mesh, skeleton = parts.shared(), parts.skeleton()
@@ -235,10 +248,16 @@ def test_every_rule_pulls(
     assert bool(torch.isfinite(free.grad).all())
 
 
+@dataclass(frozen=True)
+class Brief(CleanUpConfig):
+    steps: int = 1
+    paintings: int = 1
+
+
 def test_priors_look_at_photos_there(
     photos: dict[str, Path],
     small_vit: Path,
-    small_diffusion: Callable[[str], Path],
+    priors: Callable[[str], DiffusionPrior],
     gpu: torch.device,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -246,18 +265,21 @@ def test_priors_look_at_photos_there(
     """Masks and skeletons are found, features are read, and what photos hide is painted."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("zoetrope.optimize.clean_up._HIDDEN", -1.0)
+    monkeypatch.setattr("zoetrope.optimize.clean_up.CleanUpConfig", Brief)
     config = FitConfig(photos=photos["free"], out=tmp_path / "out", semantic=f"timm:{small_vit}", masks="estimate")
     semantic = load_semantic_prior(config, gpu)
+    assert semantic.network is not None
     bare = load_collection(photos["free"], "none")
-    for prior in (semantic, replace(semantic, network=None)):
-        found, _ = with_masks(bare, config, prior)
-        assert len(found.photos) == 4
+    found, _ = with_masks(bare, config, replace(semantic, network=None))
+    assert len(found.photos) == 4
+    pixels = [torch.from_numpy(photo.pixels.copy()).float() / 255 for photo in bare.photos]
+    pictures = [one.repeat_interleave(4, 0).repeat_interleave(4, 1) for one in pixels]
+    assert len(segment(pictures, semantic.network)) == 4
     observations = observed(photos["free"], gpu)
     observations.features = semantic.feature_maps(observations)
     assert observations.features is not None
     assert observations.features.device == gpu
     discover(evidence(observations))
-    diffusion = load_diffusion_prior(str(small_diffusion("sd_v")), gpu)
-    clean = CleanUp.done(observations, diffusion, "fox", semantic)
+    clean = CleanUp.done(observations, priors("sd_v"), "fox", semantic)
     assert bool(clean.chosen.all())
     assert observations.at(_SIZE).mask.device == gpu
