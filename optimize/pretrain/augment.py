@@ -114,7 +114,8 @@ def draw_batch(
     given = (torch.rand(count, generator=generator) < config.mask_share).float().to(device)
     rough = torch.zeros_like(full)
     shown = given.nonzero()[:, 0]
-    rough[shown] = _roughened(full[shown], generator)
+    if len(shown):  # spectra of no picture at all are an error of some libraries
+        rough[shown] = _roughened(full[shown], generator)
     return Batch(
         picture=picture.clamp(0, 1),
         mask=rough,
