@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..representations.camera import Camera, Intrinsics, OrbitCamera
 from ..representations.rotation import quaternion_from_vector
+from ..representations.tensor_structure import TensorStructure
 
 
 class Hypotheses(nn.Module, ABC):
@@ -74,8 +75,7 @@ class Hypotheses(nn.Module, ABC):
         """The hypotheses, of this kind and about these photos, whose `state_dict` this is."""
 
 
-@dataclass(frozen=True, eq=False)
-class FreeLens:
+class FreeLens(TensorStructure):
     """The focal length of those of N photos whose cameras did not record it: one factor on a first guess for all."""
 
     unknown: Float[Tensor, " N"]

@@ -14,7 +14,7 @@ animal that moved between the photos, every photo has its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,11 +24,11 @@ from torch import Tensor, nn
 
 from ..representations.camera import RigidCamera
 from ..representations.rotation import matrix_from_quaternion, quaternion_from_vector
+from ..representations.tensor_structure import TensorStructure
 from .hypotheses import Hypotheses
 
 
-@dataclass(frozen=True)
-class GivenCameras:
+class GivenCameras(TensorStructure):
     """N known cameras, brought near the subject by a first guess of where it stands."""
 
     rotations: Float[Tensor, "N 3 3"]
@@ -50,8 +50,7 @@ class GivenCameras:
         return GivenCameras(torch.from_numpy(rotations).float(), torch.from_numpy(offsets).float(), world_from_guess)
 
 
-@dataclass(frozen=True)
-class Worlds:
+class Worlds(TensorStructure):
     """H hypotheses about the similarity between the body's frame and the guess's."""
 
     yaw: Float[Tensor, " H"]
@@ -79,7 +78,7 @@ class Worlds:
 
     def select(self, index: Int[Tensor, " K"]) -> Worlds:
         """The hypotheses at `index`, detached."""
-        return Worlds(**{name: value.detach()[index] for name, value in vars(self).items()})
+        return self.map(lambda value: value.detach()[index])
 
 
 class KnownCameras(Hypotheses):

@@ -10,12 +10,11 @@ Works on any per-pixel feature; colours here, semantic features alike.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from ...representations.rendering.vertex_sampling import VertexSamples
+from ...representations.tensor_structure import TensorStructure
 from .hypotheses import least_by_photo, responsibilities
 
 _BESIDE_MAPS = 0.5
@@ -25,7 +24,7 @@ _EXPLAINED = 0.5
 """Share of the variance of a photo's colours that others explain, from which on colours have their full weight."""
 
 
-class VertexSums(NamedTuple):
+class VertexSums(TensorStructure):
     """What every hypothesis has put onto each place, left and right being one; whoever is believed in the end."""
 
     weight: Float[Tensor, "B V"]

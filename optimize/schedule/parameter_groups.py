@@ -42,7 +42,9 @@ def parameter_groups(scene: Scene, free: frozenset[Free], rates: LearningRates) 
         ]
         owned["pose"] += [(hypotheses.turn, rates.angle), (hypotheses.step, rates.offset)]
         if hypotheses.still:
-            owned["pose"], owned["instance"] = [(hypotheses.common_pose, rates.pose)], []
+            owned["pose"] = [(hypotheses.common_pose, rates.pose)]
+            # The one body's own shape is the one that all photos share.
+            owned["instance"] = [] if "deformation" in free else owned["deformation"]
     if isinstance(surface, PartSurfaces):
         owned["length"] = [(surface.log_length, rates.length)]
         owned["radius"] = [(surface.log_radius, rates.radius)]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jaxtyping import Float, Int32
 from torch import Tensor
 
 
-@dataclass(frozen=True)
-class Fragments:
+class Fragments(TensorStructure):
     """What is seen at each pixel of B pictures."""
 
     face: Int32[Tensor, "B H W"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -14,8 +12,7 @@ from .fragment import rasterize
 from .fragments import Fragments
 
 
-@dataclass(frozen=True)
-class VertexSamples:
+class VertexSamples(TensorStructure):
     """Features that each of B hypotheses puts onto the V vertices."""
 
     feature: Float[Tensor, "B V C"]

@@ -10,7 +10,6 @@ reflected (metal, roughness, normals, clearcoat, ...) nothing is.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from ...representations.rendering.shading import linear_from_srgb
 from ...representations.rendering.texture import sample_texture
+from ...representations.tensor_structure import TensorStructure
 from .file import Entry, GltfFile
 
 TextureWrap = Literal["repeat", "clamp", "mirror"]
@@ -29,8 +29,7 @@ _NEAREST = 9728
 _HALF = 0.5
 
 
-@dataclass(frozen=True, eq=False)
-class TextureImage:
+class TextureImage(TensorStructure):
     """A texture and how it is looked up."""
 
     pixels: Float[Tensor, "H W 4"]
@@ -45,8 +44,7 @@ class TextureImage:
     """Applied to uv first (KHR_texture_transform)."""
 
 
-@dataclass(frozen=True, eq=False)
-class Material:
+class Material(TensorStructure):
     """The colour of a surface."""
 
     factor: Float[Tensor, " 4"]

@@ -24,6 +24,7 @@ from torch import Tensor
 from ...representations.motion.rig_motion import RigMotion, facing, similarity, turn_all, upright
 from ...representations.motion.wave import about
 from ...representations.rotation import conjugate, multiply, rotate
+from ...representations.tensor_structure import TensorStructure
 from ..error import InputError, one_line
 
 _CHANNEL = re.compile(r"([xyz])(position|rotation)$", re.IGNORECASE)
@@ -33,8 +34,7 @@ _Z_UP = 2.0
 """How much more a leg must hang along Z than along Y in a file whose Z is up."""
 
 
-@dataclass(frozen=True, eq=False)
-class Bvh:
+class Bvh(TensorStructure):
     """N nodes, parents before children, over T frames; in the file's own axes and units."""
 
     name: str

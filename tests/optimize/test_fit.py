@@ -287,12 +287,7 @@ def test_a_diffusion_prior_paints_what_no_photo_shows(
 def _paint_anew(run: Path, out: Path, model: str) -> None:
     """The same body in other textures, and the first run as it was."""
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file() and path.name != ".lock"}
-    assert (
-        main(
-            ["expected_colors", str(run), "--out", str(out), "--diffusion", model, "--rule", "dass", "--device", "cpu"]
-        )
-        == 0
-    )
+    assert main(["paint", str(run), "--out", str(out), "--diffusion", model, "--rule", "dass", "--device", "cpu"]) == 0
     assert {path: path.read_bytes() for path in before} == before
     for name in ("rest.ply", "posed/000.ply", "transforms.json"):
         assert (out / name).read_bytes() == (run / name).read_bytes(), name
@@ -303,7 +298,7 @@ def _paint_anew(run: Path, out: Path, model: str) -> None:
     noted = json.loads((out / "config.json").read_text())
     assert noted["options"]["rule"] == "dass"
     assert noted["painted"] == {"run": "../run", "seed": 0}
-    again = ["expected_colors", str(run), "--out", str(out), "--diffusion", model]
+    again = ["paint", str(run), "--out", str(out), "--diffusion", model]
     assert main(again) == 2
     assert main([*again[:3], str(out / "new"), "--diffusion", "nobody/has-this"]) == 2
     assert not (out / "new").exists()

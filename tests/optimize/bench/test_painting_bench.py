@@ -45,7 +45,7 @@ class Recorded:
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
     recorded = Recorded()
-    for name in ("fit", "expected_colors", "score_run"):
+    for name in ("fit", "paint", "score_run"):
         monkeypatch.setattr(painting_bench, name, getattr(recorded, name))
     monkeypatch.setattr(painting_bench, "texture_deviation", lambda run, paintings: dict.fromkeys(paintings, 0.0625))
     return recorded
