@@ -14,7 +14,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..representations.geometry.mesh import SkinnedMesh
-from ..representations.geometry.unite import unite
 from ..representations.rendering.vertex_sampling import VertexSamples, fold_mirror_images, sample_at_vertices
 from ..representations.surfaces.part_surface import PartSurfaces
 from ..representations.surfaces.united_surface import UnitedSurface
@@ -37,8 +36,6 @@ from .schedule.stage import LIMB_SWAPS, Stage, Weights
 from .texture.novel_views import NovelViews
 
 _OUTLINE_TERMS = ("pyramid", "silhouette", "outside")
-_UNITING_LEVEL = 3
-_FACES = 10_000
 _JUDGING_INTERVAL = 20
 _JUDGING_SIZE = 96
 """Side in pixels at which colours are compared: coarse enough to forgive a pose that is a little off."""
@@ -65,7 +62,7 @@ class Progress:
 
 
 class Descent:
-    """Runs stages over a scene. The scene's hypotheses holds every hypothesis of every photo that is still alive."""
+    """Runs stages over a scene. The scene holds every hypothesis of every photo that is still alive."""
 
     def __init__(
         self,
@@ -174,7 +171,7 @@ class Descent:
                 pair = LIMB_SWAPS[stage.propose]
                 scene.hypotheses = scene.hypotheses.limb_swaps(scene.surface.skeleton(), pair)
         if stage.united and isinstance(scene.surface, PartSurfaces):
-            scene.surface = united(scene.surface)
+            scene.surface = scene.surface.unified()
         self.scores = self.responsibility = self.robust_weight = self.expected_colors = None
         self.objective.leave()
         self.attach()
@@ -248,7 +245,7 @@ class Descent:
         return self.scores
 
     def judge(self) -> Float[Tensor, " B"]:
-        """Scores of all hypotheses with the witness of the colours, by which hypotheses of a photo are told apart."""
+        """Scores of all hypotheses joined with what colours say, by which hypotheses of a photo are told apart."""
         assert self.scores is not None
         scene, hypotheses = self.scene, self.scene.hypotheses
         weight = self.stage.weights.color
@@ -350,8 +347,7 @@ class Descent:
         return weights if self.led else replace(weights, canonical=0, view=0)
 
     def _look(self, rows: Int[Tensor, " K"] | None = None, stage: Stage | None = None) -> Losses:
-        """What the scene costs as it stands; only these hypotheses of it, if any are named, and to that stage, if
-        any."""
+        """What the scene costs as it stands: these hypotheses of it alone, and to that stage, where they are given."""
         stage = self.stage if stage is None else stage
         return self.objective.losses(
             self.scene,
@@ -397,23 +393,8 @@ class Descent:
         self.attach()
         assert self.optimizer is not None
         self.optimizer.load_state_dict(state["optimizer"])
-        self.scores, self.responsibility, self.expected_colors = (
-            state["scores"],
-            state["responsibility"],
-            state["expected_colors"],
-        )
-        self.robust_weight, self.color_confidence = state["robust_weight"], state["color_confidence"]
+        self.scores, self.responsibility = state["scores"], state["responsibility"]
+        self.robust_weight, self.expected_colors = state["robust_weight"], state["expected_colors"]
+        self.color_confidence = state["color_confidence"]
         self.contenders, self.led, self.rival = state["contenders"], state["led"], state["rival"]
         self.objective.restore(state["objective"])
-
-
-def united(parts: PartSurfaces) -> UnitedSurface:
-    """The parts as they stand, as one watertight mesh."""
-    parts.set_level(_UNITING_LEVEL)
-    skeleton = parts.template.skeleton
-    links = [(joint, parent) for joint, parent in enumerate(skeleton.parents) if parent >= 0]
-    with torch.no_grad():
-        whole = unite(parts.shared(), parts.piece, target_faces=_FACES, links=links, symmetric=True)
-        assert whole.mirror is not None
-        photo_count = parts.instance_coefficients.shape[0]
-        return UnitedSurface.begin(whole.mesh, parts.skeleton(), whole.mirror, photo_count)

@@ -81,12 +81,12 @@ class NovelViews:
         """That of the mesh from now on; without it each look finds its own."""
         self._topology = topology
 
-    def renew(self, scene: Scene, view: View, credit: Float[Tensor, " B"], done: float) -> None:
+    def renew(self, scene: Scene, view: View, responsibility: Float[Tensor, " B"], done: float) -> None:
         """Looks at the scene as it stands, when that share of the stage is over, and asks the rule."""
         config, hypotheses = self._config, scene.hypotheses
         with torch.no_grad():
             mesh = scene.surface.shared()
-            colors, held = _colors(scene, mesh, view, credit)
+            colors, held = _colors(scene, mesh, view, responsibility)
             drawn = draw_views(len(hypotheses), config.batch, config.exploration, self._generator)
             through = config.through_photos and self._looks % 2 == 1
             rows = drawn.first.to(hypotheses.photo.device) if through else None
@@ -149,7 +149,7 @@ class NovelViews:
 
 
 def _colors(
-    scene: Scene, mesh: SkinnedMesh, view: View, credit: Float[Tensor, " B"]
+    scene: Scene, mesh: SkinnedMesh, view: View, responsibility: Float[Tensor, " B"]
 ) -> tuple[Float[Tensor, "V 3"], Float[Tensor, "V 1"]]:
     """What the photos have put onto the vertices, left and right being one, and how far that holds, 0 to 1."""
     hypotheses = scene.hypotheses
@@ -159,8 +159,8 @@ def _colors(
         sample_at_vertices(scene.posed(mesh), mesh.faces, camera, lens, view.pixels[photo], view.shown[photo]),
         fold_mirror_images(scene.surface.mirror),
     )
-    weight = (found.weight * credit[:, None]).sum(0)
-    total = (found.feature * credit[:, None, None]).sum(0)
+    weight = (found.weight * responsibility[:, None]).sum(0)
+    total = (found.feature * responsibility[:, None, None]).sum(0)
     mean = total.sum(0) / weight.sum() if bool(weight.any()) else total.new_full((3,), 0.5)
     colors = (total + _EVIDENCE * mean) / (weight + _EVIDENCE)[:, None]
     return colors[found.fold].clamp(0, 1), (weight / (weight + _EVIDENCE))[found.fold][:, None]

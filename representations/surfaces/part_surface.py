@@ -23,11 +23,16 @@ from ..body.skeleton import Skeleton
 from ..body.template import Template
 from ..geometry.harmonic import band_degrees, band_window, lateral_parity, spherical_harmonics
 from ..geometry.mesh import SkinnedMesh, icosphere
+from ..geometry.unite import unite
 from .part_atlas import part_atlas
+from .united_surface import UnitedSurface
 
 _PROFILE_POWER = 2.6
 _REACH = 0.6
 _BLEND = 0.3
+_UNIFYING_LEVEL = 3
+"""Icosphere level of parts that are made one mesh."""
+_UNIFIED_FACES = 10_000
 
 
 class PartSurfaces(nn.Module):
@@ -168,6 +173,16 @@ class PartSurfaces(nn.Module):
         local = radius[:, None, None] * self._deformation(coefficients)
         world = (local @ bone_frame(bone).transpose(1, 2)).index_select(1, self._owner)
         return (world * self._mirror[:, None]).reshape(len(photos), -1, 3)
+
+    def unified(self) -> UnitedSurface:
+        """The parts as they stand, as one watertight mesh of about `_UNIFIED_FACES` faces."""
+        self.set_level(_UNIFYING_LEVEL)
+        links = [(joint, parent) for joint, parent in enumerate(self.template.skeleton.parents) if parent >= 0]
+        with torch.no_grad():
+            whole = unite(self.shared(), self.piece, target_faces=_UNIFIED_FACES, links=links, symmetric=True)
+            assert whole.mirror is not None
+            photo_count = self.instance_coefficients.shape[0]
+            return UnitedSurface.begin(whole.mesh, self.skeleton(), whole.mirror, photo_count)
 
     def regularizers(self) -> dict[str, Tensor]:
         """Named scalar penalties: sizes of the deformation, lengths, radii, attachments; roughness; radius steps."""

@@ -26,15 +26,16 @@ import numpy as np
 from jaxtyping import Float64
 
 from ..error import InputError, PhotoError
+from ..photos.camera_orientation import turned_pixels
 from ..photos.collection import Rejected
-from ..photos.decode import decode
+from ..photos.decode import decode, upright
 from .coco_entry import Entry, box_of, identity, keypoints_of, means_several, size_of
 from .coco_file import CocoCategory, CocoFile, is_coco
 from .coco_mask import mask_from_segmentation
 from .dataset import Dataset, DatasetPhoto
 from .photo_lookup import PhotoLookup, unique_stems
 from .source import only_json, read_json
-from .stored_pixels import upright_box, upright_mask, upright_points
+from .stored_pixels import upright_box
 
 COCO_SOURCE = (
     "get AP-10K at https://github.com/AlexTheBad/AP-10K, Animal-Pose at https://sites.google.com/view/animal-pose, "
@@ -194,8 +195,8 @@ class _Reader:
 
     def _photo(self, path: Path, stem: str, image: Entry, entry: Entry, notes: list[str]) -> DatasetPhoto:
         picture = decode(path, 64)
-        upright = (picture.width, picture.height)
-        size = size_of(image) or upright
+        shown = (picture.width, picture.height)
+        size = size_of(image) or shown
         faults, keypoints, mask = list[str](), None, None
         try:
             keypoints = self._keypoints(entry)
@@ -210,14 +211,14 @@ class _Reader:
             raise PhotoError(f"has an odd entry ({'; '.join(faults)})")
         box = box_of(entry, self.file.is_animal_pose)
         turn = picture.orientation
-        if turn >= 5 and size != upright and size == upright[::-1]:
+        if turn >= 5 and size != shown and size == shown[::-1]:
             if keypoints is not None:
-                keypoints[:, :2] = upright_points(keypoints[:, :2], size, turn)
-            mask = None if mask is None else upright_mask(mask, turn)
+                keypoints[:, :2] = turned_pixels(keypoints[:, :2], *size, turn)
+            mask = None if mask is None else upright(mask, turn)
             box = None if box is None else upright_box(box, size, turn)
-            size = upright
+            size = shown
             notes.append("EXIF turns the photo; its annotations, made for the pixels as stored, were turned with it")
-        elif turn > 1 and (turn < 5 or upright[0] == upright[1]):
+        elif turn > 1 and (turn < 5 or shown[0] == shown[1]):
             notes.append("EXIF turns the photo; its annotations are taken for those of the upright photo")
         return DatasetPhoto(path, stem, keypoints, mask, box, size, notes=(*notes, *faults))
 

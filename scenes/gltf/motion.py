@@ -89,6 +89,7 @@ class GltfMotions:
             times=torch.from_numpy(keys - keys[0]),
             turns=turns,
             places=self._ours(torch.from_numpy(world[..., :3, 3].copy())),
+            notes=self.notes,
         )
 
     def _ours(self, places: Float[Tensor, "*T N 3"]) -> Float[Tensor, "*T N 3"]:

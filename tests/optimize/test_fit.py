@@ -326,7 +326,7 @@ def test_known_cameras_stay_as_they_are_and_the_subject_goes_into_their_world(
 ) -> None:
     # What costs most after the descent: videos, the harmonics of a fine mesh, large textures.
     monkeypatch.setattr("zoetrope.scenes.export.write_subject.AnimationConfig", Thumbnail)
-    monkeypatch.setattr("zoetrope.optimize.descent._FACES", 1500)
+    monkeypatch.setattr("zoetrope.representations.surfaces.part_surface._UNIFIED_FACES", 1500)
     monkeypatch.setattr("zoetrope.optimize.output.TEXTURE_SIZE", 64)
     # Photos with more than the usual loss are named as outliers.
     monkeypatch.setattr("zoetrope.optimize.descent.OUTLIER", 1.0)
