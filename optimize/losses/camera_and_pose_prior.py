@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
+from operator import add
 
 from jaxtyping import Float
 from torch import Tensor
@@ -15,7 +17,7 @@ from ..schedule.stage import Weights
 def camera_prior(hypotheses: Hypotheses, weights: Weights) -> Float[Tensor, " B"]:
     """Penalty of unusual cameras, in squared standard deviations times their weights (see `camera_penalties`)."""
     terms = [getattr(weights, name) * penalty for name, penalty in hypotheses.camera_penalties().items()]
-    return sum(terms[1:], terms[0])
+    return reduce(add, terms)
 
 
 def pose_prior(
