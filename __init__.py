@@ -40,14 +40,14 @@ if TYPE_CHECKING:
 
 # Public name -> the module that defines it.
 _FACE = {
-    "Collection": ".scenes.collection",
+    "Collection": ".scenes.photos.collection",
     "FitConfig": ".optimize.config",
     "InputError": ".scenes.error",
     "RunResult": ".optimize.fit",
     "Scene": ".scenes.scene",
     "Subject": ".scenes.subject",
     "fit": ".optimize.fit",
-    "load_collection": ".scenes.collection",
+    "load_collection": ".scenes.photos.collection",
     "load_subject": ".scenes.subject",
 }
 

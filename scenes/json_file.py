@@ -20,6 +20,9 @@ from .error import InputError, one_line
 
 T = TypeVar("T")
 
+JsonObject = dict[str, Any]
+"""An object {...} of a file, whose values are not checked yet."""
+
 MOST_BYTES = 2**30
 """Size of a file that is still read: twice COCO's largest annotations."""
 MOST_LEVELS = 100

@@ -66,7 +66,7 @@ def run_bench(config: BenchConfig, log: Callable[[str], None] = print) -> Path:
     """
     jobs = _jobs(config)
     table = config.out / "bench.json"
-    rows = read_rows(table, BENCH_FORMAT_VERSION)
+    rows = read_table(table, BENCH_FORMAT_VERSION)
     for number, (name, folder, preset) in enumerate(jobs, start=1):
         key = " ".join((name, preset, *config.fit_options))
         if "fault" not in rows.get(key, {"fault": ""}):
@@ -147,7 +147,7 @@ def _fitted(folder: Path, run: Path, preset: str, config: BenchConfig) -> dict[s
     return row | {"memory_gib": memory / 2**30} | ({} if resumed else {"seconds": seconds})
 
 
-def read_rows(path: Path, format_version: int) -> dict[str, dict[str, Any]]:
+def read_table(path: Path, format_version: int) -> dict[str, dict[str, Any]]:
     """The rows of a table that a bench has written, by key; none where there is no such file. Raises InputError where
     it is of another version."""
     if not path.is_file():

@@ -32,7 +32,7 @@ from ..paint import paint
 from ..paint_config import PaintConfig
 from ..path_fields import takes_strings
 from ..run.open_run import RunFolder
-from .bench import read_rows
+from .bench import read_table
 
 PAINTING_BENCH_FORMAT_VERSION = 1
 BEHIND = (110.0, 250.0)
@@ -89,7 +89,7 @@ def run_painting_bench(config: PaintingBenchConfig, log: Callable[[str], None] =
         if not (folder / "truth" / "novel").is_dir():
             raise InputError(f"{folder} has no held-out views (truth/novel) to score against")
     path = config.out / "paintings.json"
-    rows = read_rows(path, PAINTING_BENCH_FORMAT_VERSION)
+    rows = read_table(path, PAINTING_BENCH_FORMAT_VERSION)
     for folder in folders:
         run = config.out / "runs" / folder.name
         if not RunFolder(run).exact_subject.is_file():

@@ -110,8 +110,8 @@ def _placed(
             like = skeleton.index(model)
             start, tip = usual[like, :2] * scale, usual[like, 2:] * scale
             radii = []
-            for mean, radius in ((start, line.radius[k]), (tip, line.radius[k + 1])):
-                ratio = radius / mean[1] if np.isfinite(radius) else 1.0
+            for mean, seen in ((start, line.radius[k]), (tip, line.radius[k + 1])):
+                ratio = seen / mean[1] if np.isfinite(seen) else 1.0
                 radii.append(mean * float(np.clip(ratio, *_RADIUS)))
             radius[name] = np.concatenate(radii)
             x = [float(skeleton.joints[like, 0]) * scale, float(skeleton.tips[like, 0]) * scale]

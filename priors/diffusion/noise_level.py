@@ -47,7 +47,7 @@ class NoiseLevel:
         >>> import torch
         >>> level = NoiseLevel(*(torch.tensor([value]) for value in (0.8, 0.6, 300.0)))
         >>> x, e = torch.full((1, 1, 1, 1), 3.0), torch.full((1, 1, 1, 1), -1.0)
-        >>> [part.item() for part in level.pred_original_and_noise(level.noised(x, e), e, "eps")]
+        >>> [part.item() for part in level.pred_original_and_noise(level.add_noise(x, e), e, "eps")]
         [3.0, -1.0]
         """
         alpha, sigma = _wide(self.alpha), _wide(self.sigma)

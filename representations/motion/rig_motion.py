@@ -88,7 +88,7 @@ class RigMotion:
         # Of a rotation the twist about Y: its angle, summed as directions.
         heading = 2 * torch.atan2(turns[:, 2], turns[:, 0])
         mean = math.atan2(float(heading.sin().sum()), float(heading.cos().sum()))
-        return self.turned(upright(-mean).to(self.turns))
+        return self.turned(about_up(-mean).to(self.turns))
 
 
 def facing(names: Sequence[str], places: Float[Tensor, "N 3"]) -> float | None:
@@ -127,7 +127,7 @@ def similarity(rest: Float[Tensor, "N 3"], turn: Float[Tensor, " 4"]) -> tuple[f
     return 1 / size, -(low + high) / (2 * size)
 
 
-def upright(angle: float) -> Float[Tensor, " 4"]:
+def about_up(angle: float) -> Float[Tensor, " 4"]:
     """The quaternion that turns by `angle` radians about +Y."""
     return quaternion_from_vector(torch.tensor([0.0, angle, 0.0], dtype=torch.float64))
 

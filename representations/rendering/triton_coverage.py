@@ -21,15 +21,16 @@ import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from .backends.triton_backend import INTERPRETED
 from .torch_coverage import rows_crossed
 
 COLUMNS = 64
 """Pixels of a row that one program holds, a power of 2."""
 CROSSED = 32
 """Pixels that a segment crosses in one step of the backward pass, a power of 2."""
-TOGETHER = 2
+SEGMENTS_PER_STEP = 2
 """Segments that such a program adds in one step, a power of 2."""
-TOGETHER_INTERPRETED = 16
+_SEGMENTS_PER_STEP_INTERPRETED = 16
 """The same in Triton's interpreter, where every step costs some milliseconds however much it does."""
 
 
@@ -47,7 +48,10 @@ class _Areas(torch.autograd.Function):
         line, order = (block[segment] * height + row).sort(stable=True)
         begin = torch.searchsorted(line, torch.arange(blocks * height + 1, device=ends.device))
         number = torch.zeros((blocks, height, width), dtype=torch.float64, device=ends.device)
-        constants: dict[str, Any] = {"COLUMNS": COLUMNS, "TOGETHER": TOGETHER_INTERPRETED if INTERPRETED else TOGETHER}
+        constants: dict[str, Any] = {
+            "COLUMNS": COLUMNS,
+            "SEGMENTS_PER_STEP": _SEGMENTS_PER_STEP_INTERPRETED if INTERPRETED else SEGMENTS_PER_STEP,
+        }
         if len(segment) and width:
             with torch.cuda.device_of(ends):
                 _add_row[(blocks * height, -(-width // COLUMNS))](
@@ -71,7 +75,7 @@ class _Areas(torch.autograd.Function):
 
 @triton.jit
 def _add_row(
-    ends, jump, listed, begin, number, height, width, COLUMNS: tl.constexpr, TOGETHER: tl.constexpr
+    ends, jump, listed, begin, number, height, width, COLUMNS: tl.constexpr, SEGMENTS_PER_STEP: tl.constexpr
 ):  # fmt: skip
     """One row of pixels: the sum of what the segments `listed` for it cover to their right."""
     line = tl.program_id(0)
@@ -80,8 +84,8 @@ def _add_row(
         column = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
         row, left = (line % height).to(tl.float64), column[None, :].to(tl.float64)
         total = tl.zeros((COLUMNS,), tl.float64)
-        for first in range(start, stop, TOGETHER):
-            place = first + tl.arange(0, TOGETHER)[:, None]
+        for first in range(start, stop, SEGMENTS_PER_STEP):
+            place = first + tl.arange(0, SEGMENTS_PER_STEP)[:, None]
             segment = tl.load(listed + place, mask=place < stop, other=0)
             corner = ends + segment * 4
             xa, ya, xb, yb = tl.load(corner), tl.load(corner + 1), tl.load(corner + 2), tl.load(corner + 3)
@@ -139,7 +143,3 @@ def _walk(ends, jump, block, grad, gradient, height, width, COLUMNS: tl.constexp
     tl.store(out + 1, dx * by_a)
     tl.store(out + 2, -dy * by_b)
     tl.store(out + 3, dx * by_b)
-
-
-INTERPRETED = not isinstance(_walk, triton.runtime.JITFunction)
-"""Whether Triton was imported with TRITON_INTERPRET=1: then its kernels run in Python, on any device."""

@@ -26,15 +26,16 @@ import numpy as np
 from jaxtyping import Float64
 
 from ..error import InputError, PhotoError
+from ..json_file import JsonObject
 from ..photos.camera_orientation import turned_pixels
 from ..photos.collection import Rejected
 from ..photos.decode import decode, upright
-from .coco_entry import Entry, box_of, identity, keypoints_of, means_several, size_of
+from .coco_entry import annotation_box, identity, keypoints_of, means_several, size_of
 from .coco_file import CocoCategory, CocoFile, is_coco
 from .coco_mask import mask_from_segmentation
 from .dataset import Dataset, DatasetPhoto
 from .photo_lookup import PhotoLookup, unique_stems
-from .source import only_json, read_json
+from .source import only_json, read_annotations
 from .stored_pixels import upright_box
 
 COCO_SOURCE = (
@@ -77,14 +78,14 @@ def read_coco(source: Path, category: str | None, subjects: Collection[int] = ()
     Raises InputError where the file is not COCO, or does not have the category or the ids.
     """
     path = only_json(source, _FOLDERS, _WHAT, COCO_SOURCE, is_coco)
-    file = CocoFile.of(read_json(path, _WHAT, COCO_SOURCE), path, f"expected {_WHAT}; {COCO_SOURCE}")
+    file = CocoFile.of(read_annotations(path, _WHAT, COCO_SOURCE), path, f"expected {_WHAT}; {COCO_SOURCE}")
     chosen = file.category(category)
     taken, notes = file.annotations_of(chosen)
     asked = {str(identity) for identity in subjects}
     if asked:
         taken = _subjects(asked, taken, path)
     names = chosen.keypoint_names or (ANIMAL_POSE_NAMES if file.is_animal_pose else _made_up_names(taken, notes))
-    of_image: dict[str, list[Entry]] = {}
+    of_image: dict[str, list[JsonObject]] = {}
     for entry in taken:
         of_image.setdefault(identity(entry.get("image_id")) or "without image_id", []).append(entry)
     listed = [file.images[key].name for key in of_image if key in file.images]
@@ -94,7 +95,7 @@ def read_coco(source: Path, category: str | None, subjects: Collection[int] = ()
     return Dataset(title, COCO_SOURCE, chosen.name, names, reader.photos(of_image, stems), tuple(notes))
 
 
-def _subjects(asked: set[str], annotations: list[Entry], path: Path) -> list[Entry]:
+def _subjects(asked: set[str], annotations: list[JsonObject], path: Path) -> list[JsonObject]:
     """The annotations that are asked for by id."""
     found = [entry for entry in annotations if identity(entry.get("id")) in asked]
     ids = [identity(entry.get("id")) for entry in found]
@@ -111,7 +112,7 @@ def _subjects(asked: set[str], annotations: list[Entry], path: Path) -> list[Ent
     return found
 
 
-def _made_up_names(annotations: list[Entry], notes: list[str]) -> tuple[str, ...]:
+def _made_up_names(annotations: list[JsonObject], notes: list[str]) -> tuple[str, ...]:
     """Names for keypoints that the category does not name, where all annotations have as many of them."""
     lengths = {np.size(entry["keypoints"]) for entry in annotations if _is_plain_list(entry.get("keypoints"))} - {0}
     if not lengths:
@@ -128,7 +129,7 @@ def _is_plain_list(value: object) -> bool:
     return isinstance(value, list) and not any(isinstance(each, (list, dict)) for each in value)
 
 
-def _all_crowds(annotations: list[Entry]) -> bool:
+def _all_crowds(annotations: list[JsonObject]) -> bool:
     """Whether each is marked as a crowd and given by run lengths: CVAT writes so what was drawn with its brush."""
     marks = [means_several(entry) == "iscrowd" and isinstance(entry.get("segmentation"), dict) for entry in annotations]
     return bool(marks) and all(marks)
@@ -160,7 +161,7 @@ class _Reader:
     asked: bool
     """The annotations were asked for by id."""
 
-    def photos(self, of_image: dict[str, list[Entry]], stems: dict[str, str]) -> Iterator[DatasetPhoto | Rejected]:
+    def photos(self, of_image: dict[str, list[JsonObject]], stems: dict[str, str]) -> Iterator[DatasetPhoto | Rejected]:
         for key, entries in of_image.items():
             image = self.file.images.get(key)
             if image is None:
@@ -174,7 +175,7 @@ class _Reader:
             except PhotoError as error:
                 yield Rejected(image.name, str(error))
 
-    def _subject(self, entries: list[Entry]) -> tuple[Entry, list[str]]:
+    def _subject(self, entries: list[JsonObject]) -> tuple[JsonObject, list[str]]:
         """The largest of a photo's annotations that is of one animal."""
         flags = [means_several(entry) for entry in entries]
         single = [entry for entry, flag in zip(entries, flags, strict=True) if flag is None]
@@ -189,11 +190,11 @@ class _Reader:
                 )
             single = entries
             notes.append(f"its mask is marked as several animals in one ({marked}); check that it is one")
-        boxes = [box_of(entry, self.file.is_animal_pose) for entry in single]
+        boxes = [annotation_box(entry, self.file.is_animal_pose) for entry in single]
         areas = [0.0 if box is None else box[2] * box[3] for box in boxes]
         return single[int(np.argmax(areas))], notes
 
-    def _photo(self, path: Path, stem: str, image: Entry, entry: Entry, notes: list[str]) -> DatasetPhoto:
+    def _photo(self, path: Path, stem: str, image: JsonObject, entry: JsonObject, notes: list[str]) -> DatasetPhoto:
         picture = decode(path, 64)
         shown = (picture.width, picture.height)
         size = size_of(image) or shown
@@ -209,7 +210,7 @@ class _Reader:
                 faults.append(f"{error}; the mask was left out")
         if faults and keypoints is None and mask is None:
             raise PhotoError(f"has an odd entry ({'; '.join(faults)})")
-        box = box_of(entry, self.file.is_animal_pose)
+        box = annotation_box(entry, self.file.is_animal_pose)
         turn = picture.orientation
         if turn >= 5 and size != shown and size == shown[::-1]:
             if keypoints is not None:
@@ -222,7 +223,7 @@ class _Reader:
             notes.append("EXIF turns the photo; its annotations are taken for those of the upright photo")
         return DatasetPhoto(path, stem, keypoints, mask, box, size, notes=(*notes, *faults))
 
-    def _keypoints(self, entry: Entry) -> Float64[np.ndarray, "K 3"] | None:
+    def _keypoints(self, entry: JsonObject) -> Float64[np.ndarray, "K 3"] | None:
         """In the order of `names`, whichever of the categories of that name the annotation has."""
         own = self.category.names_of(entry, self.names)
         keypoints = keypoints_of(entry, len(own), self.file.is_animal_pose)

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
 
 from ..error import PhotoError
+from ..json_file import JsonObject
 from .dataset import Box
-
-Entry = dict[str, Any]
-"""One object of the file's JSON."""
 
 _SEVERAL = {"iscrowd", "crowd", "isgroup", "isgroupof", "groupof", "group"}
 """Flags, without case and underscores, by which data sets say that one mask or box holds several animals (COCO,
@@ -46,7 +43,7 @@ def identity(value: object) -> str | None:
     return f"{whole[1].replace('+', '')}{whole[2]}" if whole else text
 
 
-def means_several(annotation: Entry) -> str | None:
+def means_several(annotation: JsonObject) -> str | None:
     """Name of the flag that says that the annotation holds several animals; None where none is set.
 
     >>> means_several({"iscrowd": 0}), means_several({"iscrowd": "1"}), means_several({"IsGroupOf": True})
@@ -55,19 +52,19 @@ def means_several(annotation: Entry) -> str | None:
     attributes = annotation.get("attributes")
     for entry in (annotation, attributes if isinstance(attributes, dict) else {}):
         for name, value in entry.items():
-            if name.lower().replace("_", "") in _SEVERAL and is_set(value):
+            if name.lower().replace("_", "") in _SEVERAL and is_flag_set(value):
                 return name
     return None
 
 
-def is_set(value: object) -> bool:
+def is_flag_set(value: object) -> bool:
     """Whether a flag is set: true, 1, 1.0, "1", "true", "yes"."""
     if isinstance(value, str):
         return value.strip().lower() in ("1", "1.0", "true", "yes")
     return isinstance(value, (bool, int, float)) and value == 1
 
 
-def size_of(image: Entry) -> tuple[int, int] | None:
+def size_of(image: JsonObject) -> tuple[int, int] | None:
     """Width and height in pixels; None where they are not recorded (missing, null or 0).
 
     Raises PhotoError where they are no numbers of pixels.
@@ -81,7 +78,7 @@ def size_of(image: Entry) -> tuple[int, int] | None:
     return int(width), int(height)
 
 
-def box_of(annotation: Entry, corners: bool) -> Box | None:
+def annotation_box(annotation: JsonObject, corners: bool) -> Box | None:
     """Its bbox, or that of its polygons; None where it has neither. corners: bbox is left, top, right, bottom."""
     values = annotation.get("bbox")
     if isinstance(values, (list, tuple)) and len(values) == 4:
@@ -96,7 +93,7 @@ def box_of(annotation: Entry, corners: bool) -> Box | None:
     return (left, top, right - left, bottom - top) if right > left and bottom > top else None
 
 
-def keypoints_of(annotation: Entry, count: int, only_visible: bool) -> Float64[np.ndarray, "K 3"] | None:
+def keypoints_of(annotation: JsonObject, count: int, only_visible: bool) -> Float64[np.ndarray, "K 3"] | None:
     """Keypoints (`count`, 3): column, row, flag 0, 1 or 2; None where there are none.
 
     only_visible: the flag tells visible ones (1) from absent ones (0), as in Animal-Pose.

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from ..error import InputError, some_of
-from .coco_entry import Entry, identity, is_set
+from ..json_file import JsonObject
+from .coco_entry import identity, is_flag_set
 
 _NAMES_OF_FILES = ("file_name", "filename", "path", "coco_url")
 """Fields that may name a photo, the usual one first."""
@@ -33,7 +34,7 @@ class CocoCategory:
     keypoint_names: tuple[str, ...]
     """Those of the id that most annotations have; empty where it names none."""
 
-    def names_of(self, annotation: Entry, names: tuple[str, ...]) -> tuple[str, ...]:
+    def names_of(self, annotation: JsonObject, names: tuple[str, ...]) -> tuple[str, ...]:
         """Names of an annotation's keypoints; `names` where its category gives none."""
         return self.keypoints_of.get(identity(annotation.get("category_id")) or "", ()) or names
 
@@ -44,7 +45,7 @@ class CocoImage:
 
     name: str
     """As the file names it: a path, perhaps of another machine."""
-    entry: Entry
+    entry: JsonObject
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +54,12 @@ class CocoFile:
 
     path: Path
     title: str
-    categories: list[Entry]
+    categories: list[JsonObject]
     images: dict[str, CocoImage]
     """By id."""
     unusable_images: dict[str, str]
     """Why others of the listed photos cannot be taken, by id."""
-    annotations: list[Entry]
+    annotations: list[JsonObject]
     is_animal_pose: bool
     """`images` maps ids to names: Animal-Pose as its authors publish it, with boxes and flags of its own."""
 
@@ -105,10 +106,10 @@ class CocoFile:
         of_most = next((each for each in names.values() if each), ())
         return CocoCategory(str(found[0]["name"]), names, of_most)
 
-    def annotations_of(self, category: CocoCategory) -> tuple[list[Entry], list[str]]:
+    def annotations_of(self, category: CocoCategory) -> tuple[list[JsonObject], list[str]]:
         """Its annotations, and notes on what was odd or left out. Raises InputError where it has none."""
         listed = {identity(entry.get("id")) for entry in self.categories}
-        taken, notes, counts = list[Entry](), list[str](), Counter[str]()
+        taken, notes, counts = list[JsonObject](), list[str](), Counter[str]()
         for entry in self.annotations:
             key = identity(entry.get("category_id"))
             if key is None and len(listed) == 1:
@@ -116,7 +117,7 @@ class CocoFile:
             elif key not in category.keypoints_of:
                 counts["of categories that are not listed were left out"] += key not in listed
                 continue
-            if is_set(entry.get("ignore")):
+            if is_flag_set(entry.get("ignore")):
                 counts["marked to be ignored were left out"] += 1
                 continue
             taken.append(entry)
@@ -160,12 +161,12 @@ def _images(listed: list[Any]) -> tuple[dict[str, CocoImage], dict[str, str]]:
     return {key: image for key, image in images.items() if key not in unusable}, unusable
 
 
-def _entries(listed: list[Any] | dict[str, Any]) -> list[Entry]:
+def _entries(listed: list[Any] | dict[str, Any]) -> list[JsonObject]:
     values = listed.values() if isinstance(listed, dict) else listed
     return [value for value in values if isinstance(value, dict)]
 
 
-def _keypoint_names(category: Entry) -> tuple[str, ...]:
+def _keypoint_names(category: JsonObject) -> tuple[str, ...]:
     names = category.get("keypoints")
     return tuple(map(str, names)) if isinstance(names, list) else ()
 

@@ -37,7 +37,7 @@ from ..photos.nerfstudio import (
 from ..photos.nerfstudio_frame import read_frame, turned_camera
 from ..photos.photo import Photo
 from .dataset import Dataset, DatasetPhoto
-from .source import read_json
+from .source import read_annotations
 
 NERFSTUDIO_FOLDER_SOURCE = (
     "make one with ns-process-data, or get one at https://docs.nerf.studio/quickstart/existing_dataset.html"
@@ -69,7 +69,7 @@ def read_nerfstudio(source: Path, category: str | None) -> Dataset:
     Raises InputError where there is no transforms.json or it is another format.
     """
     path = source if source.is_file() else _transforms_in(source)
-    content = read_json(path, _WHAT, NERFSTUDIO_FOLDER_SOURCE)
+    content = read_annotations(path, _WHAT, NERFSTUDIO_FOLDER_SOURCE)
     frames = content.get("frames") if isinstance(content, dict) else None
     if not isinstance(frames, list) or not all(isinstance(frame, dict) and "file_path" in frame for frame in frames):
         raise InputError(f"{path} has no list 'frames' with file_path; expected {_WHAT}; {NERFSTUDIO_FOLDER_SOURCE}")

@@ -21,7 +21,7 @@ def require_folder(path: Path, what: str, where: str) -> Path:
     return path
 
 
-def read_json(path: Path, what: str, where: str) -> Any:
+def read_annotations(path: Path, what: str, where: str) -> Any:
     """The content of a JSON file. Raises InputError that says `what` was expected and `where` to get it."""
     return json_file.read_json(path, object, expected=f"expected {what}; {where}")
 

@@ -18,7 +18,7 @@ from ..photos.collection import Rejected
 from .coco_mask import mask_from_string
 from .dataset import Dataset, DatasetPhoto
 from .photo_lookup import name_parts
-from .source import find_photo, only_json, read_json
+from .source import find_photo, only_json, read_annotations
 
 STANFORD_EXTRA_SOURCE = (
     "get the annotations at https://github.com/benjiebob/StanfordExtra, the photos (Stanford Dogs) at "
@@ -43,7 +43,7 @@ def read_stanford_extra(source: Path, category: str | None) -> Dataset:
     Raises InputError where the file is another one or does not have the breed.
     """
     path = only_json(source, (), _WHAT, STANFORD_EXTRA_SOURCE)
-    content = read_json(path, _WHAT, STANFORD_EXTRA_SOURCE)
+    content = read_annotations(path, _WHAT, STANFORD_EXTRA_SOURCE)
     if not isinstance(content, list) or not all(isinstance(entry, dict) and "img_path" in entry for entry in content):
         raise InputError(f"{path} is another kind of JSON; expected {_WHAT}; {STANFORD_EXTRA_SOURCE}")
     entries = [entry for entry in content if category is None or _breed(entry) == _plain(category)]

@@ -17,8 +17,9 @@ import numpy as np
 from jaxtyping import Float
 
 from ..error import InputError
-from .file import Entry, GltfFile
-from .node import Nodes, unit
+from ..json_file import JsonObject
+from .file import GltfFile
+from .node import Nodes, unit_quaternions
 
 Property = Literal["translation", "rotation", "scale", "weights"]
 Interpolation = Literal["STEP", "LINEAR", "CUBICSPLINE"]
@@ -59,7 +60,7 @@ class Channel:
             found = _slerp(start, end, share)
         else:
             found = (1 - share) * start + share * end
-        return unit(found) if self.path == "rotation" else found
+        return unit_quaternions(found) if self.path == "rotation" else found
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +113,7 @@ def read_clips(file: GltfFile, nodes: Nodes) -> tuple[GltfClip, ...]:
     return tuple(clips)
 
 
-def _channels(file: GltfFile, nodes: Nodes, name: str, entry: Entry) -> tuple[Channel, ...]:
+def _channels(file: GltfFile, nodes: Nodes, name: str, entry: JsonObject) -> tuple[Channel, ...]:
     """The channels of an animation that move a node of the file."""
     samplers, channels = entry.get("samplers", []), []
     for channel in entry.get("channels", []):
@@ -143,7 +144,7 @@ def _morph_count(file: GltfFile, node: int) -> int:
     return max((len(p.get("targets", [])) for p in file.entry("meshes", mesh).get("primitives", [])), default=0)
 
 
-def _channel(file: GltfFile, clip: str, target: Entry, sampler: Entry) -> Channel:
+def _channel(file: GltfFile, clip: str, target: JsonObject, sampler: JsonObject) -> Channel:
     interpolation, path = sampler.get("interpolation", "LINEAR"), target["path"]
     if interpolation not in get_args(Interpolation):
         raise file.fail(f"clip {clip!r} has interpolation {interpolation!r}; known are STEP, LINEAR and CUBICSPLINE")
@@ -162,7 +163,7 @@ def _channel(file: GltfFile, clip: str, target: Entry, sampler: Entry) -> Channe
 
 
 def _slerp(start: np.ndarray, end: np.ndarray, share: np.ndarray) -> np.ndarray:
-    start, end = unit(start), unit(end)
+    start, end = unit_quaternions(start), unit_quaternions(end)
     cosine = (start * end).sum(-1, keepdims=True)
     end = np.where(cosine < 0, -end, end)
     angle = np.arccos(np.clip(np.abs(cosine), 0, 1))

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, unquote_to_bytes
 
 import numpy as np
@@ -25,10 +24,7 @@ from PIL import Image
 from ..companion import companion, require_regular_file
 from ..error import InputError, one_line, some_of
 from ..gltf_array import ArrayError, check_size, read_rows, whole
-from ..json_file import parse_json
-
-Entry = dict[str, Any]
-"""One object of the file's JSON."""
+from ..json_file import JsonObject, parse_json
 
 _COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
@@ -115,14 +111,14 @@ class GltfFile:
         except OSError as error:
             raise self.fail(f"cannot be read: {error.strerror or one_line(error)}") from error
 
-    def _entries(self, name: str) -> list[Entry]:
+    def _entries(self, name: str) -> list[JsonObject]:
         """A list at the top of the JSON, such as "nodes"; empty where the file has none."""
         found = self.json.get(name, [])
         if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
             raise self.fail(f'"{name}" must be a list of objects')
         return found
 
-    def entry(self, name: str, index: object) -> Entry:
+    def entry(self, name: str, index: object) -> JsonObject:
         """One object of such a list."""
         entries = self.entries(name)
         if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(entries):
@@ -157,7 +153,7 @@ class GltfFile:
         except ArrayError as error:
             raise self.fail(f"accessor {index} {error}") from error
 
-    def _array(self, entry: Entry) -> np.ndarray:
+    def _array(self, entry: JsonObject) -> np.ndarray:
         kind = entry.get("type")
         if kind not in _WIDTHS:
             raise ArrayError(f"is of type {kind!r}; known are {', '.join(_WIDTHS)}")
@@ -177,7 +173,7 @@ class GltfFile:
             values[rows] = self._numbers(what, dtype, changed, width)
         return values
 
-    def _numbers(self, entry: Entry, dtype: np.dtype, count: int, width: int) -> np.ndarray:
+    def _numbers(self, entry: JsonObject, dtype: np.dtype, count: int, width: int) -> np.ndarray:
         """Rows of numbers in the buffer view that an accessor, or a part of a sparse one, names."""
         view = self.entry("bufferViews", entry.get("bufferView"))
         stride = whole(view["byteStride"], "byteStride", least=1) if "byteStride" in view else None
@@ -244,7 +240,7 @@ class GltfFile:
         except OSError as error:
             raise self.fail(f"its companion {path} cannot be read: {error.strerror or one_line(error)}") from error
 
-    def _parse(self, content: bytes) -> Entry:
+    def _parse(self, content: bytes) -> JsonObject:
         if content[:4] == b"glTF":
             text = b""
             version = struct.unpack_from("<I", content, 4)[0] if len(content) >= 12 else 0
@@ -298,12 +294,12 @@ def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
-def _number_type(entry: Entry) -> np.dtype:
+def _number_type(entry: JsonObject) -> np.dtype:
     component = entry.get("componentType")
     if not isinstance(component, int) or component not in _COMPONENTS:
         raise ArrayError(f"has componentType {component!r}; known are {sorted(_COMPONENTS)}")
     return np.dtype(_COMPONENTS[component])
 
 
-def _table(value: object) -> Entry:
+def _table(value: object) -> JsonObject:
     return value if isinstance(value, dict) else {}

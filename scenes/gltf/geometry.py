@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from .file import Entry, GltfFile
+from ..json_file import JsonObject
+from .file import GltfFile
 from .material import GltfMaterial
 from .node import Nodes
 
@@ -116,7 +117,7 @@ class _Reader:
         self.uv_sets = max((1 + picture.uv_set for material in materials for picture in material.pictures), default=1)
         self.count = 0
 
-    def read(self, node: int, entry: Entry) -> None:
+    def read(self, node: int, entry: JsonObject) -> None:
         mesh = self.file.entry("meshes", entry["mesh"])
         weights = entry.get("weights", mesh.get("weights", []))
         joints = self._skin_bones(entry["skin"]) if "skin" in entry else None
@@ -135,7 +136,7 @@ class _Reader:
             self._primitive(node, entry.get("skin", -1), joints, primitive, weights)
 
     def _primitive(
-        self, node: int, skin: int, joints: list[int] | None, primitive: Entry, morph_weights: list[float]
+        self, node: int, skin: int, joints: list[int] | None, primitive: JsonObject, morph_weights: list[float]
     ) -> None:
         file, attributes = self.file, primitive["attributes"]
         vertices = file.floats(attributes["POSITION"], 3)
@@ -203,7 +204,7 @@ class _Reader:
             raise self.file.fail(f"accessor {accessor} has {len(values)} rows for {count} vertices")
         return values
 
-    def _uv(self, number: int, attributes: Entry, count: int) -> np.ndarray:
+    def _uv(self, number: int, attributes: JsonObject, count: int) -> np.ndarray:
         """The texture coordinates (count, U, 2) that a material needs."""
         uv = np.zeros((count, self.uv_sets, 2), np.float32)
         for picture in self.materials[number].pictures:
@@ -215,7 +216,7 @@ class _Reader:
                 self.file.note(f"material {number} has a texture, but a mesh of it no {name}: taken as zeros")
         return uv
 
-    def _colour(self, attributes: Entry, count: int) -> np.ndarray:
+    def _colour(self, attributes: JsonObject, count: int) -> np.ndarray:
         """Vertex colours (count, 4)."""
         colour = np.ones((count, 4), np.float32)
         if "COLOR_0" in attributes:
@@ -224,7 +225,7 @@ class _Reader:
             colour[:, :width] = self._rows(attributes["COLOR_0"], width, count, normalized=True)
         return colour
 
-    def _faces(self, primitive: Entry, count: int) -> np.ndarray:
+    def _faces(self, primitive: JsonObject, count: int) -> np.ndarray:
         if "indices" in primitive:
             order = self.file.integers(primitive["indices"], 1)[:, 0]
             if len(order) and not 0 <= order.min() <= order.max() < count:
@@ -263,7 +264,7 @@ class _Reader:
         self.skins[index] = tuple(SkinBone(joint, inverse[row]) for row, joint in enumerate(joints))
         return [self._bone(bone.node, bone.inverse_bind) for bone in self.skins[index]]
 
-    def _influences(self, attributes: Entry, joints: list[int], count: int) -> tuple[np.ndarray, np.ndarray]:
+    def _influences(self, attributes: JsonObject, joints: list[int], count: int) -> tuple[np.ndarray, np.ndarray]:
         columns, shares = [], []
         for group in range(sum(name.startswith("JOINTS_") for name in attributes)):
             columns.append(self.file.integers(attributes[f"JOINTS_{group}"], 4))

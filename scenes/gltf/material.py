@@ -24,7 +24,8 @@ from torch import Tensor
 
 from ...representations.rendering.shading import linear_from_srgb
 from ...representations.rendering.texture import sample_texture
-from .file import Entry, GltfFile
+from ..json_file import JsonObject
+from .file import GltfFile
 
 TextureWrap = Literal["repeat", "clamp", "mirror"]
 
@@ -113,7 +114,7 @@ def read_materials(file: GltfFile) -> list[GltfMaterial]:
     return [*materials, GltfMaterial(torch.ones(4), None, None)]
 
 
-def _material(file: GltfFile, name: str, entry: Entry, painted: bool) -> GltfMaterial:
+def _material(file: GltfFile, name: str, entry: JsonObject, painted: bool) -> GltfMaterial:
     """`painted`: vertices of it have colours."""
     extensions = entry.get("extensions", {})
     factor, info = _base(file, name, entry)
@@ -133,7 +134,7 @@ def _material(file: GltfFile, name: str, entry: Entry, painted: bool) -> GltfMat
     return GltfMaterial(colour, picture, cutoff, emission)
 
 
-def _base(file: GltfFile, name: str, entry: Entry) -> tuple[object, Entry | None]:
+def _base(file: GltfFile, name: str, entry: JsonObject) -> tuple[object, JsonObject | None]:
     """Factor and texture of the colour that a surface reflects, as the file has them."""
     glossy = entry.get("extensions", {}).get("KHR_materials_pbrSpecularGlossiness")
     if glossy is None:
@@ -149,7 +150,7 @@ def _base(file: GltfFile, name: str, entry: Entry) -> tuple[object, Entry | None
     return factor, info
 
 
-def _emission(file: GltfFile, name: str, entry: Entry) -> Emission | None:
+def _emission(file: GltfFile, name: str, entry: JsonObject) -> Emission | None:
     factor = _factor(file, name, entry.get("emissiveFactor", [0.0, 0, 0]), 3)
     strength = entry.get("extensions", {}).get("KHR_materials_emissive_strength", {}).get("emissiveStrength", 1.0)
     factor = factor * float(strength)
@@ -170,7 +171,7 @@ def _factor(file: GltfFile, name: str, values: object, count: int) -> Float[Tens
     return factor.clamp(0, 1)
 
 
-def _picture(file: GltfFile, info: Entry) -> TextureImage:
+def _picture(file: GltfFile, info: JsonObject) -> TextureImage:
     texture = file.entry("textures", info.get("index"))
     extensions = texture.get("extensions", {})
     source = extensions.get("EXT_texture_webp", {}).get("source", texture.get("source"))
@@ -197,7 +198,7 @@ def _picture(file: GltfFile, info: Entry) -> TextureImage:
     )
 
 
-def _uv_transform(moved: Entry) -> Float[np.ndarray, "2 3"]:
+def _uv_transform(moved: JsonObject) -> Float[np.ndarray, "2 3"]:
     """Offset, then rotation (counter-clockwise about the top left corner), then scale, as column maps."""
     angle = moved.get("rotation", 0.0)
     (x, y), (sx, sy) = moved.get("offset", (0, 0)), moved.get("scale", (1, 1))

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ...representations.motion.rig_motion import RigMotion, similarity, turn_all, upright
+from ...representations.motion.rig_motion import RigMotion, about_up, similarity, turn_all
 from ...representations.rotation import quaternion_from_matrix
 from ..error import one_line
 from ..gltf_front import find_front
@@ -50,7 +50,7 @@ class GltfMotions:
         front = find_front([self.names[node] for node in body], rest[body], humanoid.front)
         if front.note is not None:
             file.note(front.note)
-        self.turn = upright(front.turn)
+        self.turn = about_up(front.turn)
         try:
             self.scale, self.shift = similarity(torch.from_numpy(vertices), self.turn)
         except ValueError as error:

@@ -116,7 +116,7 @@ def read_nodes(file: GltfFile) -> Nodes:
         return values[None]
 
     translation, rotation, scale = (
-        table("translation", [0, 0, 0]), unit(table("rotation", [0, 0, 0, 1])), table("scale", [1, 1, 1])
+        table("translation", [0, 0, 0]), unit_quaternions(table("rotation", [0, 0, 0, 1])), table("scale", [1, 1, 1])
     )  # fmt: skip
     translation[0, fixed] = matrix[fixed, :3, 3]
     rotation[0, fixed], scale[0, fixed] = _parts(matrix[fixed, :3, :3])
@@ -135,7 +135,7 @@ def read_nodes(file: GltfFile) -> Nodes:
     return nodes
 
 
-def unit(quaternions: Float[np.ndarray, "*B 4"]) -> Float[np.ndarray, "*B 4"]:
+def unit_quaternions(quaternions: Float[np.ndarray, "*B 4"]) -> Float[np.ndarray, "*B 4"]:
     """Quaternions of length one; of none at all, no rotation."""
     length = np.linalg.norm(quaternions, axis=-1, keepdims=True)
     return np.where(length > 0, quaternions / np.where(length > 0, length, 1), [0.0, 0.0, 0.0, 1.0])

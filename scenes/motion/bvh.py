@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ...representations.motion.rig_motion import RigMotion, facing, similarity, turn_all, upright
+from ...representations.motion.rig_motion import RigMotion, about_up, facing, similarity, turn_all
 from ...representations.motion.wave import about
 from ...representations.rig_name import rig_joint_names
 from ...representations.rotation import conjugate, multiply, rotate
@@ -124,7 +124,7 @@ def bvh_motion(bvh: Bvh) -> RigMotion:
     place.
     """
     rest, (places, turns) = bvh.rest(), bvh.world()
-    turn, notes = upright(0.0), bvh.notes
+    turn, notes = about_up(0.0), bvh.notes
     by_rest, by_motion = _hangs_along_z(bvh.names, rest[None]), _hangs_along_z(bvh.names, places)
     if by_rest != by_motion:
         if is_body := _is_body(bvh.names, rest):
@@ -133,7 +133,7 @@ def bvh_motion(bvh: Bvh) -> RigMotion:
         by_rest = by_rest if is_body else by_motion
     if by_rest:
         turn = about(0, rest.new_tensor([-np.pi / 2]))[0]
-    turn = multiply(upright(facing(bvh.names, turn_all(turn, rest)) or 0.0), turn)
+    turn = multiply(about_up(facing(bvh.names, turn_all(turn, rest)) or 0.0), turn)
     scale, shift = similarity(rest, turn)
     places = scale * turn_all(turn, places)
     ours = scale * turn_all(turn, rest) + shift

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32
 
-TILE = 256
+_TILE = 256
 """Texels along a side of the square tiles."""
 BLADE_HEIGHT, BLADE_WIDTH = 64, 512
 """Texels of the strip of grass: from root to tip, and along it."""
@@ -33,7 +33,7 @@ def tiles() -> Float32[np.ndarray, "N 4"]:
     """
     rng = np.random.default_rng(20)
     radius = _frequency()
-    across, along = np.fft.fftfreq(TILE)[:, None] * TILE, np.fft.fftfreq(TILE)[None] * TILE
+    across, along = np.fft.fftfreq(_TILE)[:, None] * _TILE, np.fft.fftfreq(_TILE)[None] * _TILE
     drawn_out = np.exp(-((across / 96) ** 2) - (along / 14) ** 2) * (1 - np.exp(-((across / 20) ** 2)))
     channels = [
         _band(rng, radius**-1.1 * np.exp(-((radius / 90) ** 2))),
@@ -74,22 +74,22 @@ def blades() -> Float32[np.ndarray, "N 2"]:
 
 def _frequency() -> np.ndarray:
     """Cycles per tile of each Fourier coefficient, at least one."""
-    axis = np.fft.fftfreq(TILE) * TILE
+    axis = np.fft.fftfreq(_TILE) * _TILE
     return np.maximum(np.hypot(axis[:, None], axis[None]), 1.0)
 
 
 def _band(rng: np.random.Generator, spectrum: np.ndarray) -> np.ndarray:
-    coefficients = np.fft.fft2(rng.normal(size=(TILE, TILE))) * spectrum
+    coefficients = np.fft.fft2(rng.normal(size=(_TILE, _TILE))) * spectrum
     coefficients[0, 0] = 0
     return _spread(np.fft.ifft2(coefficients).real)
 
 
 def _stones(rng: np.random.Generator, count: int) -> np.ndarray:
     """1 at the middle of a stone, 0 at the joints: second nearest less nearest distance."""
-    points = rng.uniform(0, TILE, (count, 2))
-    place = np.stack(np.meshgrid(np.arange(TILE), np.arange(TILE), indexing="ij"), axis=-1) + 0.5
+    points = rng.uniform(0, _TILE, (count, 2))
+    place = np.stack(np.meshgrid(np.arange(_TILE), np.arange(_TILE), indexing="ij"), axis=-1) + 0.5
     gap = np.abs(place[:, :, None] - points)
-    nearest = np.sort(np.hypot(*np.moveaxis(np.minimum(gap, TILE - gap), -1, 0)), axis=-1)
+    nearest = np.sort(np.hypot(*np.moveaxis(np.minimum(gap, _TILE - gap), -1, 0)), axis=-1)
     return np.clip((nearest[..., 1] - nearest[..., 0]) / 10, 0, 1)
 
 

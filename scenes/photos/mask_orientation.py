@@ -37,7 +37,7 @@ _ENTROPY_WEIGHT = 4.0
 
 
 @dataclass(frozen=True, eq=False)
-class FreeCameras:
+class PlacedMasks:
     """How the masks of a collection lie on their photos."""
 
     masks: list[UInt8[np.ndarray, "_h _w"] | None]
@@ -47,7 +47,7 @@ class FreeCameras:
     notes: list[str]
 
 
-def place_masks(photos: Sequence[Photo], pictures: Sequence[MaskPicture | None], names: Sequence[str]) -> FreeCameras:
+def place_masks(photos: Sequence[Photo], pictures: Sequence[MaskPicture | None], names: Sequence[str]) -> PlacedMasks:
     """Masks turned and scaled onto their photos; `names` are for notes."""
     ways = [{} if picture is None else _ways(picture, photo) for photo, picture in zip(photos, pictures, strict=True)]
     chosen, notes = _choose(photos, ways, names)
@@ -66,7 +66,7 @@ def place_masks(photos: Sequence[Photo], pictures: Sequence[MaskPicture | None],
         masks.append(mask)
     if scaled:
         notes.append(f"{some_of(scaled, 3)}: of another size than the photo; scaled to it")
-    return FreeCameras(masks, misshapen, notes)
+    return PlacedMasks(masks, misshapen, notes)
 
 
 def _ways(picture: MaskPicture, photo: Photo) -> dict[str, UInt8[np.ndarray, "_h _w"]]:

@@ -54,7 +54,7 @@ def test_a_texel_takes_the_colour_of_its_place_on_the_other() -> None:
     error = (dressed.texture[inside].float() / 255 - wanted).abs()
     assert float(error.mean()) < 0.02
     assert dressed.mesh is target.mesh
-    with pytest.raises(InputError, match="lends its texture has none"):
+    with pytest.raises(InputError, match="gives its texture has none"):
         with_texture_of(target, replace(source, texture=None))
     with pytest.raises(InputError, match="has no texture to be replaced"):
         with_texture_of(replace(target, texture=None), source)

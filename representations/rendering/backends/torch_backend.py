@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-TRIANGLES_AT_ONCE = 1 << 19
-PAIRS_AT_ONCE = 1 << 21
+_TRIANGLES_AT_ONCE = 1 << 19
+_PAIRS_AT_ONCE = 1 << 21
 
 
 def visibility(
@@ -23,7 +23,7 @@ def visibility(
     """Nearest face (B, H, W) int32 and its depth; see `fragment.rasterize` for the rules."""
     check_finite(vertices_clip)
     batch, (height, width) = vertices_clip.shape[0], size
-    step = max(1, TRIANGLES_AT_ONCE // faces.shape[0])
+    step = max(1, _TRIANGLES_AT_ONCE // faces.shape[0])
     owner = torch.full((batch, height * width), -1, dtype=torch.int32, device=vertices_clip.device)
     depth = torch.full((batch, height * width), torch.inf, dtype=vertices_clip.dtype, device=vertices_clip.device)
     for start in range(0, batch, step):
@@ -136,7 +136,7 @@ def _nearest(
     owner = torch.full((batch * height * width,), torch.iinfo(torch.int64).max, device=device)
     first, last = pixel_boxes(corners, size)
     extent = (last - first).clamp(min=0)
-    for rows, place in in_chunks(extent[:, 0] * extent[:, 1], PAIRS_AT_ONCE):
+    for rows, place in in_chunks(extent[:, 0] * extent[:, 1], _PAIRS_AT_ONCE):
         column, row = first[rows, 0] + place % extent[rows, 0], first[rows, 1] + place // extent[rows, 0]
         inside, inverse = _test(corners[rows], column + 0.5, row + 0.5)
         kept = inside.nonzero()[:, 0]

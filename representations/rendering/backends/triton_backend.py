@@ -24,12 +24,12 @@ from .torch_backend import check_finite, in_chunks, pixel_boxes, visible_triangl
 
 TILE = 8
 """Side of a tile in pixels, a power of 2. One warp draws it: two pixels per thread."""
-TOGETHER = 2
+TRIANGLES_PER_STEP = 2
 """Triangles that a tile tests in one step, a power of 2."""
-TOGETHER_INTERPRETED = 32
+_TRIANGLES_PER_STEP_INTERPRETED = 32
 """The same in Triton's interpreter, where every step costs some milliseconds however much it does."""
-TRIANGLES_AT_ONCE = 1 << 21
-PAIRS_AT_ONCE = 1 << 23
+_TRIANGLES_AT_ONCE = 1 << 21
+_PAIRS_AT_ONCE = 1 << 23
 LAUNCH = {"num_warps": 1, "enable_fp_fusion": False}
 """How the kernel is compiled: one warp a tile, no fused multiply-add."""
 
@@ -45,7 +45,7 @@ def visibility(
         )
     check_finite(vertices_clip)
     batch, (height, width) = vertices_clip.shape[0], size
-    step = max(1, TRIANGLES_AT_ONCE // faces.shape[0])
+    step = max(1, _TRIANGLES_AT_ONCE // faces.shape[0])
     nearest = torch.zeros((batch, height, width), dtype=torch.float64, device=vertices_clip.device)
     owner = torch.full((batch, height, width), -1, dtype=torch.int32, device=vertices_clip.device)
     for start in range(0, batch, step):
@@ -66,9 +66,13 @@ def _draw(corners: Tensor, picture: Tensor, face: Tensor, nearest: Tensor, owner
     box, number = torch.cat([first, last], dim=1).int(), face.int()
     first, last = first // TILE, (last + TILE - 1) // TILE
     extent = last - first
-    constants = {"TILE": TILE, "TOGETHER": TOGETHER_INTERPRETED if INTERPRETED else TOGETHER, **LAUNCH}
+    constants = {
+        "TILE": TILE,
+        "TRIANGLES_PER_STEP": _TRIANGLES_PER_STEP_INTERPRETED if INTERPRETED else TRIANGLES_PER_STEP,
+        **LAUNCH,
+    }
     borders = torch.arange(batch * down * across + 1, device=owner.device)
-    for triangle, place in in_chunks(extent[:, 0] * extent[:, 1], PAIRS_AT_ONCE):
+    for triangle, place in in_chunks(extent[:, 0] * extent[:, 1], _PAIRS_AT_ONCE):
         column = first[triangle, 0] + place % extent[triangle, 0]
         row = first[triangle, 1] + place // extent[triangle, 0]
         tile, order = ((picture[triangle] * down + row) * across + column).sort()
@@ -82,7 +86,7 @@ def _draw(corners: Tensor, picture: Tensor, face: Tensor, nearest: Tensor, owner
 @triton.jit
 def _draw_tile(
     corners, box, number, listed, begin, nearest, owner, height, width, across, down,
-    TILE: tl.constexpr, TOGETHER: tl.constexpr,
+    TILE: tl.constexpr, TRIANGLES_PER_STEP: tl.constexpr,
 ):  # fmt: skip
     """One tile: goes through the triangles `listed` for it and keeps the nearest face of each pixel."""
     tile = tl.program_id(0)
@@ -98,8 +102,8 @@ def _draw_tile(
         # From here on triangles go down and pixels across.
         column, row = column[None, :], row[None, :]
         x, y = column.to(tl.float64) + 0.5, row.to(tl.float64) + 0.5
-        for first in range(start, stop, TOGETHER):
-            place = first + tl.arange(0, TOGETHER)[:, None]
+        for first in range(start, stop, TRIANGLES_PER_STEP):
+            place = first + tl.arange(0, TRIANGLES_PER_STEP)[:, None]
             triangle = tl.load(listed + place, mask=place < stop, other=0)
             corner, side = corners + triangle * 9, box + triangle * 4
             x0, y0, z0 = tl.load(corner), tl.load(corner + 1), tl.load(corner + 2)

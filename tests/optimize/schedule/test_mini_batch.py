@@ -101,7 +101,7 @@ def test_a_part_is_seen_as_in_the_whole(good_photos: Path, turnaround: Callable[
         torch.testing.assert_close(found[name], expected[name], atol=1e-7, rtol=1e-4, msg=name)
     still = torch.ones(len(descent.scene.hypotheses), dtype=torch.bool)
     still[index] = False
-    own = [name for name in found if name.removeprefix("placement.") in descent.scene.hypotheses.per_hypothesis]
+    own = [name for name in found if name.removeprefix("hypotheses.") in descent.scene.hypotheses.per_hypothesis]
     assert own or known, "photos of one still subject with known cameras have nothing of their own"
     assert not any(bool(found[name][still].any()) for name in own)
 

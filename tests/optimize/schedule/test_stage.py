@@ -19,10 +19,10 @@ def stages(request: pytest.FixtureRequest) -> tuple[Stage, ...]:
 
 def test_a_schedule_begins_all_round_and_ends_in_one_body(stages: tuple[Stage, ...]) -> None:
     assert stages[0].propose == "azimuths"
-    assert stages[0].hypotheses > 1
-    assert all(stage.propose != "circle" for stage in stages[1:])
+    assert stages[0].hypotheses_per_photo > 1
+    assert all(stage.propose != "azimuths" for stage in stages[1:])
     assert stages[-1].united
-    assert stages[-1].hypotheses == 1
+    assert stages[-1].hypotheses_per_photo == 1
     assert stages[-1].propose == "keep"
     united = [stage.united for stage in stages]
     assert united == sorted(united), "a united body does not fall apart again"

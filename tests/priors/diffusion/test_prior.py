@@ -71,7 +71,7 @@ def test_answers_that_are_not_finite_stop_with_the_place(small_diffusion: Callab
     prior = load_diffusion_prior(str(small_diffusion("sd")))
     latents = torch.zeros(1, 4, 4, 4)
     latents[0, 0, 0, 0] = torch.inf
-    with pytest.raises(FloatingPointError, match=r"answers are not finite at steps \[500\]"):
+    with pytest.raises(FloatingPointError, match=r"model outputs are not finite at steps \[500\]"):
         prior.model_output(latents, prior.schedule.at(torch.tensor([0.5])), prior.embed(["a fox"]))
 
 

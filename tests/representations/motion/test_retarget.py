@@ -14,7 +14,7 @@ from zoetrope.representations.motion.library import motion
 from zoetrope.representations.motion.locomotion import fitted, stride_length
 from zoetrope.representations.motion.retarget import bone_length_drift, direction_error_deg, retarget
 from zoetrope.representations.motion.rig_match import match
-from zoetrope.representations.motion.rig_motion import RigMotion, facing, turn_all, upright
+from zoetrope.representations.motion.rig_motion import RigMotion, about_up, facing, turn_all
 from zoetrope.representations.rotation import (
     multiply,
     quaternion_from_matrix,
@@ -227,7 +227,7 @@ def test_travel_and_heading_are_taken_away():
     spot = retarget(_rig(clip, skeleton), skeleton, keys_per_second=1000)
     rig = _rig(clip, skeleton)
     away = replace(rig, places=rig.places + rig.times[:, None, None] * torch.tensor([0.0, 0, 0.5]).double())
-    found = retarget(away.turned(upright(2.0)), skeleton, keys_per_second=1000)
+    found = retarget(away.turned(about_up(2.0)), skeleton, keys_per_second=1000)
     assert found.loop
     torch.testing.assert_close(found.rotations, spot.rotations, atol=1e-4, rtol=0)
     torch.testing.assert_close(found.root.shifts, spot.root.shifts, atol=1e-3, rtol=0)
@@ -293,7 +293,7 @@ def test_the_measured_direction_error_sees_a_wrong_clip():
 @pytest.mark.parametrize("toward", [0.0, 1.0, 2.5, -2.0])
 def test_left_and_right_tell_the_front(toward):
     skeleton = template("biped").skeleton
-    places = turn_all(upright(toward), skeleton.joints.double())
+    places = turn_all(about_up(toward), skeleton.joints.double())
     assert math.remainder(facing(skeleton.names, places) + toward, 2 * math.pi) == pytest.approx(0, abs=1e-6)
     assert facing(("a", "b"), torch.zeros(2, 3)) is None
 

@@ -46,12 +46,18 @@ def compile_for_gpu(kernel, kinds: dict[str, str], constants: dict[str, int], op
 
 @compiled
 def test_every_rule_and_the_reference_hold_in_the_interpreter():
-    folder = Path(__file__).parent
+    folder = Path(__file__).parents[1]
     # The finer sheets are hundreds of pictures of one triangle each: nothing for the interpreter.
     wanted = "(triton and not (neighbours and (0.5 or 0.25 or 0.333))) or interpreted"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", wanted, "-rs"]
     done = subprocess.run(
-        [*command, *(str(folder / f"test_{name}.py") for name in ("fragment", "triton_backend", "triton_coverage"))],
+        [
+            *command,
+            *(
+                str(folder / f"{name}.py")
+                for name in ("test_fragment", "backends/test_triton_backend", "test_triton_coverage")
+            ),
+        ],
         env={**os.environ, "TRITON_INTERPRET": "1"},
         capture_output=True,
         text=True,
@@ -66,11 +72,11 @@ def test_every_rule_and_the_reference_hold_in_the_interpreter():
 @compiled
 def test_the_compiled_kernel_rounds_every_product():
     """A fused multiply-add would give two faces different numbers at their common edge."""
-    from zoetrope.representations.rendering.backends.triton_backend import LAUNCH, TILE, TOGETHER, _draw_tile
+    from zoetrope.representations.rendering.backends.triton_backend import LAUNCH, TILE, TRIANGLES_PER_STEP, _draw_tile
 
     kinds = {"corners": "*fp64", "box": "*i32", "number": "*i32", "listed": "*i64", "begin": "*i64"}
     kinds |= {"nearest": "*fp64", "owner": "*i32", "height": "i32", "width": "i32", "across": "i32", "down": "i32"}
-    constants = {"TILE": TILE, "TOGETHER": TOGETHER}
+    constants = {"TILE": TILE, "TRIANGLES_PER_STEP": TRIANGLES_PER_STEP}
     code = compile_for_gpu(_draw_tile, kinds, constants, LAUNCH)
     assert "mul.rn.f64" in code
     assert "fma.rn.f64" not in code
@@ -81,11 +87,13 @@ def test_the_compiled_kernel_rounds_every_product():
 
 @compiled
 def test_the_kernels_of_coverage_compile():
-    from zoetrope.representations.rendering.triton_coverage import COLUMNS, CROSSED, TOGETHER, _add_row, _walk
+    from zoetrope.representations.rendering.triton_coverage import COLUMNS, CROSSED, SEGMENTS_PER_STEP, _add_row, _walk
 
     size = {"height": "i32", "width": "i32"}
     adds = {"ends": "*fp64", "jump": "*fp64", "listed": "*i64", "begin": "*i64", "number": "*fp64", **size}
-    assert "st.global" in compile_for_gpu(_add_row, adds, {"COLUMNS": COLUMNS, "TOGETHER": TOGETHER}, {})
+    assert "st.global" in compile_for_gpu(
+        _add_row, adds, {"COLUMNS": COLUMNS, "SEGMENTS_PER_STEP": SEGMENTS_PER_STEP}, {}
+    )
     walks = {"ends": "*fp64", "jump": "*fp64", "block": "*i64", "grad": "*fp64", "gradient": "*fp64", **size}
     assert "st.global" in compile_for_gpu(_walk, walks, {"COLUMNS": CROSSED}, {})
 
@@ -135,8 +143,8 @@ def test_lists_cut_into_chunks_change_nothing_interpreted(bumpy, monkeypatch):
     vertices, faces = bumpy(1, 3)
     whole = draw(vertices, faces, (17, 18))
     calls = []
-    monkeypatch.setattr(triton_backend, "TRIANGLES_AT_ONCE", 2 * len(faces))
-    monkeypatch.setattr(triton_backend, "PAIRS_AT_ONCE", 100)
+    monkeypatch.setattr(triton_backend, "_TRIANGLES_AT_ONCE", 2 * len(faces))
+    monkeypatch.setattr(triton_backend, "_PAIRS_AT_ONCE", 100)
     tile = triton_backend._draw_tile
     monkeypatch.setattr(triton_backend, "_draw_tile", _Counted(tile, calls))
     assert same(draw(vertices, faces, (17, 18)), whole)
