@@ -9,7 +9,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from ..scenes.datasets.kind import DatasetKind
-from ..scenes.front import Front
+from ..scenes.gltf.front_axis import Front
 
 
 @dataclass(frozen=True)

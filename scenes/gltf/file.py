@@ -23,8 +23,8 @@ from PIL import Image
 
 from ..companion import companion, require_regular_file
 from ..error import InputError, one_line, some_of
-from ..gltf_array import ArrayError, check_size, read_rows, whole
 from ..json_file import JsonObject, parse_json
+from .array import ArrayError, check_size, read_rows, whole
 
 _COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}

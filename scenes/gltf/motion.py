@@ -16,9 +16,9 @@ from torch import Tensor
 from ...representations.motion.rig_motion import RigMotion, about_up, similarity, turn_all
 from ...representations.rotation import quaternion_from_matrix
 from ..error import one_line
-from ..gltf_front import find_front
 from .animation import GltfClip, read_clips
 from .file import GltfFile
+from .front import find_front
 from .geometry import read_geometry
 from .material import GltfMaterial
 from .node import Nodes, read_nodes

@@ -17,13 +17,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..error import InputError
-from ..front import Front
-from ..gltf_front import TURNS, find_front
 from ..photography.sitter import Poses, Sitter
 from .animation import GltfClip, read_clips
 from .atlas import paint_atlas
 from .cutout import cut_out
 from .file import GltfFile
+from .front import TURNS, find_front
+from .front_axis import Front
 from .geometry import Geometry, read_geometry
 from .joint import RestBody, find_root
 from .landmark import Landmark, find_landmarks

@@ -25,7 +25,7 @@ from ...representations.motion.rig_motion import RigMotion, about_up, facing, si
 from ...representations.motion.wave import about
 from ...representations.rig_name import rig_joint_names
 from ...representations.rotation import conjugate, multiply, rotate
-from ..bvh_text import BvhText, read_bvh_text
+from .bvh_text import BvhText, read_bvh_text
 
 _Z_UP = 2.0
 """How much more a leg must hang along Z than along Y in a file whose Z is up."""

@@ -12,7 +12,7 @@ import torch
 from ...representations.body.chart import VERSION
 from ..atomic import atomic_write
 from ..error import InputError
-from ..front import Front
+from ..gltf.front_axis import Front
 from ..json_file import read_json
 from ..photography.photograph import PhotographyConfig
 from ..photography.viewpoint import ViewpointConfig

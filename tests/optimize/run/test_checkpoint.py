@@ -191,7 +191,7 @@ _KILLED_AGAIN_AND_AGAIN = """
 import json, os, random, signal, sys, time
 from pathlib import Path
 import torch
-from zoetrope.optimize.run.checkpoint import FORMAT_VERSION, Place, load_checkpoint, save_checkpoint
+from zoetrope.optimize.run.checkpoint import Place, load_checkpoint, save_checkpoint
 
 torch.set_num_threads(1)
 folder, rounds = Path(sys.argv[1]), int(sys.argv[2])

@@ -252,11 +252,11 @@ def test_absurd_files_are_refused_in_one_line_and_in_little_room(tmp_path, monke
         with pytest.raises(InputError, match=message) as caught:
             read_bvh(path)
         assert "\n" not in str(caught.value)
-    monkeypatch.setattr("zoetrope.scenes.bvh_text._MOST_BYTES", 100)
+    monkeypatch.setattr("zoetrope.scenes.motion.bvh_text._MOST_BYTES", 100)
     with pytest.raises(InputError, match="the most that is read"):
         read_bvh(_write(tmp_path, PLAIN))
     monkeypatch.undo()
-    monkeypatch.setattr("zoetrope.scenes.bvh_text._MOST_PLACES", 5)
+    monkeypatch.setattr("zoetrope.scenes.motion.bvh_text._MOST_PLACES", 5)
     with pytest.raises(InputError, match="2 frames of 3 joints"):
         read_bvh(_write(tmp_path, PLAIN))
 

@@ -13,8 +13,8 @@ from scipy.spatial.transform import Rotation
 from zoetrope.cli import main
 from zoetrope.representations.body.template import template
 from zoetrope.scenes.error import InputError
+from zoetrope.scenes.gltf.front import find_front
 from zoetrope.scenes.gltf.subject import load_gltf
-from zoetrope.scenes.gltf_front import find_front
 from zoetrope.scenes.motion.motion_file import load_motion
 from zoetrope.scenes.zoo.zoo import write_zoo
 

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .error import InputError, one_line
+from ..error import InputError, one_line
 
 _CHANNEL = re.compile(r"([xyz])(position|translation|rotation|scale)$", re.IGNORECASE)
 _FRAMES = re.compile(r"\s*frames\s*[:=]?\s*(\S+)\s*$", re.IGNORECASE)

@@ -17,9 +17,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..representations.motion.rig_motion import facing
-from ..representations.rig_name import rig_joint_names
-from .front import Front
+from ...representations.motion.rig_motion import facing
+from ...representations.rig_name import rig_joint_names
+from .front_axis import Front
 
 TURNS: dict[Front, float] = {"+z": 0.0, "-z": math.pi, "+x": -math.pi / 2, "-x": math.pi / 2}
 """Turn about Y, in radians, that brings each front to +Z."""
