@@ -191,7 +191,7 @@ _KILLED_AGAIN_AND_AGAIN = """
 import json, os, random, signal, sys, time
 from pathlib import Path
 import torch
-from zoetrope.optimize.run.checkpoint import Place, load_checkpoint, save_checkpoint
+from zoetrope.optimize.run.checkpoint import StageStep, load_checkpoint, save_checkpoint
 
 torch.set_num_threads(1)
 folder, rounds = Path(sys.argv[1]), int(sys.argv[2])
@@ -205,7 +205,7 @@ for _ in range(rounds):
         n = start
         while True:
             state = {"n": n, "x": torch.full((300_000,), float(n)), "y": torch.full((1000,), float(n))}
-            save_checkpoint(folder, state, Place("shape", n, n))
+            save_checkpoint(folder, state, StageStep("shape", n, n))
             n += 1
     while not list(folder.glob("*.safetensors")):
         time.sleep(0.001)
