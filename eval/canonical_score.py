@@ -67,7 +67,7 @@ def score_canonical(
     crops = [crop_for_photo(photo, _MARGIN) for photo in chosen] if with_masks else [one.crop for one in found]
     cuts = [cut(photo, crop, _SIDE) for photo, crop in zip(chosen, crops, strict=True)]
     pixels, masks = (torch.from_numpy(np.stack([one[k] for one in cuts])) for k in (0, 1))
-    maps = prior(pixels, masks if with_masks else None)
+    maps = prior(pixels, masks if with_masks else None).to("cpu")
     side = maps.foreground.shape[1]
     subject = torch.nn.functional.interpolate(masks[:, None], (side, side), mode="area")[:, 0]
     overlap = [one.iou for one in found]

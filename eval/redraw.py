@@ -14,7 +14,7 @@ What is compared, and how:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from torch.nn.functional import interpolate, pad
 
 from ..representations.camera import RigidCamera
 from ..representations.rendering.photo_light import PhotoLight
+from ..representations.tensor_structure import TensorStructure
 from ..scenes.error import InputError
 from ..scenes.photos.collection import Collection
 from ..scenes.photos.nerfstudio import CameraFrame
@@ -40,8 +41,7 @@ _SHORTEST_SIDE = 32
 _FLAT = Studio(background=(1.0, 1.0, 1.0), ambient=1.0, key=0.0)
 
 
-@dataclass(frozen=True, eq=False)
-class Redrawn:
+class Redrawn(TensorStructure):
     """A fit and its photo, or what else it should look like, pixel by pixel; sRGB-encoded, in [0, 1], on white."""
 
     drawn: Float[Tensor, "H W 3"]
@@ -100,8 +100,7 @@ def box_of(shown: Bool[np.ndarray, "H W"]) -> tuple[int, int, int, int]:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-@dataclass(frozen=True, eq=False)
-class _Drawing:
+class _Drawing(TensorStructure):
     """What is drawn of one photo."""
 
     wardrobe: Wardrobe

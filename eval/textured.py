@@ -5,7 +5,6 @@ The mesh is `posed/STEM.ply`, the texture that of `instances/STEM.glb`, on the a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from torch import Tensor
 from ..representations.rendering.photo_light import PhotoLight
 from ..representations.rendering.shading import srgb_from_linear
 from ..representations.rendering.topology import Topology
+from ..representations.tensor_structure import TensorStructure
 from ..scenes.error import InputError
 from ..scenes.gltf.file import GltfFile
 from ..scenes.gltf.material import read_materials
@@ -23,8 +23,7 @@ from ..scenes.subject import Subject, load_subject
 from .metrics.alignment import Mesh
 
 
-@dataclass(frozen=True, eq=False)
-class Wardrobe:
+class Wardrobe(TensorStructure):
     """A run's subject and the textures of its photos."""
 
     run: Path

@@ -323,7 +323,8 @@ class Descent:
         hypotheses, photo_count = self.scene.hypotheses, len(self.observations)
         photos = turn(photo_count, self._batch, self.progress.step).to(hypotheses.photo.device)
         rows = photos[hypotheses.photo]
-        losses, shared, logged = self._look(None if bool(rows.all()) else rows.nonzero()[:, 0])
+        losses = self._look(None if bool(rows.all()) else rows.nonzero()[:, 0])
+        losses, shared, logged = losses.per_hypothesis, losses.shared, losses.logged
         # The shared shape listens to the hypotheses by how well they explain their photo. The floor leaves every
         # hypothesis a gradient for its own camera and pose, whose scale Adam ignores.
         assert self.robust_weight is not None

@@ -20,7 +20,7 @@ Of what all photos share: the surface's own regularisers by name, `rest_pose`, t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -32,6 +32,7 @@ from ..representations.geometry.mesh import SkinnedMesh
 from ..representations.rendering.coverage import coverage
 from ..representations.rendering.silhouette import blur_pyramid_loss, outside_loss
 from ..representations.rendering.topology import Topology
+from ..representations.tensor_structure import TensorStructure
 from ..scenes.scene import Scene
 from .losses.camera_and_pose_prior import camera_prior, pose_prior
 from .losses.collision import collision_loss
@@ -46,7 +47,7 @@ from .schedule.stage import Weights
 from .texture.novel_views import NovelViews
 
 
-class Losses(NamedTuple):
+class Losses(TensorStructure):
     """What one look at a scene costs."""
 
     per_hypothesis: Float[Tensor, " B"]
@@ -55,7 +56,7 @@ class Losses(NamedTuple):
     """Means of all terms, and the overlap with the masks of each photo's best hypothesis as `iou`."""
 
 
-class PhotoTerms(NamedTuple):
+class PhotoTerms(TensorStructure):
     """What photos say of posed bodies."""
 
     terms: dict[str, Tensor]
@@ -68,7 +69,7 @@ class PhotoTerms(NamedTuple):
     """Both are those of each hypothesis's photo."""
 
 
-class _Body(NamedTuple):
+class _Body(TensorStructure):
     """What stays the same as long as the mesh has the same faces."""
 
     topology: Topology

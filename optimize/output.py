@@ -100,7 +100,7 @@ def write_outputs(
         if videos:
             paths = [run.turntable(ending) for ending in (".mp4", ".gif", ".webp")]
             write_turntables(subject, paths, motion="walk" if _has(subject, "walk") else "interpolate")
-        _write_sheet(run, worn, posed.cpu(), scene.hypotheses, textures, light, observations, name)
+        _write_sheet(run, worn, posed.cpu(), scene.hypotheses, textures.to("cpu"), light.to("cpu"), observations, name)
     return notes
 
 
@@ -229,22 +229,18 @@ def _write_sheet(
     observations: Observations,
     name: str,
 ) -> None:
-    view, small = (observations.at(size).through(hypotheses) for size in (_SCORING_SIZE, _SHEET_SIZE))
-    camera, size = hypotheses.camera().orbit(), _SCORING_SIZE
-    seen = coverage(
-        project(posed.to(view.mask), camera, view.intrinsics), mesh.faces.to(view.mask.device), (size, size)
-    )
-    ious = [
-        float(mask_iou((seen[k] > 0.5).cpu().numpy(), (view.mask[k] > 0.5).cpu().numpy())) for k in range(len(posed))
-    ]
+    view, small = (observations.at(size).through(hypotheses).to("cpu") for size in (_SCORING_SIZE, _SHEET_SIZE))
+    camera, size = hypotheses.camera().orbit().to("cpu"), _SCORING_SIZE
+    seen = coverage(project(posed, camera, view.intrinsics), mesh.faces, (size, size))
+    ious = [float(mask_iou((seen[k] > 0.5).numpy(), (view.mask[k] > 0.5).numpy())) for k in range(len(posed))]
     lens = Intrinsics.from_field_of_view(_SHEET_FIELD_OF_VIEW_DEG, _SHEET_SIZE, _SHEET_SIZE)
     topology = Topology.of(mesh.faces)
     entries = []
     for k, stem in enumerate(observations.stems):
         one = slice(k, k + 1)
         own = camera.select(one)
-        texture = textures.own[k].cpu()
-        body, lit = posed[one], PhotoLight(light.coefficients[one].cpu())
+        texture = textures.own[k]
+        body, lit = posed[one], PhotoLight(light.coefficients[one])
         fit = draw_subject(body, mesh, own, small.intrinsics.select(one), texture, None, topology, lit).color[0]
         centred = body - (body.amin(1) + body.amax(1)) / 2
         aside = novel_camera(own)

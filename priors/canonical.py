@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
+from ..representations.tensor_structure import TensorStructure
 from .canonical_network import STRIDE, CanonicalLayout, CanonicalNetwork, CanonicalOutput, fold_sides
 from .semantic import SemanticNetwork, load_semantic
 
@@ -54,8 +55,7 @@ class CanonicalMeaning:
     """Names of rigged meshes whose photos it has seen besides those of the zoo."""
 
 
-@dataclass(frozen=True, eq=False)
-class CanonicalMaps:
+class CanonicalMaps(TensorStructure):
     """What the canonical network says of B pictures; maps have the pictures' aspect at a lower resolution."""
 
     foreground: Float[Tensor, "B H W"]
@@ -152,7 +152,8 @@ class CanonicalPrior:
     @torch.no_grad()
     def stages(self, pictures: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _ _ _"]]:
         """Feature maps of its convolutions, finest first, of pictures without masks; sides are multiples of 32."""
-        none, seen = torch.zeros_like(pictures[:, 0]), pictures.contiguous(memory_format=torch.channels_last)
+        seen = pictures.to(self.network.whole.device).contiguous(memory_format=torch.channels_last)
+        none = torch.zeros_like(seen[:, 0])
         return self._eye.levels(seen, none, none[:, 0, 0], backbone_features(self.backbone, seen))
 
     def _look(self, pictures: Tensor, masks: Tensor | None, size: int, mirror: bool) -> CanonicalMaps:

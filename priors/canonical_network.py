@@ -11,13 +11,14 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from ..representations.tensor_structure import TensorStructure
 
 STRIDE = 32
 """Sides of pictures are multiples of this."""
@@ -51,7 +52,7 @@ class CanonicalLayout:
     """Channels of a frozen network's features that come in at stride 16; 0 for a network that does without."""
 
 
-class CanonicalOutput(NamedTuple):
+class CanonicalOutput(TensorStructure):
     """What comes out for B pictures, before any meaning is given to it; logits where not said otherwise.
 
     h, w are half the sides of the pictures, p, q a quarter.

@@ -32,7 +32,8 @@ def first_guess(
     """How much each cell stands out from the photo's border, in [0, 1]; features of unit length."""
     height, width = features.shape[1:]
     cells = features.flatten(1).T
-    place = torch.cartesian_prod(torch.arange(height), torch.arange(width)).to(features)
+    ticks = (torch.arange(side, device=features.device) for side in (height, width))
+    place = torch.cartesian_prod(*ticks).to(features)
     inner = (place >= _RING) & (place < place.new_tensor([height, width]) - _RING)
     border = ~inner.all(1)
     distance = torch.cdist(cells, cells[border])

@@ -9,19 +9,18 @@ votes for the subject, as in LASSIE (Yao et al., NeurIPS 2022, after Amir et al.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from ..representations.tensor_structure import TensorStructure
+
 _SAMPLE = 16000
 """Cells of a kind that K-means sees; more change the centres little."""
 
 
-@dataclass(frozen=True, eq=False)
-class FeatureSpace:
+class FeatureSpace(TensorStructure):
     """Axes and clusters of one collection; made by `fit`, good for its pictures and for others of the kind."""
 
     mean: Float[Tensor, " C"]

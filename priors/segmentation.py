@@ -12,7 +12,6 @@ directly; either way it is refined along the photo's edges. A mask's confidence 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import TypeAlias
 
@@ -21,6 +20,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from ..representations.tensor_structure import TensorStructure
 from .cosegmentation import collection_space, first_guess, middle_weight
 from .feature_cache import cached_maps
 from .mask_refinement import cleaned, refine
@@ -37,8 +37,7 @@ _TRUSTED = 0.4
 _LEAST_AREA, _MOST_AREA, _LEAST_AGREEMENT, _LEAST_INSIDE, _LEAST_SIZE = 0.003, 0.9, 0.5, 0.2, 0.3
 
 
-@dataclass(frozen=True, eq=False)
-class EstimatedMask:
+class EstimatedMask(TensorStructure):
     """The subject of one photo, as far as it was found."""
 
     mask: Bool[Tensor, "H W"]

@@ -22,6 +22,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize, pad
 
+from ..representations.tensor_structure import TensorStructure
 from .hypercolumn import hypercolumns, padding_step
 from .timm_network import TimmNetwork, load_timm
 
@@ -43,8 +44,7 @@ class FeatureOptions:
     """Pictures that go through the network at once; changes the speed, not the result."""
 
 
-@dataclass(frozen=True, eq=False)
-class FeatureMaps:
+class FeatureMaps(TensorStructure):
     """What a network says about pictures."""
 
     features: Float[Tensor, "B C h w"]

@@ -7,7 +7,7 @@ texture has its centre at u = (column + 1/2)/R, v = (row + 1/2)/R.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from torch import Tensor
 from .geometry.mesh import face_normals
 from .rendering.fragment import rasterize
 from .rendering.interpolate import barycentrics
+from .tensor_structure import TensorStructure
 
 # Share of the texture that charts are expected to fill. Measured on animal meshes of 5,000 to 20,000 faces: 0.43 to 0.5
 # with 4 texels of padding; what does not fit makes the atlas larger, which costs padding and not correctness.
@@ -27,7 +28,7 @@ _FILL = 0.45
 _Nearest = tuple[np.ndarray, np.ndarray]
 
 
-class Atlas(NamedTuple):
+class Atlas(TensorStructure):
     """Texture coordinates of a mesh."""
 
     uv: Float[Tensor, "T 2"]

@@ -11,7 +11,6 @@ in OpenGL axes: +X right, +Y up, looking along -Z. Clip w is the metric depth.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,9 +19,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from .parallel import compiled, over
+from .tensor_structure import TensorStructure
 
 
-class Camera(ABC):
+class Camera(TensorStructure, ABC):
     """B camera poses, however they are written down: what projection, shading and texturing ask of them."""
 
     @abstractmethod
@@ -53,7 +53,6 @@ class Camera(ABC):
         return torch.linalg.inv(self.camera_from_world())
 
 
-@dataclass(frozen=True)
 class OrbitCamera(Camera):
     """B camera poses. Angles in degrees, lengths in units of the rest frame."""
 
@@ -82,7 +81,7 @@ class OrbitCamera(Camera):
 
     def select(self, index: Tensor | slice) -> OrbitCamera:
         """The cameras at `index`."""
-        return OrbitCamera(**{name: value[index] for name, value in vars(self).items()})
+        return self.map(lambda value: value[index])
 
     def orbit(self) -> OrbitCamera:
         """These cameras."""
@@ -105,7 +104,6 @@ class OrbitCamera(Camera):
         )
 
 
-@dataclass(frozen=True)
 class RigidCamera(Camera):
     """B camera poses as matrices: cameras that are known, moved into the subject's frame."""
 
@@ -123,15 +121,14 @@ class RigidCamera(Camera):
 
     def select(self, index: Tensor | slice) -> RigidCamera:
         """The cameras at `index`."""
-        return RigidCamera(self.rotations[index], self.translations[index])
+        return self.map(lambda value: value[index])
 
     def orbit(self) -> OrbitCamera:
         """The same cameras as orbit angles, distance and offset."""
         return OrbitCamera.from_matrix(self.world_from_camera())
 
 
-@dataclass(frozen=True)
-class Intrinsics:
+class Intrinsics(TensorStructure):
     """B pinhole cameras without distortion, in pixels; pixel centres lie at half integers."""
 
     fx: Float[Tensor, " B"]
@@ -168,7 +165,7 @@ class Intrinsics:
 
     def select(self, index: Tensor | slice) -> Intrinsics:
         """The intrinsics at `index`."""
-        return Intrinsics(self.fx[index], self.fy[index], self.cx[index], self.cy[index], self.width, self.height)
+        return self.map(lambda value: value[index])
 
 
 def to_camera(points: Float[Tensor, "B V 3"], camera: Camera) -> Float[Tensor, "B V 3"]:

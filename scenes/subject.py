@@ -7,7 +7,7 @@ they are, names and trees as JSON in the metadata.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from torch import Tensor
 from ..representations.body.skeleton import Skeleton
 from ..representations.geometry.mesh import SkinnedMesh
 from ..representations.motion.clip import Clip, RootMotion
+from ..representations.tensor_structure import TensorStructure
 from .atomic import atomic_write
 from .error import InputError
 from .json_file import parse_json
@@ -29,8 +30,7 @@ _TREE = ("names", "parents", "mirror", "parts", "plan", "landmarks")
 _PLACES = ("joints", "tips", "limits_deg")
 
 
-@dataclass(frozen=True, eq=False)
-class Subject:
+class Subject(TensorStructure):
     """A rigged mesh in its rest pose with what it wears and how it moves."""
 
     mesh: SkinnedMesh

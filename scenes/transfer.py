@@ -7,7 +7,7 @@ its rotation; across species as well, as far as they have the same parts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from torch import Tensor
 from ..representations.atlas import dilate, texel_positions
 from ..representations.body.skeleton import Skeleton
 from ..representations.geometry.mesh import SkinnedMesh, edges
+from ..representations.tensor_structure import TensorStructure
 from .error import InputError
 from .subject import Subject
 
@@ -30,8 +31,7 @@ _STIFFNESS = 10.0
 """How strongly the shift of a vertex is held to the mean of its neighbours', beside its own weight of 1."""
 
 
-@dataclass(frozen=True, eq=False)
-class Places:
+class Places(TensorStructure):
     """Where P points of one surface are on another: barycentrics on some of its faces, with weights that sum to 1."""
 
     face: Int[Tensor, "P K"]

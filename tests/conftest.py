@@ -7,11 +7,13 @@ Besides: small networks of the real architectures with random weights, stored as
 """
 
 import ast
+import importlib.util
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jaxtyping
@@ -41,6 +43,25 @@ if "zoetrope" in sys.modules:
 # jaxtyping has no list of decorators to leave alone, only @no_type_check in the source; this adds the compilers to it.
 _import_hook._is_no_type_check = _opts_out_or_compiled
 jaxtyping.install_import_hook("zoetrope", _TYPECHECKER)
+
+
+@pytest.fixture(scope="session")
+def pretended() -> ModuleType:
+    """The module `pretended_gpu` beside this file: a GPU for machines that have none."""
+    spec = importlib.util.spec_from_file_location("pretended_gpu", Path(__file__).with_name("pretended_gpu.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def gpu(pretended: ModuleType) -> Iterator[Any]:
+    """The device of a pretended GPU, which is there as long as the test lasts."""
+    with pretended.pretended_gpu() as device:
+        yield device
 
 
 @pytest.fixture(scope="session")

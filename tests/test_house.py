@@ -25,7 +25,7 @@ NOT_PACKAGED = {"tests", "docs", "build", "dist", "runs", "node_modules"}
 # Who may import whom, from the ground up; a folder may always import itself. "cli" is the door, "" the face.
 FLOORS = {
     "representations": set(),
-    "priors": set(),
+    "priors": {"representations"},
     "scenes": {"representations"},
     "eval": {"representations", "priors", "scenes"},
     "optimize": {"representations", "priors", "scenes", "eval"},

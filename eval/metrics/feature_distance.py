@@ -13,7 +13,6 @@ pixels.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,12 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ...priors.timm_network import load_timm
+from ...representations.tensor_structure import TensorStructure
 from ...scenes.error import InputError, one_line
 from .frechet import FeatureStatistics, frechet_distance
 
 
-@dataclass(frozen=True, eq=False)
-class FeatureNetwork:
+class FeatureNetwork(TensorStructure):
     """A frozen network that gives feature maps of pictures."""
 
     name: str
@@ -55,7 +54,7 @@ def feature_distance(
     with torch.no_grad():
         pairs = zip(network.stages(_planes(made)), network.stages(_planes(true)), strict=True)
         unlike = [(normalize(a, dim=1) - normalize(b, dim=1)).square().sum(1) / 2 for a, b in pairs]
-        return torch.stack([stage.mean((1, 2)) for stage in unlike]).mean(0)
+        return torch.stack([stage.mean((1, 2)) for stage in unlike]).mean(0).to(made.device)
 
 
 def frechet_feature_distance(
@@ -85,7 +84,7 @@ def load_mobilenet(weights: Path, *, device: torch.device | str = "cpu") -> Feat
     module: Any = network.module.to(device)
 
     def stages(pictures: Tensor) -> list[Tensor]:
-        return module.forward_intermediates(network.normalized(pictures), intermediates_only=True)
+        return module.forward_intermediates(network.normalized(pictures.to(device)), intermediates_only=True)
 
     return FeatureNetwork("mobilenetv2_100", stages)
 

@@ -41,7 +41,7 @@ class Fid:
         with torch.no_grad():
             for pictures, real in ((made, False), (true, True)):
                 for batch in pictures.split(_BATCH):
-                    levels = (batch.clamp(0, 1) * 255).round().to(torch.uint8)
+                    levels = (batch.to(self.metric.device).clamp(0, 1) * 255).round().to(torch.uint8)
                     self.metric.update(levels.permute(0, 3, 1, 2).contiguous(), real=real)
         value = float(self.metric.compute())
         self.metric.reset()

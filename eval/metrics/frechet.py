@@ -8,15 +8,14 @@ has another scale and goes under their name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from ...representations.tensor_structure import TensorStructure
 
-@dataclass(frozen=True, eq=False)
-class FeatureStatistics:
+
+class FeatureStatistics(TensorStructure):
     """Mean and covariance of a set of features."""
 
     mean: Float64[Tensor, " D"]

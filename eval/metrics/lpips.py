@@ -45,12 +45,12 @@ class Lpips:
             )
         distances = []
         with torch.no_grad():
-            for a, b in zip(made, true, strict=True):
+            for a, b in zip(made.to(self.metric.device), true.to(self.metric.device), strict=True):
                 self.metric.reset()
                 self.metric.update(a.permute(2, 0, 1)[None], b.permute(2, 0, 1)[None])
                 distances.append(self.metric.compute())
         self.metric.reset()
-        return torch.stack(distances)
+        return torch.stack(distances).to(made.device)
 
 
 def load_lpips(

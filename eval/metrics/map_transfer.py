@@ -53,7 +53,7 @@ def carry_by_maps(
     if min(len(some) for some in pixels) == 0:
         return found
     wanted = np.isfinite(positions).all(axis=1)
-    centres = [(some.double().flip(1).numpy() + 0.5) / size for some in pixels]
+    centres = [(some.double().flip(1).cpu().numpy() + 0.5) / size for some in pixels]
     nearest = torch.from_numpy(KDTree(centres[0]).query(positions[wanted])[1])
     rows, columns = pixels[0][nearest].unbind(1)
     there_rows, there_columns = pixels[1].unbind(1)
@@ -63,9 +63,9 @@ def carry_by_maps(
         maps.canonical_xyz[target, there_rows, there_columns],
         maps.left[target, there_rows, there_columns],
     )
-    weight = (-(distance - distance.amin(1, keepdim=True)) / _REACH).exp().double().numpy()
+    weight = (-(distance - distance.amin(1, keepdim=True)) / _REACH).exp().double().cpu().numpy()
     # The mean of pixels far apart, on two legs, would lie between them: only those near the best one count.
-    best = centres[1][distance.argmin(1).numpy()]
+    best = centres[1][distance.argmin(1).cpu().numpy()]
     gap = np.linalg.norm(centres[1][None] - best[:, None], axis=2)
     weight *= gap < 0.1
     found[wanted] = (weight @ centres[1]) / weight.sum(axis=1, keepdims=True)

@@ -23,6 +23,7 @@ from ...priors.distillation.noise_range import NoiseRange
 from ...priors.distillation.t_dass import TDassConfig, t_dass
 from ...priors.distillation.warp import Warp
 from ...representations.atlas import dilate, texel_positions
+from ...representations.tensor_structure import TensorStructure
 from ...scenes.preview.animation import Animation
 from ..texture.backproject import seen_by_texels
 
@@ -50,8 +51,7 @@ class RefineConfig:
     tie: TDassConfig = field(default_factory=TDassConfig)
 
 
-@dataclass(frozen=True, eq=False)
-class RefinedAnimation:
+class RefinedAnimation(TensorStructure):
     """F frames at the prior's size."""
 
     rendered: Float[Tensor, "F 3 s s"]
@@ -82,19 +82,23 @@ def refine_animation(
     config: RefineConfig,
     generator: torch.Generator,
 ) -> RefinedAnimation:
-    """The frames of `animation`, refined; `texture` is sRGB-encoded in [0, 1]."""
+    """The frames of `animation`, refined; `texture` is sRGB-encoded in [0, 1].
+
+    The animation is drawn where it is, its frames are refined where the prior is, and come back.
+    """
     size = prior.picture_size
     prints = [animation.draw(part, texture, size) for part in animation.parts()]
     rendered = torch.cat([one.color for one in prints]).permute(0, 3, 1, 2).contiguous()
     covered = torch.cat([one.coverage for one in prints])
-    azimuth, elevation = animation.camera.azimuth_deg, animation.camera.elevation_deg
+    home, device = rendered.device, prior.device
+    azimuth, elevation = animation.camera.azimuth_deg.to(device), animation.camera.elevation_deg.to(device)
     critic = Critic.from_where(prior, subject, azimuth, elevation, config.guidance, config.negatives)
     places = [config.noise.at(k / max(config.steps - 1, 1), 1, generator) for k in range(config.steps)]
-    levels = [prior.schedule.at(place) for place in places]
+    levels = [prior.schedule.at(place.to(device)) for place in places]
     warps = ties(animation, size, covered)
-    tied = warps if config.kind == "tdass" else ()
-    refined = t_dass(critic, rendered, tied, levels, generator, config.tie, covered)
-    return RefinedAnimation(rendered, refined, covered, warps)
+    tied = [warp.to(device) for warp in warps] if config.kind == "tdass" else []
+    refined = t_dass(critic, rendered.to(device), tied, levels, generator, config.tie, covered.to(device))
+    return RefinedAnimation(rendered, refined.to(home), covered, warps)
 
 
 def ties(animation: Animation, size: int, covered: Float[Tensor, "F s s"]) -> tuple[Warp, ...]:
@@ -104,7 +108,7 @@ def ties(animation: Animation, size: int, covered: Float[Tensor, "F s s"]) -> tu
         for there in (step, -step):
             if step * 2 > count:
                 continue
-            frames = torch.arange(count)
+            frames = torch.arange(count, device=covered.device)
             other = (frames + there) % count if animation.closes else (frames + there).clamp(0, count - 1)
             flows = [animation.flow(part, other[part], size) for part in animation.parts()]
             shift = torch.cat([flow.shift for flow in flows])
@@ -123,7 +127,8 @@ def baked(animation: Animation, texture: Float[Tensor, "R R 3"], refined: Refine
     face_map, bary_map = texel_positions(mesh.uv, mesh.uv_faces, texture.shape[0])
     inside = face_map >= 0
     face, bary = face_map[inside], bary_map[inside]
-    change, evidence = torch.zeros(len(face), 3), torch.zeros(len(face))
+    change = torch.zeros(len(face), 3, device=face.device)
+    evidence = torch.zeros(len(face), device=face.device)
     count = len(animation)
     chosen = sorted({k * count // _BAKED for k in range(_BAKED)}) if count > _BAKED else range(count)
     lens = animation.lens(1, refined.rendered.shape[2])

@@ -11,9 +11,8 @@ checked, the template standing in with a line that says why.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ...representations.body.template import Template, template
+from ...representations.tensor_structure import TensorStructure
 from .labelled_sketch import labelled_sketch
 from .medial_sketch import medial_sketch
 from .reference_photo import ReferenceScore, rank_photos
@@ -26,8 +25,7 @@ _LEAST_SCORE = 0.1
 """Photos below this share of the best score are not tried."""
 
 
-@dataclass(frozen=True, eq=False)
-class Discovery:
+class Discovery(TensorStructure):
     """What a fit starts from, and how it came about."""
 
     template: Template

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
 from ...representations.body.chart import PART_KINDS
+from ...representations.tensor_structure import TensorStructure
 from .labelled_sketch import LabelMap, label_map
 
 _LEVEL = 0.5
 """Share of a pixel from which on it belongs to the subject."""
 
 
-@dataclass(frozen=True, eq=False)
-class SkeletonEvidence:
+class SkeletonEvidence(TensorStructure):
     """N photos of one kind of animal as square crops of S pixels; maps may be coarser, of h x w cells each."""
 
     masks: Float[Tensor, "N S S"]

@@ -10,14 +10,12 @@ Works on any per-pixel feature; colours here, semantic features alike.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ...representations.rendering.vertex_sampling import VertexSamples
+from ...representations.tensor_structure import TensorStructure
 from ...scenes.hypotheses.selection import least_by_photo, responsibilities
 
 _BESIDE_MAPS = 0.5
@@ -27,7 +25,7 @@ _EXPLAINED = 0.5
 """Share of the variance of a photo's colours that others explain, from which on colours have their full weight."""
 
 
-class VertexSums(NamedTuple):
+class VertexSums(TensorStructure):
     """What every hypothesis has put onto each place, left and right being one; whoever is believed in the end."""
 
     weight: Float[Tensor, "B V"]
@@ -89,8 +87,7 @@ def distance_to_expected(
     return (distance * samples.weight).sum(1) / samples.weight.sum(1).clamp_min(1e-6)
 
 
-@dataclass(frozen=True, eq=False)
-class SampledColors:
+class SampledColors(TensorStructure):
     """Colours that B hypotheses have put onto the surface, as evidence for or against them (`ColorEvidence`)."""
 
     samples: VertexSamples

@@ -7,8 +7,6 @@ pose or shape, so both are found once and stay while a stage lasts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -17,6 +15,7 @@ from torch import Tensor
 from ...priors.canonical import CanonicalMaps
 from ...representations.geometry.mesh import SkinnedMesh
 from ...representations.geometry.signed_distance import closest_points
+from ...representations.tensor_structure import TensorStructure
 
 GROUPS = ("body", "forelimbs", "hindlimbs")
 """Pixels whose sides are mistaken together."""
@@ -31,8 +30,7 @@ _APART = 0.15
 _LEAST_FOREGROUND = 0.5
 
 
-@dataclass(frozen=True, eq=False)
-class CanonicalPixels:
+class CanonicalPixels(TensorStructure):
     """P pixels of each of N photos, and what the canonical maps say of them."""
 
     pixel: Float[Tensor, "N P 2"]
@@ -49,8 +47,7 @@ class CanonicalPixels:
     """Index into `GROUPS`."""
 
 
-@dataclass(frozen=True, eq=False)
-class CanonicalMatches:
+class CanonicalMatches(TensorStructure):
     """For each pixel the point of a mesh on the left (the first P) and on the right (the next P)."""
 
     corner: Int[Tensor, "N Q 3"]

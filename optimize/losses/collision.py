@@ -32,7 +32,7 @@ def collision_loss(mesh: SkinnedMesh, skeleton: Skeleton, transforms: Float[Tens
     with torch.no_grad():
         radius = _radii(mesh, joints, tips).reshape(-1)
         reach = torch.minimum(radius[:, None] + radius[None], _squared_distances(_balls(joints, tips)[None])[0].sqrt())
-        reach = reach.masked_fill(_related(skeleton.parents).to(reach.device), 0)
+        reach = reach.masked_fill(_related(skeleton.parents, reach.device), 0)
     centre = _balls(posed_joints(transforms, joints), posed_joints(transforms, tips))
     depth = (reach - _squared_distances(centre).sqrt()).clamp_min(0)
     return depth.square().sum((1, 2)) / 2
@@ -69,9 +69,9 @@ def _radii(mesh: SkinnedMesh, joints: Float[Tensor, "J 3"], tips: Float[Tensor, 
 
 
 @cache
-def _related(parents: tuple[int, ...]) -> Bool[Tensor, "S S"]:
+def _related(parents: tuple[int, ...], device: torch.device) -> Bool[Tensor, "S S"]:
     """Balls of bones that hang together: a bone and itself, its parent, and those that share one."""
-    parent, joint = torch.tensor(parents), torch.arange(len(parents))
+    parent, joint = torch.tensor(parents, device=device), torch.arange(len(parents), device=device)
     child = parent[:, None] == joint[None]
     related = child | child.T | (parent[:, None] == parent[None]) | (joint[:, None] == joint[None])
     return related.repeat_interleave(len(_PLACES), 0).repeat_interleave(len(_PLACES), 1)

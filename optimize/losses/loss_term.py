@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
 
 from ...representations.geometry.mesh import SkinnedMesh
+from ...representations.tensor_structure import TensorStructure
 from ...scenes.hypotheses.hypotheses import Hypotheses
 from ..observe.observations import View
 
 
-@dataclass(frozen=True)
-class RenderedStep:
+class RenderedStep(TensorStructure):
     """What one step has rendered: all that a loss term may look at."""
 
     mesh: SkinnedMesh

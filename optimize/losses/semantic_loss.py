@@ -14,7 +14,6 @@ two pixels on average.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -25,6 +24,7 @@ from ...representations.camera import project, to_pixels
 from ...representations.geometry.farthest_point import farthest_points
 from ...representations.geometry.mesh import SkinnedMesh
 from ...representations.rendering.vertex_sampling import sample_at_vertices
+from ...representations.tensor_structure import TensorStructure
 from ...scenes.hypotheses.hypotheses import Hypotheses
 from ..observe.observations import View
 
@@ -39,8 +39,7 @@ _MEMORY = 0.9
 """Share of a point's feature that stays when it is renewed."""
 
 
-@dataclass(frozen=True, eq=False)
-class FeaturePixels:
+class FeaturePixels(TensorStructure):
     """P foreground pixels of each of N photos, always the same ones, and the maps they come from."""
 
     position: Float[Tensor, "N P 2"]
@@ -77,8 +76,7 @@ def feature_pixels(features: Float[Tensor, "N C h h"], mask: Float[Tensor, "N h 
     return FeaturePixels(position.to(features), feature, weight, reduced.reshape(photos, size, size, -1))
 
 
-@dataclass(eq=False)
-class SurfaceFeatures:
+class SurfaceFeatures(TensorStructure, frozen=False):
     """What the surface has been seen to look like: K points of the left half, found again on any mesh by reference."""
 
     reference: Float[Tensor, "K 3"]

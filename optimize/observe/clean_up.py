@@ -28,6 +28,7 @@ from ...priors.diffusion.prior import DiffusionPrior
 from ...priors.distillation.critic import Critic
 from ...priors.distillation.dass import dass
 from ...priors.distillation.noise_range import NoiseRange
+from ...representations.tensor_structure import TensorStructure
 from ...scenes.atomic import atomic_write
 from ...scenes.photos.resample import to_bytes
 from ..run.open_run import RunFolder
@@ -125,8 +126,7 @@ def _critic(prior: DiffusionPrior, subject: str, maps: CanonicalMaps, index: Ten
     return Critic.from_where(prior, subject, azimuth, torch.zeros_like(azimuth), config.guidance, config.negatives)
 
 
-@dataclass(frozen=True, eq=False)
-class CleanUp:
+class CleanUp(TensorStructure):
     """What a run's clean-up has come to."""
 
     observations: Observations

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from ...priors.canonical import CanonicalMaps
 from ...representations.camera import Intrinsics
 from ...representations.rendering.shading import opponent_colors
 from ...representations.rendering.silhouette import distance_maps
+from ...representations.tensor_structure import TensorStructure
 from ...scenes.error import InputError, some_of
 from ...scenes.hypotheses.hypotheses import Hypotheses
 from ...scenes.photos.collection import Collection
@@ -28,7 +28,7 @@ CROP_MARGIN = 0.2
 """Room round the subject on each side, in parts of the longer side of its box."""
 
 
-class Completion(NamedTuple):
+class Completion(TensorStructure):
     """What photos may hide, painted (`clean_up`), at any size S."""
 
     pixels: Float[Tensor, "N S S 3"]
@@ -41,8 +41,7 @@ class Completion(NamedTuple):
     """How far they take the place of what the photo has."""
 
 
-@dataclass(frozen=True)
-class View:
+class View(TensorStructure):
     """All N photos' crops at one size S."""
 
     pixels: Float[Tensor, "N S S 3"]
@@ -71,13 +70,6 @@ class View:
     def through(self, hypotheses: Hypotheses) -> View:
         """The same crops with intrinsics as hypotheses of the photos have them."""
         return replace(self, intrinsics=hypotheses.lens(self.intrinsics))
-
-    def to(self, device: torch.device | str) -> View:
-        """The same view on another device."""
-        moved = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
-        i = self.intrinsics
-        lens = Intrinsics(i.fx.to(device), i.fy.to(device), i.cx.to(device), i.cy.to(device), i.width, i.height)
-        return replace(self, **moved, intrinsics=lens)
 
 
 class Observations:
@@ -156,7 +148,7 @@ class Observations:
             valid = known * (1 - self._hidden(self._canonical.amodal, size) * (1 - mask))
         shown = mask = mask * known
         if self._completion is not None:
-            painted, odds, sure, hidden = (_resized(one.cpu(), size) for one in self._completion)
+            painted, odds, sure, hidden = (_resized(one.cpu(), size) for one in vars(self._completion).values())
             mask, valid = torch.lerp(mask, odds, hidden), torch.lerp(valid, sure, hidden)
             pixels = torch.lerp(pixels, painted, (hidden * odds)[..., None])
             subject = mask >= mask.amax((1, 2), keepdim=True).clamp_max(0.5)

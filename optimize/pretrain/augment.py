@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional
 
+from ...representations.tensor_structure import TensorStructure
 from ...scenes.photography.label import LEFT, NONE, RIGHT
 from .pool import CANONICAL_XYZ_STEPS, Pool
 
@@ -45,8 +46,7 @@ class AugmentConfig:
     """Photos that come with a mask."""
 
 
-@dataclass(frozen=True, eq=False)
-class Batch:
+class Batch(TensorStructure):
     """B square pictures of side S and what is to be said of them; h = S / 2."""
 
     picture: Float[Tensor, "B 3 S S"]

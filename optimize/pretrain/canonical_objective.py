@@ -14,7 +14,6 @@ surface embeddings", Neverova et al., NeurIPS 2020); the view is a distribution,
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -22,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...priors.canonical_network import CanonicalOutput
+from ...representations.tensor_structure import TensorStructure
 from ...scenes.photography.label import NONE
 from .augment import Batch
 
@@ -32,8 +32,7 @@ _KEY_TEMPERATURE = 0.07
 _AZIMUTH_SIGMA_DEG, _ELEVATION_SIGMA_DEG = 10.0, 7.0
 
 
-@dataclass(frozen=True, eq=False)
-class CanonicalObjective:
+class CanonicalObjective(TensorStructure):
     """The objective and what it needs to know."""
 
     key_places: Float[Tensor, "M 3"]

@@ -14,7 +14,7 @@ network's features; here the renderer knows the truth).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from ...priors.diffusion.noise_schedule import NoiseSchedule
 from ...priors.prompts import view_weights
+from ...representations.tensor_structure import TensorStructure
 from .bfloat16 import multiplies_bfloat16
 from .caption import Captions
 from .diffusion_picture import draw_pictures
@@ -38,8 +39,7 @@ _LAYOUT, _LAYOUT_CHANNELS = 0.2, 5
 _ENDS = ("head", "unet.conv_in", "unet.conv_out", "unet.time_embedding", "text_encoder.text_model.embeddings")
 
 
-@dataclass(frozen=True, eq=False)
-class Latents:
+class Latents(TensorStructure):
     """M pictures as the autoencoder has them, before they are brought to the scale of the denoiser."""
 
     latent: Float[Tensor, "M C h w"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
+from ...representations.tensor_structure import TensorStructure
 from .augment import AugmentConfig, draw_batch
 from .pool import Pool
 
@@ -23,8 +22,7 @@ _SLOPE = 0.15
 """Standard deviation of a plain background's slope from side to side."""
 
 
-@dataclass(frozen=True, eq=False)
-class Pictures:
+class Pictures(TensorStructure):
     """B pictures of side S in [0, 1], and what they show."""
 
     picture: Float[Tensor, "B 3 S S"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 from ...representations.body.chart import VERSION
+from ...representations.tensor_structure import TensorStructure
 from ...scenes.atomic import atomic_write
 from ...scenes.error import InputError
 from ...scenes.json_file import read_json
@@ -34,8 +35,7 @@ _RECIPE = "recipe.json"
 _SPOKEN_PHOTOS = 400
 
 
-@dataclass(frozen=True, eq=False)
-class Pool:
+class Pool(TensorStructure):
     """N square photos of side S, and what is known of them at every other pixel, h = S / 2."""
 
     photo: UInt8[Tensor, "N S S 3"]
@@ -56,10 +56,6 @@ class Pool:
 
     def __len__(self) -> int:
         return len(self.photo)
-
-    def to(self, device: torch.device) -> Pool:
-        """The same pool on another device."""
-        return Pool(**{name: some.to(device) for name, some in vars(self).items()})
 
 
 def spoken(each: int) -> Callable[[int], None]:

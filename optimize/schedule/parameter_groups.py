@@ -16,7 +16,8 @@ def parameter_groups(scene: Scene, free: frozenset[Free], rates: LearningRates) 
     for name, group in (*scene.hypotheses.parameter_groups().items(), *scene.surface.parameter_groups().items()):
         owned[name] = [*owned.get(name, []), *group]
     if scene.hypotheses.one_shape:
-        owned["instance"] = []
+        # The one body's own shape is the one that all photos share.
+        owned["instance"] = [] if "deformation" in free else owned["deformation"]
     for parameter in scene.parameters():
         parameter.requires_grad_(False)
     groups = []

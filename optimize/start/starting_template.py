@@ -67,15 +67,15 @@ def _candidates(
 
 
 def evidence(observations: Observations) -> SkeletonEvidence:
-    """What the observations say about the skeleton."""
+    """What the observations say about the skeleton, on the CPU, where it is looked for."""
     view, maps = observations.at(_SIZE), observations.canonical
     if maps is None:
-        return SkeletonEvidence(view.mask, features=observations.features, valid=view.valid)
+        return SkeletonEvidence(view.mask, features=observations.features, valid=view.valid).to("cpu")
     count = maps.view.shape[1]
     azimuth = (maps.view.sum(2).argmax(1).to(torch.float32) + 0.5) * (360 / count)
     return SkeletonEvidence(
         view.mask, part=maps.part, left=maps.left, features=observations.features, azimuth_deg=azimuth, valid=view.valid
-    )
+    ).to("cpu")
 
 
 def _plan(observations: Observations, prior: SemanticPrior) -> tuple[BodyPlan, str]:

@@ -14,8 +14,6 @@ its colours where it shows the surface; beyond, the shared ones are offset by th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -27,6 +25,7 @@ from ...representations.geometry.mesh import edges, face_normals, vertex_normals
 from ...representations.rendering.fragment import rasterize
 from ...representations.rendering.photo_light import PhotoLight
 from ...representations.rendering.shading import linear_from_srgb, srgb_from_linear
+from ...representations.tensor_structure import TensorStructure
 from .laplacian_fill import Membrane
 
 _DEPTH_TOLERANCE = 0.02
@@ -44,8 +43,7 @@ _MIRROR_SHARE = 0.15
 """What the other side's colours count beside a texel's own."""
 
 
-@dataclass(frozen=True)
-class Textures:
+class Textures(TensorStructure):
     """Textures on one atlas, sRGB-encoded, in [0, 1]."""
 
     shared: Float[Tensor, "R R 3"]

@@ -24,6 +24,7 @@ from ...representations.body.skeleton import Skeleton
 from ...representations.geometry.mesh import SkinnedMesh, edges, subdivide
 from ...representations.rendering.render import Material
 from ...representations.rendering.topology import Topology
+from ...representations.tensor_structure import TensorStructure
 from .distillation_rule import Pull
 from .exploration import Exploration, ExplorationConfig, draw_views, explore
 
@@ -56,8 +57,7 @@ class DistilConfig:
     exploration: ExplorationConfig = field(default_factory=ExplorationConfig)
 
 
-@dataclass(frozen=True)
-class Round:
+class Round(TensorStructure):
     """What one round has come to."""
 
     number: int
@@ -104,7 +104,7 @@ def distil_texture(
             wanted = rule(before, views, number / config.rounds)
         except FloatingPointError as error:
             raise FloatingPointError(f"round {number}: {error}") from error
-        pull = torch.zeros(())
+        pull = torch.zeros((), device=start.device)
         optimizer.param_groups[0]["lr"] = config.rate * (1 - 0.9 * number / config.rounds)
         for _ in range(config.steps):
             optimizer.zero_grad(set_to_none=True)

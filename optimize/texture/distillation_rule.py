@@ -31,6 +31,7 @@ from ...priors.distillation.sds import sds
 from ...priors.distillation.target import Target
 from ...priors.distillation.vsd import Student, vsd
 from ...priors.prompts import ViewPrompts, view_weights
+from ...representations.tensor_structure import TensorStructure
 from ..config import RuleName
 from .exploration import Exploration
 
@@ -52,8 +53,7 @@ class RuleConfig:
     """Longest gradient of a pixel that comes back through the encoder; None leaves it as it is."""
 
 
-@dataclass(frozen=True, eq=False)
-class Pull:
+class Pull(TensorStructure):
     """What a rule wants of the pictures of some views."""
 
     target: Target
@@ -119,7 +119,7 @@ class DistillationRule:
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Goes back to what `state` returned."""
-        self._generator.set_state(state["generator"])
+        self._generator.set_state(state["generator"].cpu())
 
     def resumed(self, target: Target) -> Pull:
         """The pull towards a target that this rule has given before."""

@@ -22,6 +22,7 @@ from ...representations.rendering.render import Material, RenderSettings, render
 from ...representations.rendering.shading import Light
 from ...representations.rendering.topology import Topology
 from ...representations.rotation import slerp
+from ...representations.tensor_structure import TensorStructure
 from ...scenes.preview.turntable_camera import fitting_distance
 
 _FIELD_OF_VIEW_DEG = 30.0
@@ -42,8 +43,7 @@ class ExplorationConfig:
     """Share of the light that comes from everywhere; the rest has a direction."""
 
 
-@dataclass(frozen=True, eq=False)
-class Draw:
+class Draw(TensorStructure):
     """What is drawn of B views; light and background are the same for all."""
 
     first: Int[Tensor, " B"]
@@ -57,8 +57,7 @@ class Draw:
     background: Float[Tensor, " 3"]
 
 
-@dataclass(frozen=True, eq=False)
-class Exploration:
+class Exploration(TensorStructure):
     """B views of one mesh."""
 
     mesh: SkinnedMesh

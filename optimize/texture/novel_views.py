@@ -20,6 +20,7 @@ from ...representations.geometry.mesh import SkinnedMesh
 from ...representations.rendering.render import Material
 from ...representations.rendering.topology import Topology
 from ...representations.rendering.vertex_sampling import fold_mirror_images, sample_at_vertices
+from ...representations.tensor_structure import TensorStructure
 from ...scenes.scene import Scene
 from ..hypotheses.color_consistency import vertex_sums
 from ..observe.observations import View
@@ -55,8 +56,7 @@ class NovelViewsConfig:
     exploration: ExplorationConfig = field(default_factory=ExplorationConfig)
 
 
-@dataclass(frozen=True, eq=False)
-class _Look:
+class _Look(TensorStructure):
     """What the rule has been asked last."""
 
     drawn: Draw
@@ -139,7 +139,7 @@ class NovelViews:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes back to what `state` returned."""
-        self._generator.set_state(state["generator"])
+        self._generator.set_state(state["generator"].cpu())
         self._rule.restore(state["rule"])
         self._looks, held = state["looks"], state["look"]
         self._look = None

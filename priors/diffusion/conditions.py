@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ...representations.tensor_structure import TensorStructure
 
-@dataclass(frozen=True, eq=False)
-class Conditions:
+
+class Conditions(TensorStructure):
     """Those of P prompts."""
 
     context: Float[Tensor, "P L D"]
@@ -36,10 +36,6 @@ class Conditions:
         """Weighted sums of the prompts' embeddings, one for each row; what lies between two prompts."""
         context = torch.einsum("bp,pld->bld", weights.to(self.context), self.context)
         return Conditions(context, None if self.pooled is None else weights.to(self.pooled) @ self.pooled)
-
-    def to(self, device: torch.device | str) -> Conditions:
-        """The same on another device."""
-        return Conditions(self.context.to(device), None if self.pooled is None else self.pooled.to(device))
 
     @staticmethod
     def joined(parts: Sequence[Conditions]) -> Conditions:

@@ -15,17 +15,17 @@ Each is a linear map of (x, e), which with x_t gives both back:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from jaxtyping import Float
 from torch import Tensor
 
+from ...representations.tensor_structure import TensorStructure
+
 PredictionType = Literal["eps", "v", "flow"]
 
 
-@dataclass(frozen=True, eq=False)
-class NoiseLevel:
+class NoiseLevel(TensorStructure):
     """The levels of a batch of B latents."""
 
     alpha: Float[Tensor, " B"]

@@ -3,20 +3,19 @@ there."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ...representations.tensor_structure import TensorStructure
 from .noise_level import NoiseLevel, PredictionType
 
 _KINDS: dict[str, PredictionType] = {"epsilon": "eps", "v_prediction": "v"}
 
 
-@dataclass(frozen=True, eq=False)
-class NoiseSchedule:
+class NoiseSchedule(TensorStructure):
     """Levels by training step, from the least noise to the most."""
 
     kind: PredictionType
@@ -68,7 +67,3 @@ class NoiseSchedule:
         return NoiseLevel(
             *(torch.lerp(one[lower], one[lower + 1], share.to(one)) for one in (self.alpha, self.sigma, self.timestep))
         )
-
-    def to(self, device: torch.device | str) -> NoiseSchedule:
-        """The same on another device."""
-        return NoiseSchedule(self.kind, self.alpha.to(device), self.sigma.to(device), self.timestep.to(device))

@@ -34,6 +34,11 @@ class DiffusionPrior:
     embed: Callable[[Sequence[str]], Conditions]
     """Embeddings of prompts; those of the empty one are what it was trained to go without a prompt by."""
 
+    @property
+    def device(self) -> torch.device:
+        """Where it is, and model outputs."""
+        return self.schedule.alpha.device
+
     def encode(self, pictures: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C h w"]:
         """Latents, differentiable. Raises ValueError for pictures whose sides the autoencoder cannot divide."""
         return self.autoencoder.encode(pictures)

@@ -63,7 +63,7 @@ def t_dass(
     """
     config = TDassConfig() if config is None else config
     with torch.no_grad():
-        parts = torch.arange(len(frames)).split(config.batch)
+        parts = torch.arange(len(frames), device=frames.device).split(config.batch)
         start = torch.cat([critic.prior.encode(frames[part]) for part in parts])
         latents, size = start, (start.shape[2], start.shape[3])
         ties = [warp.resized(size) for warp in warps]

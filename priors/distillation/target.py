@@ -7,15 +7,14 @@ keep their meaning when the size of pictures changes. A rule that its paper stat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ...representations.tensor_structure import TensorStructure
 
-@dataclass(frozen=True, eq=False)
-class Target:
+
+class Target(TensorStructure):
     """Of a batch of latents, or of pictures; without gradient, so that it can serve several steps, and be looked at.
 
     Raises ValueError for values with a gradient, FloatingPointError for values that are not finite.

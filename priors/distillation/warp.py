@@ -11,16 +11,16 @@ with s_k = 1 where a point is seen in both, solved by steps of Jacobi's in which
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
+from ...representations.tensor_structure import TensorStructure
 
-@dataclass(frozen=True, eq=False)
-class Warp:
+
+class Warp(TensorStructure):
     """For each of F frames where its pixels' points are in another one."""
 
     frame: Int[Tensor, " F"]
@@ -34,7 +34,8 @@ class Warp:
     def of(frame: Int[Tensor, " F"], shift: Float[Tensor, "F h w 2"], seen: Float[Tensor, "F h w"]) -> Warp:
         """From shifts in pixels, right and down."""
         height, width = shift.shape[1:3]
-        rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        ticks = (torch.arange(side, device=shift.device) for side in (height, width))
+        rows, columns = torch.meshgrid(*ticks, indexing="ij")
         centres = torch.stack([columns, rows], dim=-1).to(shift) + 0.5
         return Warp(frame, 2 * (centres + shift) / shift.new_tensor([width, height]) - 1, seen)
 
@@ -47,7 +48,7 @@ class Warp:
         weights = self.seen[:, None]
         sums = interpolate(self.place.permute(0, 3, 1, 2) * weights, size, mode="area")
         seen = interpolate(weights, size, mode="area")
-        rows, columns = ((torch.arange(n).to(seen) + 0.5) * (2 / n) - 1 for n in size)
+        rows, columns = ((torch.arange(n, device=seen.device).to(seen) + 0.5) * (2 / n) - 1 for n in size)
         still = torch.stack(torch.meshgrid(columns, rows, indexing="xy"))
         place = torch.where(seen > 1e-3, sums / seen.clamp_min(1e-3), still)
         return Warp(self.frame, place.permute(0, 2, 3, 1), seen[:, 0])

@@ -7,7 +7,7 @@ stand.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -19,12 +19,12 @@ from torch.autograd.function import once_differentiable
 
 from ..parallel import compiled, over
 from ..rotation import matrix_from_quaternion
+from ..tensor_structure import TensorStructure
 
 BodyPlan = Literal["quadruped", "biped", "bird"]
 
 
-@dataclass(frozen=True)
-class Skeleton:
+class Skeleton(TensorStructure):
     """J joints, parents before children, joint 0 the root."""
 
     names: tuple[str, ...]
@@ -80,12 +80,6 @@ class Skeleton:
     def with_rest(self, joints: Float[Tensor, "J 3"], tips: Float[Tensor, "J 3"]) -> Skeleton:
         """The same tree with other rest positions."""
         return replace(self, joints=joints, tips=tips)
-
-    def to(self, device: torch.device | str) -> Skeleton:
-        """The same skeleton on another device."""
-        return replace(
-            self, joints=self.joints.to(device), tips=self.tips.to(device), limits_deg=self.limits_deg.to(device)
-        )
 
 
 def forward_kinematics(

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..tensor_structure import TensorStructure
 from .chart import part_index
 from .skeleton import BodyPlan, Skeleton
 
@@ -37,8 +38,7 @@ class _Bone:
     roll: tuple[float, float] = (-25.0, 25.0)
 
 
-@dataclass(frozen=True)
-class Template:
+class Template(TensorStructure):
     """A skeleton and the radii of its bones."""
 
     skeleton: Skeleton

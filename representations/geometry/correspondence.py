@@ -29,7 +29,7 @@ _LEAST_SHARE = 0.01
 _ASYMMETRY = 1e-3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SurfacePieces:
     """Closed pieces of one mesh: vertices (V_in, 3), faces (F_in, 3), the faces of each of the P pieces."""
 
@@ -57,7 +57,7 @@ class SurfacePieces:
         return np.where(face >= 0, self.face_index[piece][face], -1), barycentric, distance
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sources:
     """For each of V points K sources, the largest share first."""
 
@@ -86,7 +86,7 @@ class Sources:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Twins:
     """The mirror image, in x -> -x, of every vertex, face and piece of a symmetric mesh."""
 

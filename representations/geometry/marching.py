@@ -13,7 +13,6 @@ cubes with vertices inside the cube and keeps no record of edges; both rule it o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -21,13 +20,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..tensor_structure import TensorStructure
+
 # Corner c of a cube is offset by bit 0 of c along x, bit 1 along y, bit 2 along z; an edge joins corners one bit apart.
 _EDGES = [(a, b) for a in range(8) for b in range(a + 1, 8) if (a ^ b).bit_count() == 1]
 _EDGE_INDEX = {edge: k for k, edge in enumerate(_EDGES)}
 
 
-@dataclass(frozen=True)
-class Isosurface:
+class Isosurface(TensorStructure):
     """Topology of a zero level set: each vertex is the crossing of one grid edge."""
 
     edges: Int[Tensor, "V 2"]

@@ -5,15 +5,16 @@ Every surface kind ends as a `SkinnedMesh`; rendering, posing, scores and export
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..tensor_structure import TensorStructure
 
-@dataclass(frozen=True)
-class SkinnedMesh:
+
+class SkinnedMesh(TensorStructure):
     """A rest-pose triangle mesh bound to a skeleton of J joints.
 
     Rest frame: +Y up, subject's front +Z, subject's left +X, unitless. Faces wind counter-clockwise seen from outside.
@@ -51,11 +52,6 @@ class SkinnedMesh:
     def with_vertices(self, vertices: Float[Tensor, "V 3"]) -> SkinnedMesh:
         """The same mesh with other rest positions."""
         return replace(self, vertices=vertices)
-
-    def to(self, device: torch.device | str) -> SkinnedMesh:
-        """The same mesh on another device."""
-        moved = {name: value.to(device) for name, value in vars(self).items() if value is not None}
-        return SkinnedMesh(**moved)
 
 
 def face_normals(vertices: Float[Tensor, "*B V 3"], faces: Int[Tensor, "F 3"]) -> Float[Tensor, "*B F 3"]:

@@ -16,7 +16,7 @@ from numba import njit
 _Array = np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Grid:
     """Values sampled on a regular lattice: point [z, y, x] lies at `low + spacing * (x, y, z)`."""
 

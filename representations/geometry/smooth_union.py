@@ -48,7 +48,7 @@ class SmoothUnion:
     """Share of the volume in crumbs that were left out, each below 0.05 %."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Piece:
     faces: _Array
     normals: _Array

@@ -12,7 +12,6 @@ serves here only to verify.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import manifold3d
@@ -23,6 +22,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
+from ..tensor_structure import TensorStructure
 from .correspondence import Diffusion, Sources, SurfacePieces, find_sources, find_twins
 from .marching import crossings, isosurface
 from .mesh import SkinnedMesh
@@ -35,8 +35,7 @@ _Array = np.ndarray
 _CLEARANCE = 0.05
 
 
-@dataclass(frozen=True)
-class United:
+class United(TensorStructure):
     """One closed mesh made of pieces with V_in vertices; up to K = 6 sources per vertex, the largest share first."""
 
     mesh: SkinnedMesh

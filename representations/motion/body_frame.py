@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ..body.skeleton import Skeleton
 from ..rotation import conjugate, multiply, quaternion_from_matrix, rotate, shortest
+from ..tensor_structure import TensorStructure
 from .rig_match import RigMatch, Spot
 from .rig_motion import RigMotion
 
@@ -20,8 +19,7 @@ _SPREAD_DEG = 10.0
 _UP = (0.0, 1.0, 0.0)
 
 
-@dataclass(frozen=True)
-class BodyFrame:
+class BodyFrame(TensorStructure):
     """How a standing body of ours would have to be turned to lie where a rig's is."""
 
     turns: Float[Tensor, "T 4"]

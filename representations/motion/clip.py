@@ -7,17 +7,17 @@ a clip is flat and still; without it feet meet the same ground as the trunk sees
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ..rotation import multiply, slerp
+from ..tensor_structure import TensorStructure
 
 
-@dataclass(frozen=True)
-class RootMotion:
+class RootMotion(TensorStructure):
     """How the root joint moves over the ground: turned about its rest place, then shifted."""
 
     turns: Float[Tensor, "T 4"]
@@ -26,8 +26,7 @@ class RootMotion:
     """In units of the rest frame. What gets somewhere has no shift for it: the ground passes below."""
 
 
-@dataclass(frozen=True)
-class Clip:
+class Clip(TensorStructure):
     """T poses of J joints. Quaternions (w, x, y, z) of unit length, relative to the parent joint, as in `Skeleton`."""
 
     name: str

@@ -11,7 +11,7 @@ way, and what hangs below, cannon and foot, keeps its rotation in the world.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import torch
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ..body.skeleton import Skeleton, posed_joints
 from ..rotation import conjugate, multiply, quaternion_from_matrix, quaternion_from_vector, rotate, shortest
+from ..tensor_structure import TensorStructure
 from .body import maps, on_ground
 from .clip import Clip
 from .leg import Leg, ground_level, legs, rest_bones
@@ -44,8 +45,7 @@ _STRAIGHT = 0.998
 """Share of its length to which a leg may be stretched."""
 
 
-@dataclass(frozen=True)
-class Contacts:
+class Contacts(TensorStructure):
     """When the feet of a clip stand, at its keys."""
 
     legs: tuple[Leg, ...]

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from ..body.skeleton import Skeleton
 from ..rotation import multiply
+from ..tensor_structure import TensorStructure
 from .wave import about
 
 _STRETCH = 0.985
@@ -39,8 +40,7 @@ class Leg:
     """A fore leg, whose first bend opens forward (the elbow points back); a hind leg's knee points ahead."""
 
 
-@dataclass(frozen=True)
-class Footing:
+class Footing(TensorStructure):
     """Where a leg's toe is over T moments and how its lower end is held. World axes, the root placed on the ground."""
 
     leg: Leg

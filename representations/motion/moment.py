@@ -6,7 +6,6 @@ Clips are made once for a skeleton; drawing then costs an interpolation, some hu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -14,11 +13,11 @@ from torch import Tensor
 
 from ..body.skeleton import Skeleton, mirrored_pose
 from ..rotation import quaternion_from_vector, vector_from_quaternion
+from ..tensor_structure import TensorStructure
 from .clip import Clip, RootMotion
 
 
-@dataclass(frozen=True)
-class Moments:
+class Moments(TensorStructure):
     """B poses, each a moment of a clip."""
 
     rotations: Float[Tensor, "B J 4"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..rig_name import rig_joint_names
 from ..rotation import multiply, quaternion_from_vector, rotate, slerp
+from ..tensor_structure import TensorStructure
 
 _HEADING = 1e-3
 """Least sideways distance between left and right joints, in sizes of the rig, that tells its front."""
@@ -24,8 +25,7 @@ _LEVEL = 0.1
 """Least length of a mean direction's level part that is trusted."""
 
 
-@dataclass(frozen=True)
-class RigMotion:
+class RigMotion(TensorStructure):
     """N nodes, in any order, over T moments."""
 
     name: str

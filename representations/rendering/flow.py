@@ -8,13 +8,12 @@ exactly at the place, so that slanted surfaces do not hide themselves.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..camera import to_pixels
+from ..tensor_structure import TensorStructure
 from .fragment import rasterize
 from .interpolate import surface
 from .topology import Topology
@@ -23,8 +22,7 @@ _BEHIND = 0.004
 """How far behind another face a point may lie and count as seen, in parts of its distance."""
 
 
-@dataclass(frozen=True, eq=False)
-class Flow:
+class Flow(TensorStructure):
     """Of B pictures to as many others."""
 
     shift: Float[Tensor, "B H W 2"]
@@ -55,7 +53,8 @@ def surface_flow(
         depth = torch.where(covered, there[..., 3], 1.0)
         place = to_pixels(torch.where(covered[..., None], there, there.new_ones(4)).flatten(1, 2), width, height)
         place = place.reshape(*depth.shape, 2)
-        rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        ticks = (torch.arange(side, device=place.device) for side in (height, width))
+        rows, columns = torch.meshgrid(*ticks, indexing="ij")
         centres = torch.stack([columns, rows], dim=-1).to(place) + 0.5
         shift = torch.where(covered[..., None], place - centres, 0.0)
         inside = ((place >= 0) & (place < place.new_tensor([width, height]))).all(-1)

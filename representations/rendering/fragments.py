@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jaxtyping import Float, Int32
 from torch import Tensor
 
+from ..tensor_structure import TensorStructure
 
-@dataclass(frozen=True)
-class Fragments:
+
+class Fragments(TensorStructure):
     """What is seen at each pixel of B pictures."""
 
     face: Int32[Tensor, "B H W"]

@@ -12,20 +12,18 @@ Representation for Irradiance Environment Maps, SIGGRAPH 2001); shadows that one
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..geometry.harmonic import spherical_harmonics
+from ..tensor_structure import TensorStructure
 
 DEGREE = 2
 TERMS = (DEGREE + 1) ** 2
 
 
-@dataclass(frozen=True, eq=False)
-class PhotoLight:
+class PhotoLight(TensorStructure):
     """The light of B photos."""
 
     coefficients: Float[Tensor, "B 3 9"]

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..tensor_structure import TensorStructure
 from .antialias import antialias
 from .fragment import Backend, Cull, rasterize
 from .fragments import Fragments
@@ -21,8 +22,7 @@ from .texture import sample_texture, texel_footprint
 from .topology import Topology
 
 
-@dataclass(frozen=True)
-class Material:
+class Material(TensorStructure):
     """What colours a surface: either `colors` per vertex, or a `texture` with its coordinates. All sRGB-encoded."""
 
     colors: Float[Tensor, "V 3"] | Float[Tensor, "B V 3"] | None = None
@@ -69,8 +69,7 @@ class RenderSettings:
             raise ValueError(f"RenderSettings.supersample is {self.supersample}; it must be 1 or more")
 
 
-@dataclass(frozen=True)
-class Rendering:
+class Rendering(TensorStructure):
     """Pictures and what is known of each pixel."""
 
     color: Float[Tensor, "B H W 3"]

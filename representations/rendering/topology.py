@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Float, Int, Int8, Int32
 from torch import Tensor
 
+from ..tensor_structure import TensorStructure
 
-@dataclass(frozen=True)
-class Topology:
+
+class Topology(TensorStructure):
     """Edges of a triangle mesh and their faces; make it with `Topology.of` and keep it as long as the faces last."""
 
     faces: Int32[Tensor, "F 3"]
@@ -54,13 +53,3 @@ class Topology:
         edge_sides[index[order], rank] = side[order].to(torch.int8)
         closed = bool((count == 2).all()) and bool((edge_sides.sum(dim=1) == 0).all())
         return Topology(faces.int().contiguous(), edges.int().contiguous(), edge_faces, edge_sides, closed)
-
-    def to(self, device: torch.device | str) -> Topology:
-        """The same topology on another device."""
-        return Topology(
-            self.faces.to(device),
-            self.edges.to(device),
-            self.edge_faces.to(device),
-            self.edge_sides.to(device),
-            self.closed,
-        )

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..camera import Camera, Intrinsics, project, to_pixels
 from ..geometry.mesh import vertex_normals
+from ..tensor_structure import TensorStructure
 from .fragment import rasterize
 from .fragments import Fragments
 
 
-@dataclass(frozen=True)
-class VertexSamples:
+class VertexSamples(TensorStructure):
     """Features that each of B hypotheses puts onto the V vertices."""
 
     feature: Float[Tensor, "B V C"]

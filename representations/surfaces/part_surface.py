@@ -13,6 +13,9 @@ keep only the harmonics that are symmetric.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -49,6 +52,17 @@ class PartSurfaces(nn.Module):
     _degrees: Tensor
     _shift_mask: Tensor
     _ancestors: Tensor
+    _sphere: Tensor
+    _ring: Tensor
+    _harmonics: Tensor
+    _faces: Tensor
+    _weights: Tensor
+    _part: Tensor
+    _reference: Tensor
+    piece: Tensor
+    """Bone that each vertex of `shared()` belongs to."""
+    mirror: Tensor
+    """Index of each vertex's mirror image."""
 
     def __init__(self, template: Template, photo_count: int, *, level: int = 2, degree: int = 6) -> None:
         super().__init__()
@@ -95,39 +109,47 @@ class PartSurfaces(nn.Module):
 
     def set_level(self, level: int) -> None:
         """Changes the icosphere level of all parts (42, 162, 642, 2562 vertices for 1, 2, 3, 4); parameters stay."""
-        device = self.log_length.device
-        sphere, faces = icosphere(level)
-        count, joint_count = sphere.shape[0], len(self.template.skeleton)
         self.level = level
+        for name, tensor in self._at_level(level).items():
+            # What follows from the level and the template is not worth a place in a checkpoint.
+            self.register_buffer(name, tensor.to(self.log_length.device), persistent=False)
+
+    def _at_level(self, level: int) -> dict[str, Tensor]:
+        """Buffers of that level, worked out on the CPU."""
+        template = self.template.to("cpu")
+        skeleton = template.skeleton
+        sphere, faces = icosphere(level)
+        count, joint_count = sphere.shape[0], len(skeleton)
         y = sphere[:, 1].clamp(-1, 1)
         ring = torch.nn.functional.normalize(sphere[:, [0, 2]], dim=1)
         profile = (1 - y.abs() ** _PROFILE_POWER).clamp_min(0) ** (1 / _PROFILE_POWER)
-        self._sphere = sphere.to(device)
-        self._ring = (ring * profile[:, None]).to(device)
-        self._harmonics = spherical_harmonics(sphere, self.degree).to(device)
         side = self._mirror[:, 0].tolist()
         flipped = faces[:, [0, 2, 1]]
-        self._faces = torch.cat([(faces if side[j] > 0 else flipped) + j * count for j in range(joint_count)]).to(
-            device
-        )
-        self.piece = torch.arange(joint_count, device=device).repeat_interleave(count)
-        """Bone that each vertex of `shared()` belongs to."""
-        skeleton = self.template.skeleton
         lengths = torch.linalg.vector_norm(skeleton.tips - skeleton.joints, dim=1)
-        mean_radius = self.template.radius.mean(1)
+        mean_radius = template.radius.mean(1)
         along = (0.5 + 0.5 * y)[None] + (_REACH * mean_radius / lengths)[:, None] * y[None]
-        self._weights = _blend_weights(skeleton, along).to(device)
         across = torch.cdist(sphere * sphere.new_tensor([-1.0, 1.0, 1.0]), sphere).argmin(1)
         straight = torch.arange(count)
-        self.mirror = torch.cat(
-            [(straight if m != j else across) + m * count for j, m in enumerate(skeleton.mirror)]
-        ).to(device)
-        """Index of each vertex's mirror image."""
         chart_part = torch.tensor([part_index(name) for name in skeleton.parts]).repeat_interleave(count)
         s = (0.5 + 0.5 * y).repeat(joint_count)
         theta = torch.atan2(sphere[:, 0], sphere[:, 2]).repeat(joint_count)
-        self._part = chart_part.to(device)
-        self._reference = reference_point(chart_part, s, theta).to(device)
+        return {
+            "_sphere": sphere,
+            "_ring": ring * profile[:, None],
+            "_harmonics": spherical_harmonics(sphere, self.degree),
+            "_faces": torch.cat([(faces if side[j] > 0 else flipped) + j * count for j in range(joint_count)]),
+            "piece": torch.arange(joint_count).repeat_interleave(count),
+            "_weights": _blend_weights(skeleton, along),
+            "mirror": torch.cat([(straight if m != j else across) + m * count for j, m in enumerate(skeleton.mirror)]),
+            "_part": chart_part,
+            "_reference": reference_point(chart_part, s, theta),
+        }
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> PartSurfaces:
+        """What `to` comes down to: the template goes along."""
+        super()._apply(fn, recurse)
+        self.template = self.template.map(fn)
+        return self
 
     def skeleton(self) -> Skeleton:
         """The skeleton with the present bone lengths and attachments (differentiable joints and tips)."""
@@ -162,7 +184,7 @@ class PartSurfaces(nn.Module):
         sphere, faces = icosphere(self.level)
         atlas = part_atlas(sphere, faces, len(self.template.skeleton))
         # Right parts are drawn inside out: their corners come in the other order.
-        return atlas._replace(uv_faces=_same_corners(atlas, self._faces))
+        return replace(atlas, uv_faces=_same_corners(atlas, self._faces)).to(self._faces.device)
 
     def instance(self, photos: Int[Tensor, " B"]) -> Float[Tensor, "B V 3"]:
         """Offsets of the photos' own shapes from `shared()`, in the rest frame."""

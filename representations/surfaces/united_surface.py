@@ -11,6 +11,8 @@ where P makes an offset field mirror symmetric. Coefficients are scaled so that 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -72,6 +74,12 @@ class UnitedSurface(nn.Module):
             "instance_coefficients": zeros.expand(photo_count, -1, -1),
         }
         return UnitedSurface(skeleton, state)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> UnitedSurface:
+        """What `to` comes down to: the tree goes along."""
+        super()._apply(fn, recurse)
+        self.tree = self.tree.map(fn)
+        return self
 
     def skeleton(self) -> Skeleton:
         """The skeleton the mesh is bound to."""

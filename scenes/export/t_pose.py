@@ -13,7 +13,7 @@ per joint, `bind`, so that it looks the same as before in every pose.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
@@ -24,14 +24,14 @@ from ...representations.body.skinning import skin
 from ...representations.geometry.mesh import SkinnedMesh
 from ...representations.motion.clip import Clip, RootMotion
 from ...representations.rotation import conjugate, multiply, rotate, shortest
+from ...representations.tensor_structure import TensorStructure
 from ..subject import Subject
 
 _SHORT = 1e-6
 """A bone of less than this share of the skeleton's size points nowhere."""
 
 
-@dataclass(frozen=True, eq=False)
-class Standing:
+class Standing(TensorStructure):
     """A humanoid standing in a T-pose: sole at Y = 0, hips above the origin, in metres."""
 
     mesh: SkinnedMesh

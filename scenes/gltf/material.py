@@ -14,7 +14,6 @@ clearcoat, transmission, ...) nothing is.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -24,6 +23,7 @@ from torch import Tensor
 
 from ...representations.rendering.shading import linear_from_srgb
 from ...representations.rendering.texture import sample_texture
+from ...representations.tensor_structure import TensorStructure
 from ..json_file import JsonObject
 from .file import GltfFile
 
@@ -39,8 +39,7 @@ _FARTHEST = 1e6
 """Texture coordinates that a transform makes stay numbers, whatever they were."""
 
 
-@dataclass(frozen=True, eq=False)
-class TextureImage:
+class TextureImage(TensorStructure):
     """A texture and how it is looked up."""
 
     pixels: Float[Tensor, "H W 4"]
@@ -55,8 +54,7 @@ class TextureImage:
     """Applied to uv first (KHR_texture_transform)."""
 
 
-@dataclass(frozen=True, eq=False)
-class Emission:
+class Emission(TensorStructure):
     """The light that a surface gives off by itself."""
 
     factor: Float[Tensor, " 3"]
@@ -64,8 +62,7 @@ class Emission:
     picture: TextureImage | None
 
 
-@dataclass(frozen=True, eq=False)
-class GltfMaterial:
+class GltfMaterial(TensorStructure):
     """The colour of a surface."""
 
     factor: Float[Tensor, " 4"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ...representations.body.skeleton import Skeleton, mirrored_pose
 from ...representations.camera import Intrinsics, OrbitCamera, project, to_pixels
 from ...representations.geometry.mesh import SkinnedMesh
+from ...representations.tensor_structure import TensorStructure
 from .hypotheses import ColorEvidence, Hypotheses, LimbPair
 from .selection import best_of_photo, responsibilities
 
@@ -26,8 +27,7 @@ _STRIDE_DEG = 30.0
 """Angle by which upper limbs are swung forward and back to find those that are lost."""
 
 
-@dataclass(frozen=True, eq=False)
-class FreeLens:
+class FreeLens(TensorStructure):
     """The focal length of those of N photos whose cameras did not record it: one factor on a first guess for all."""
 
     unknown: Float[Tensor, " N"]

@@ -15,7 +15,7 @@ animal that moved between the photos, every photo has its own.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from ...representations.body.skeleton import Skeleton, mirrored_pose
 from ...representations.camera import Intrinsics, RigidCamera, project, to_pixels
 from ...representations.geometry.mesh import SkinnedMesh
 from ...representations.rotation import matrix_from_quaternion, quaternion_from_vector
+from ...representations.tensor_structure import TensorStructure
 from .hypotheses import ColorEvidence, Hypotheses, LimbPair
 from .selection import best_of_photo, responsibilities
 
@@ -41,8 +42,7 @@ _STEP_SPREAD = 0.05
 """Standard deviation of a body's own step in a world of known cameras, from photo to photo (rest frame units)."""
 
 
-@dataclass(frozen=True)
-class GivenCameras:
+class GivenCameras(TensorStructure):
     """N known cameras, brought near the subject by a first guess of where it stands."""
 
     rotations: Float[Tensor, "N 3 3"]
@@ -64,8 +64,7 @@ class GivenCameras:
         return GivenCameras(torch.from_numpy(rotations).float(), torch.from_numpy(offsets).float(), world_from_guess)
 
 
-@dataclass(frozen=True)
-class Worlds:
+class Worlds(TensorStructure):
     """H hypotheses about the similarity between the body's frame and the guess's."""
 
     yaw: Float[Tensor, " H"]
@@ -93,7 +92,7 @@ class Worlds:
 
     def select(self, index: Int[Tensor, " K"]) -> Worlds:
         """The hypotheses at `index`, detached."""
-        return Worlds(**{name: value.detach()[index] for name, value in vars(self).items()})
+        return self.map(lambda value: value.detach()[index])
 
 
 class KnownCameras(Hypotheses):

@@ -13,7 +13,6 @@ apart. Which axis is up is told by the rest pose, or by how the body moves where
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ from ...representations.motion.rig_motion import RigMotion, about_up, facing, si
 from ...representations.motion.wave import about
 from ...representations.rig_name import rig_joint_names
 from ...representations.rotation import conjugate, multiply, rotate
+from ...representations.tensor_structure import TensorStructure
 from .bvh_text import BvhText, read_bvh_text
 
 _Z_UP = 2.0
@@ -35,8 +35,7 @@ _SCALED = 1e-3
 """Scales that are so near to 1 do nothing."""
 
 
-@dataclass(frozen=True, eq=False)
-class Bvh:
+class Bvh(TensorStructure):
     """N nodes, parents before children, over T frames; in the file's own axes and units."""
 
     name: str

@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ...representations.tensor_structure import TensorStructure
 from ..error import InputError, one_line
 
 _CHANNEL = re.compile(r"([xyz])(position|translation|rotation|scale)$", re.IGNORECASE)
@@ -50,8 +51,7 @@ class BvhJoint:
     """Whether it only says where its parent's bone ends."""
 
 
-@dataclass(frozen=True, eq=False)
-class BvhText:
+class BvhText(TensorStructure):
     """What is written in a file."""
 
     joints: tuple[BvhJoint, ...]

@@ -8,7 +8,6 @@ the share of each pixel that the subject covers, so that light of edges adds up 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from ...representations.camera import Intrinsics, RigidCamera
 from ...representations.geometry.mesh import SkinnedMesh
 from ...representations.rendering.shading import linear_from_srgb, srgb_from_linear
 from ...representations.rendering.topology import Topology
+from ...representations.tensor_structure import TensorStructure
 from ..atomic import atomic_write
 from ..error import InputError, PhotoError
 from ..photos.decode import decode
@@ -29,8 +29,7 @@ from ..preview.studio import Studio, draw_subject
 _STUDIO = Studio(background=(0.0, 0.0, 0.0), ambient=1.0, key=0.0, supersampling=3)
 
 
-@dataclass(frozen=True, eq=False)
-class FlatPicture:
+class FlatPicture(TensorStructure):
     """One picture."""
 
     light: Float[Tensor, "H W 3"]
@@ -54,7 +53,8 @@ def draw_flat(
 
     `topology`: `Topology.of(mesh.faces)`, made here if None; pass it when drawing more than once.
     """
-    camera = RigidCamera(torch.eye(3)[None], torch.zeros(1, 3))
+    device = vertices_camera.device
+    camera = RigidCamera(torch.eye(3, device=device)[None], torch.zeros(1, 3, device=device))
     shot = draw_subject(vertices_camera[None], mesh, camera, intrinsics, texture, _STUDIO, topology)
     return FlatPicture(linear_from_srgb(shot.color[0]), shot.coverage[0].clamp(0, 1))
 
@@ -64,7 +64,7 @@ def write_flat(path: Path, picture: FlatPicture) -> None:
     coverage = picture.coverage[..., None]
     colour = torch.where(coverage > 0, picture.light / coverage.clamp_min(1e-6), 0)
     content = torch.cat([srgb_from_linear(colour.clamp(0, 1)), coverage], dim=-1)
-    pixels = (255 * content).round().to(torch.uint8).numpy()
+    pixels = (255 * content).round().to(torch.uint8).cpu().numpy()
     with atomic_write(path) as temporary:
         Image.fromarray(pixels).save(temporary)
 

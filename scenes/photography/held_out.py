@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -20,6 +19,7 @@ import torch
 from ...representations.camera import Intrinsics, OrbitCamera, to_camera
 from ...representations.geometry.mesh import SkinnedMesh
 from ...representations.rendering.topology import Topology
+from ...representations.tensor_structure import TensorStructure
 from ..error import InputError
 from ..photos.nerfstudio import CameraFrame, read_notes, read_transforms, write_transforms
 from .flat import FlatPicture, draw_flat, read_flat, write_flat
@@ -34,8 +34,7 @@ _FILL = 0.8
 """Share of the picture's side that the bounding sphere takes up."""
 
 
-@dataclass(frozen=True, eq=False)
-class HeldOutView:
+class HeldOutView(TensorStructure):
     """One view and the truth that is seen in it."""
 
     camera: CameraFrame

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+from ...representations.tensor_structure import TensorStructure
 
-@dataclass(frozen=True, eq=False)
-class Sitter:
+
+class Sitter(TensorStructure):
     """A textured mesh in its rest pose. Rest frame: +Y up, front +Z, left +X, the box centred, its longest side 1."""
 
     vertices: Float[Tensor, "V 3"]
@@ -30,8 +29,7 @@ class Sitter:
     """Coordinates on the reference body that all species share (see `representations.chart`)."""
 
 
-@dataclass(frozen=True, eq=False)
-class Poses:
+class Poses(TensorStructure):
     """B poses of a sitter. The root stays at its rest place, unturned: the camera moves."""
 
     vertices: Float[Tensor, "B V 3"]

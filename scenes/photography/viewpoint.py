@@ -22,6 +22,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...representations.camera import RigidCamera
+from ...representations.tensor_structure import TensorStructure
 
 _SHAPES = (1.0, 4 / 3, 3 / 2, 3 / 4)
 _ROUNDS = 6
@@ -53,8 +54,7 @@ class ViewpointConfig:
     """All photos square; else some are 4:3, 3:2 or 3:4."""
 
 
-@dataclass(frozen=True, eq=False)
-class Viewpoints:
+class Viewpoints(TensorStructure):
     """B cameras. Photos lie in the top left corner of a canvas that is as wide and high as the longest side."""
 
     camera: RigidCamera

@@ -22,6 +22,7 @@ from ...representations.motion.clip import Clip
 from ...representations.rendering.flow import Flow, surface_flow
 from ...representations.rendering.topology import Topology
 from ...representations.rotation import multiply
+from ...representations.tensor_structure import TensorStructure
 from .studio import GBuffer, Image, Studio, draw_subject
 from .turntable_camera import fitting_distance, orbit_cameras
 
@@ -56,8 +57,7 @@ class AnimationConfig:
     """Light and background."""
 
 
-@dataclass(frozen=True, eq=False)
-class Animation:
+class Animation(TensorStructure):
     """F frames of one mesh."""
 
     mesh: SkinnedMesh
@@ -99,11 +99,12 @@ class Animation:
 
     def lens(self, count: int, size: int) -> Intrinsics:
         """The lens of `count` frames of that size."""
-        return Intrinsics.from_field_of_view(self.config.field_of_view_deg, size, size, count)
+        device = self.vertices.device
+        return Intrinsics.from_field_of_view(self.config.field_of_view_deg, size, size, count, device=device)
 
     def parts(self) -> tuple[Int[Tensor, " P"], ...]:
         """All frames, in groups that are best drawn together."""
-        return torch.arange(len(self)).split(_AT_ONCE)
+        return torch.arange(len(self), device=self.vertices.device).split(_AT_ONCE)
 
     def draw(self, index: Int[Tensor, " P"], texture: Float[Tensor, "H W 3"] | None, size: int | None = None) -> Image:
         """Some frames; `texture` is sRGB-encoded in [0, 1], without it the subject is of clay."""

@@ -37,14 +37,14 @@ def bone_colours(skeleton: Skeleton) -> list[Colour]:
 
 
 def draw_bones(skeleton: Skeleton, bones: Float[Tensor, "B J 2 3"], size: int) -> PremultipliedImage:
-    """Square pictures of bones alone: start and tip of each, as (column, row) in pixels and depth.
+    """Square pictures of bones alone: start and tip of each, as (column, row) in pixels and depth; drawn on the CPU.
 
     A thin link joins what is attached beside a bone's end to the nearer end of its parent's bone.
     """
     colours = [linear_from_srgb(torch.tensor(colour)) for colour in bone_colours(skeleton)]
     radius = max(_LEAST_RADIUS, _THICKNESS * size)
     pictures = torch.stack([_drawn(skeleton, one, colours, radius, size) for one in bones.cpu()])
-    return PremultipliedImage(pictures[..., :3], pictures[..., 3])
+    return PremultipliedImage(pictures[..., :3], pictures[..., 3]).to(bones.device)
 
 
 def _drawn(skeleton: Skeleton, bones: Tensor, colours: list[Tensor], radius: float, size: int) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from ...representations.camera import OrbitCamera
+from ...representations.tensor_structure import TensorStructure
 from ..atomic import atomic_write
 from ..photos.resample import to_bytes
 
@@ -25,8 +25,7 @@ _OUTLINE, _SHADE = (255, 0, 170), (255, 255, 255)
 _GOOD, _POOR = (20, 120, 60), (190, 30, 30)
 
 
-@dataclass(frozen=True)
-class SheetEntry:
+class SheetEntry(TensorStructure):
     """One photo's row of three pictures; sizes may differ, each is fitted into its square."""
 
     stem: str

@@ -28,6 +28,7 @@ from ...representations.rendering.interpolate import barycentrics, interpolate
 from ...representations.rendering.photo_light import PhotoLight
 from ...representations.rendering.shading import linear_from_srgb, srgb_from_linear
 from ...representations.rendering.topology import Topology
+from ...representations.tensor_structure import TensorStructure
 
 Colour = tuple[float, float, float]
 """sRGB-encoded, in [0, 1]."""
@@ -51,8 +52,7 @@ class Studio:
     """Rays per pixel and axis."""
 
 
-@dataclass(frozen=True)
-class Image:
+class Image(TensorStructure):
     """B pictures of a subject."""
 
     color: Float[Tensor, "B H W 3"]
@@ -65,8 +65,7 @@ class Image:
         return torch.cat([self.color, self.coverage[..., None]], dim=-1)
 
 
-@dataclass(frozen=True, eq=False)
-class PremultipliedImage:
+class PremultipliedImage(TensorStructure):
     """B pictures of a subject, nothing behind it."""
 
     light: Float[Tensor, "B H W 3"]
@@ -95,8 +94,7 @@ class PremultipliedImage:
         return PremultipliedImage(other.light + left[..., None] * self.light, other.coverage + left * self.coverage)
 
 
-@dataclass(frozen=True, eq=False)
-class Albedo:
+class Albedo(TensorStructure):
     """Colours of the P points of a geometry buffer."""
 
     albedo: Float[Tensor, "#P 3"]
@@ -105,8 +103,7 @@ class Albedo:
     """Share of the studio's ambient light that it takes, the rest goes to the key light; None: seen as it is, unlit."""
 
 
-@dataclass(frozen=True, eq=False)
-class GBuffer:
+class GBuffer(TensorStructure):
     """What B cameras see of a mesh, at the centres of rays, of which a pixel has several. No gradients."""
 
     vertices: Float[Tensor, "B V 3"]
@@ -247,8 +244,7 @@ def textured(mesh: SkinnedMesh, texture: Float[Tensor, "H W 3"]) -> AlbedoFuncti
 
 def clay(studio: Studio) -> AlbedoFunction:
     """Paints in the colour of clay."""
-    albedo = linear_from_srgb(torch.tensor(studio.clay))[None]
-    return lambda gbuffer: Albedo(albedo.to(gbuffer.clip), ambient=0.5)
+    return lambda gbuffer: Albedo(linear_from_srgb(gbuffer.clip.new_tensor(studio.clay))[None], ambient=0.5)
 
 
 def _look_up(texture: Tensor, uv: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from ...representations.body.chart import bone_frame, part_index, reference_poin
 from ...representations.body.skeleton import BodyPlan, Skeleton
 from ...representations.body.template import mirror_name, template
 from ...representations.geometry.mesh import SkinnedMesh
+from ...representations.tensor_structure import TensorStructure
 from .loft import Loft, Swept, sweep
 
 Point = tuple[float, float, float]
@@ -50,8 +51,7 @@ class Blueprint:
     """Places and radii that a coat paints by, such as "left_eye" and "nose"."""
 
 
-@dataclass(frozen=True, eq=False)
-class BlueprintPieces:
+class BlueprintPieces(TensorStructure):
     """The lofts' surfaces as one mesh of P closed pieces, with the skeleton that moves them."""
 
     mesh: SkinnedMesh

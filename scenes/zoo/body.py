@@ -21,6 +21,7 @@ from ...representations.atlas import Atlas, texel_positions, unwrap
 from ...representations.body.skeleton import Skeleton
 from ...representations.geometry.mesh import SkinnedMesh, vertex_normals
 from ...representations.geometry.unite import United, unite
+from ...representations.tensor_structure import TensorStructure
 from .blueprint import Blueprint, BlueprintPieces, Point, assemble, place
 
 FACES = 12_000
@@ -29,8 +30,7 @@ _RESOLUTION = 176
 TEXELS = 512
 
 
-@dataclass(frozen=True, eq=False)
-class Archetype:
+class Archetype(TensorStructure):
     """A species' mean body, united and unwrapped."""
 
     blueprint: Blueprint
@@ -70,8 +70,7 @@ class Canvas:
         return values[self.source].reshape(TEXELS, TEXELS, 3)
 
 
-@dataclass(frozen=True, eq=False)
-class Body:
+class Body(TensorStructure):
     """One individual in the package's rest frame: the box centred, its longest side 1."""
 
     mesh: SkinnedMesh

@@ -7,7 +7,7 @@ takes over.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -21,6 +21,7 @@ from ...representations.motion.clip import Clip
 from ...representations.motion.library import motion
 from ...representations.motion.moment import draw_moment as draw_moments
 from ...representations.motion.range import overlay
+from ...representations.tensor_structure import TensorStructure
 from ..photography.photograph import PhotographyConfig, photograph
 from ..photography.shot import Shot
 from ..photography.sitter import Poses, Sitter
@@ -33,8 +34,7 @@ _RELAXED = 0.5
 """How much of their range heads, tails and ears use besides the motion."""
 
 
-@dataclass(frozen=True, eq=False)
-class Sitting:
+class Sitting(TensorStructure):
     """An individual and its photographs."""
 
     species: str

@@ -87,7 +87,7 @@ def _packed(archetype: Archetype) -> dict[str, Tensor]:
     united = archetype.united
     tensors = {f"mesh.{f.name}": getattr(united.mesh, f.name) for f in fields(united.mesh)}
     tensors |= {f"united.{name}": getattr(united, name) for name in _TENSORS}
-    tensors |= {f"atlas.{name}": value for name, value in archetype.atlas._asdict().items()}
+    tensors |= {f"atlas.{name}": value for name, value in vars(archetype.atlas).items()}
     tensors["euler"] = torch.tensor(united.euler)
     return {name: value.contiguous() for name, value in tensors.items() if value is not None}
 

@@ -1,6 +1,7 @@
 """The objective is least where the network says what is true."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -47,7 +48,7 @@ def truth(batch: Batch, objective: CanonicalObjective) -> tuple[CanonicalOutput,
         species=8.0 * torch.nn.functional.one_hot(batch.species, 17),
     )
     view = objective.view_target(batch.view, out).clamp_min(1e-9).log()
-    return out._replace(view=view), torch.eye(64)
+    return replace(out, view=view), torch.eye(64)
 
 
 def terms(objective: CanonicalObjective, out: CanonicalOutput, keys: torch.Tensor, batch: Batch) -> dict[str, float]:
@@ -61,16 +62,16 @@ def test_every_lie_costs(batch: Batch, objective: CanonicalObjective) -> None:
     assert best["canonical_xyz"] == pytest.approx(math.log(0.02), abs=1e-5)
     assert best["dice"] < 0.6, "pixels at the border are half covered, which Dice does not know"
     lies = {
-        "foreground": out._replace(foreground=-out.foreground),
-        "dice": out._replace(foreground=-out.foreground),
-        "amodal": out._replace(amodal=-out.amodal),
-        "part": out._replace(part=out.part.roll(1, 1)),
-        "left": out._replace(left=-out.left),
-        "canonical_xyz": out._replace(canonical_xyz=out.canonical_xyz + 0.1),
-        "descriptor": out._replace(descriptor=out.descriptor.roll(1, 1)),
-        "view": out._replace(view=out.view.roll(18, 1)),
-        "plan": out._replace(plan=out.plan.roll(1, 1)),
-        "species": out._replace(species=out.species.roll(1, 1)),
+        "foreground": replace(out, foreground=-out.foreground),
+        "dice": replace(out, foreground=-out.foreground),
+        "amodal": replace(out, amodal=-out.amodal),
+        "part": replace(out, part=out.part.roll(1, 1)),
+        "left": replace(out, left=-out.left),
+        "canonical_xyz": replace(out, canonical_xyz=out.canonical_xyz + 0.1),
+        "descriptor": replace(out, descriptor=out.descriptor.roll(1, 1)),
+        "view": replace(out, view=out.view.roll(18, 1)),
+        "plan": replace(out, plan=out.plan.roll(1, 1)),
+        "species": replace(out, species=out.species.roll(1, 1)),
     }
     assert set(lies) == set(best)
     for name, lie in lies.items():
@@ -83,7 +84,8 @@ def test_every_lie_costs(batch: Batch, objective: CanonicalObjective) -> None:
 def test_only_what_is_in_view_counts(batch: Batch, objective: CanonicalObjective) -> None:
     out, keys = truth(batch, objective)
     beside = (batch.part == NONE)[:, None]
-    odd = out._replace(
+    odd = replace(
+        out,
         part=torch.where(beside, out.part.roll(1, 1), out.part),
         canonical_xyz=torch.where(beside, out.canonical_xyz + 3, out.canonical_xyz),
     )
@@ -96,15 +98,15 @@ def test_a_pixel_is_compared_by_the_descriptor_of_the_cell_that_it_lies_in(
     out, keys = truth(batch, objective)
     best = terms(objective, out, keys, batch)["descriptor"]
     coarser = out.descriptor[:, :, ::2, ::2]
-    near = terms(objective, out._replace(descriptor=coarser), keys, batch)["descriptor"]
-    far = terms(objective, out._replace(descriptor=coarser.roll(4, 3)), keys, batch)["descriptor"]
+    near = terms(objective, replace(out, descriptor=coarser), keys, batch)["descriptor"]
+    far = terms(objective, replace(out, descriptor=coarser.roll(4, 3)), keys, batch)["descriptor"]
     assert best < near < best + 0.5 * (far - best)
 
 
 def test_doubt_pays_where_the_place_is_wrong(batch: Batch, objective: CanonicalObjective) -> None:
     out, keys = truth(batch, objective)
-    wrong = out._replace(canonical_xyz=out.canonical_xyz + 0.2)
-    spreads = {b: wrong._replace(log_spread=torch.full_like(out.log_spread, math.log(b))) for b in (0.1, 0.2, 0.4)}
+    wrong = replace(out, canonical_xyz=out.canonical_xyz + 0.2)
+    spreads = {b: replace(wrong, log_spread=torch.full_like(out.log_spread, math.log(b))) for b in (0.1, 0.2, 0.4)}
     losses = {b: terms(objective, one, keys, batch)["canonical_xyz"] for b, one in spreads.items()}
     assert min(losses, key=lambda b: losses[b]) == 0.2, "the Laplace scale that fits is the mean error"
 

@@ -16,15 +16,28 @@ from zoetrope.scenes.photography.flat import FlatPicture, draw_flat, read_flat, 
 COLOUR = torch.tensor([0.8, 0.4, 0.2])
 
 
-@pytest.fixture(scope="module")
-def picture() -> FlatPicture:
+def drawn(device: torch.device | str) -> FlatPicture:
     """A card of one colour, slanted so that edges of pixels are covered in part; x runs from -0.5 to 0.5."""
     vertices = torch.tensor([[-0.5, 0.5, -3.0], [-0.4, -0.5, -3.0], [0.4, -0.5, -3.0], [0.5, 0.5, -3.0]])
     faces = torch.tensor([[0, 1, 2], [0, 2, 3]])
     mesh = SkinnedMesh(
         vertices, faces, torch.ones(4, 1), torch.zeros(4, dtype=torch.int64), vertices, torch.zeros(4, 2), faces
-    )
-    return draw_flat(vertices, mesh, Intrinsics.from_field_of_view(30.0, 48, 40), COLOUR.expand(2, 2, 3).contiguous())
+    ).to(device)
+    lens, texture = Intrinsics.from_field_of_view(30.0, 48, 40), COLOUR.expand(2, 2, 3).contiguous()
+    return draw_flat(mesh.vertices, mesh, lens.to(device), texture.to(device))
+
+
+@pytest.fixture(scope="module")
+def picture() -> FlatPicture:
+    return drawn("cpu")
+
+
+def test_a_gpu_draws_and_writes_the_same(picture: FlatPicture, gpu: torch.device, tmp_path: Path) -> None:
+    there = drawn(gpu)
+    assert there.light.device == gpu
+    assert float((there.light.cpu() - picture.light).abs().mean()) < 1e-4
+    write_flat(tmp_path / "there.png", there)
+    torch.testing.assert_close(read_flat(tmp_path / "there.png").coverage, picture.coverage, atol=0.01, rtol=0)
 
 
 def test_colours_are_the_textures_and_coverage_is_the_area(picture: FlatPicture) -> None:

@@ -264,3 +264,11 @@ def test_passes_stand_side_by_side(subject):
     different = [picture for one, picture in zip(PASSES, row.split(32, dim=1), strict=True) if one != "color"]
     for k, picture in enumerate(different):
         assert all(float((picture - other).abs().max()) > 0.02 for other in different[:k])
+
+
+def test_every_pass_is_the_same_on_a_gpu(gpu: torch.device):
+    animation = _footage(_mesh(*icosphere(2)), size=32)
+    for one in PASSES:
+        there = _draw(animation.to(gpu), one)
+        assert there.device == gpu
+        assert float((there.cpu() - _draw(animation, one)).abs().mean()) < 1e-3
