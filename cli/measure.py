@@ -10,6 +10,7 @@ from typing import Literal
 from tyro.conf import Positional
 
 from ..optimize.config import RuleName
+from ..scenes.error import InputError
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Eval:
     """Fetch a network that is not on this machine; otherwise nothing is downloaded."""
 
     def run(self) -> None:
+        self._refuse_idle_options()
         from ..eval.photo_score import Thorough
         from ..eval.picture_score import load_judges
         from ..optimize.bench.score_runs import score_runs
@@ -56,6 +58,23 @@ class Eval:
         )
         score_runs(configs, self.truth, Thorough(animodel=self.animodel), judges)
 
+    def _refuse_idle_options(self) -> None:
+        if self.category is not None and self.clip is None and self.features != "embedded":
+            raise InputError(
+                f"--category {self.category} is what a network is to see, and none is asked: add --clip or --features "
+                "embedded"
+            )
+        if self.category is not None and self.clip is None:
+            from ..scenes.zoo.species import SPECIES, species_key
+
+            if species_key(self.category) not in SPECIES:
+                known = ", ".join(SPECIES)
+                raise InputError(f"--category {self.category} says nothing to the embedded network; it knows {known}")
+        if self.allow_download and self.clip is None and not (self.lpips or self.fid):
+            raise InputError("--allow-download has nothing to fetch: add --clip, --lpips or --fid")
+        if self.against is not None and self.against.resolve() == self.run_folder.resolve():
+            raise InputError(f"--against {self.against} is the run itself; name another run of the same photos")
+
 
 @dataclass(frozen=True)
 class Bench:
@@ -68,35 +87,50 @@ class Bench:
     zoo: tuple[str, ...] | None = None
     """Species of the zoo's test split; without this option all of them, and with no names after it none. With --rules
     any species, photographed from behind alone; without this option penguin and tiger."""
-    presets: tuple[Literal["quick", "full", "artic3d"], ...] = ("quick",)
-    """Presets of zoetrope fit."""
+    presets: tuple[Literal["quick", "full", "artic3d"], ...] | None = None
+    """Presets of zoetrope fit; quick by default."""
     effort: float = 1.0
     """Multiplies every stage's iterations."""
     rules: tuple[RuleName | Literal["none"], ...] = ()
     """Compare rules of the diffusion prior instead: one fit of each collection by preset quick, painted anew by each of
     these where no photo shows it."""
-    seeds: int = 3
-    """How often each of the rules paints."""
-    diffusion: str = "embedded"
-    """The prior that paints: embedded, a local folder, or a model id that the hub's cache holds."""
+    seeds: int | None = None
+    """How often each collection is fitted, with seeds 0, 1, ...: the table then has means and standard deviations; 1 by
+    default. With --rules: how often each of these paints, 3 by default."""
+    diffusion: str | None = None
+    """With --rules: the prior that paints, embedded, a local folder, or a model id that the hub's cache holds;
+    embedded by default."""
 
     def run(self) -> None:
         def log(line: str) -> None:
             print(line, file=sys.stderr)
 
+        self._refuse_idle_options()
         chosen = {} if self.zoo is None else {"zoo": self.zoo}
         if self.rules:
             from ..optimize.bench.painting_bench import PaintingBenchConfig, run_painting_bench
 
-            how = {"rules": self.rules, "seeds": self.seeds, "diffusion": self.diffusion, "effort": self.effort}
+            given = {"seeds": self.seeds, "diffusion": self.diffusion}
+            how = {"rules": self.rules, "effort": self.effort}
+            how |= {name: value for name, value in given.items() if value is not None}
             table = run_painting_bench(PaintingBenchConfig(self.out, self.collections, **chosen, **how), log)
             print(table.read_text(encoding="utf-8"), end="")
             return
         from ..optimize.bench.bench import BenchConfig, run_bench
 
         options = () if self.effort == 1 else ("--effort", f"{self.effort:g}")
-        config = BenchConfig(self.out, self.collections, presets=self.presets, fit_options=options, **chosen)
+        fits = {"presets": self.presets, "seeds": self.seeds, **chosen}
+        fits = {name: value for name, value in fits.items() if value is not None}
+        config = BenchConfig(self.out, self.collections, fit_options=options, **fits)
         print(run_bench(config, log).read_text(encoding="utf-8"), end="")
+
+    def _refuse_idle_options(self) -> None:
+        if self.rules and self.presets is not None:
+            raise InputError("--presets has no say with --rules, which paint fits of preset quick; leave it out")
+        if self.diffusion is not None and not set(self.rules) - {"none"}:
+            raise InputError(
+                f"--diffusion {self.diffusion} is the prior of --rules, and no rule asks one; add --rules dass"
+            )
 
 
 @dataclass(frozen=True)
@@ -116,6 +150,10 @@ class Speed:
     def run(self) -> None:
         from ..optimize.device import choose_device
 
+        if self.precision is not None and self.diffusion is None:
+            raise InputError(
+                f"--precision {self.precision} is of a diffusion model; add --diffusion random, or leave it out"
+            )
         device = choose_device(self.device)
         if self.diffusion is not None:
             from ..optimize.bench.diffusion_speed import DiffusionSpeedConfig, measure_diffusion_speed, report_lines

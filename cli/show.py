@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from tyro.conf import Positional
 
 from ..scenes.error import InputError
-from ..scenes.preview.pass_name import Pass
+from ..scenes.preview.pass_name import LIT, Pass
 
 if TYPE_CHECKING:
     from ..optimize.run.open_run import RunFolder
@@ -32,8 +32,8 @@ class Turntable:
     """One or more; png is a strip of eight stills, frames a folder of all frames as PNGs."""
     size: int = 512
     """Width and height of a pass in pixels."""
-    seconds: float = 6.0
-    """Time of the video, about."""
+    seconds: float | None = None
+    """Time of the video, about; 6 by default."""
     frames: int | None = None
     """Exact number of frames, in place of --seconds."""
     fps: float = 24.0
@@ -57,13 +57,14 @@ class Turntable:
         self._check()
         from ..optimize.run.open_run import RunFolder
         from ..scenes.export.write_subject import write_turntables
+        from ..scenes.motion.choose_motion import choose_motion, require_repeats
         from ..scenes.preview.animation import AnimationConfig
         from ..scenes.preview.studio_words import studio_in_words
         from ..scenes.subject import load_subject
 
         config = AnimationConfig(
             size=self.size,
-            seconds=self.seconds,
+            seconds=self._seconds,
             frames=self.frames,
             frames_per_second=self.fps,
             turns=self.turns,
@@ -75,14 +76,31 @@ class Turntable:
         run = _finished(RunFolder(self.run_folder))
         paths = [run.turntable("" if form == "frames" else f".{form}", *self._words()) for form in self.format]
         subject = load_subject(run.exact_subject)
+        if self.motion != "none" and self.seconds is not None:
+            require_repeats(choose_motion(subject, self.motion), self.seconds)
         write_turntables(subject, paths, self.motion, config, self.passes)
         print("\n".join(map(str, paths)))
 
+    @property
+    def _seconds(self) -> float:
+        return 6.0 if self.seconds is None else self.seconds
+
     def _check(self) -> None:
-        if not (16 <= self.size <= 4096 and 0 < self.seconds <= 600 and 1 <= self.fps <= 240):
+        if not (16 <= self.size <= 4096 and 0 < self._seconds <= 600 and 1 <= self.fps <= 240):
             raise InputError(
-                f"--size {self.size} must be 16 to 4096, --seconds {self.seconds:g} above 0, up to 600, and --fps "
+                f"--size {self.size} must be 16 to 4096, --seconds {self._seconds:g} above 0, up to 600, and --fps "
                 f"{self.fps:g} 1 to 240"
+            )
+        if self.frames is not None and self.seconds is not None:
+            raise InputError(
+                f"--frames {self.frames} and --seconds {self.seconds:g} both say how long; give one of them"
+            )
+        if self.motion == "none" and self.skinning != "linear":
+            raise InputError(f"--skinning {self.skinning} changes nothing at rest; add --motion, such as --motion walk")
+        if self.light != "studio" and not set(self.passes) & set(LIT):
+            raise InputError(
+                f"--light {self.light} changes nothing in {', '.join(self.passes)}, where no light falls; add one of "
+                f"--passes {' '.join(LIT)}"
             )
         if self.frames is not None and not 1 <= self.frames <= 10000:
             raise InputError(f"--frames {self.frames} must be 1 to 10000")

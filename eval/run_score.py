@@ -70,11 +70,16 @@ def score_run(
     known = load_masks(photos) if truth is None else load_truth(photos, truth)
     if not (known.masks or known.keypoints or known.meshes or known.cameras):
         raise InputError(f"no photo in {photos.root} has a mask to score against; add masks/STEM.png")
+    thorough = Thorough() if thorough is None else thorough
+    if thorough.animodel and not known.meshes:
+        raise InputError(
+            f"Animodel's Chamfer (--animodel) needs true meshes, and {truth or photos.root} has none (truth/STEM.ply); "
+            "name another --truth, or leave it out"
+        )
     found = load_prediction(run, known.sizes)
     rest = _rest(run)
     views = {stem: view(found.meshes[stem], found.cameras[stem]) for stem in found.complete}
     cameras = camera_errors(found.cameras, known.cameras) if found.cameras.keys() & known.cameras.keys() else None
-    thorough = Thorough() if thorough is None else thorough
     rows = {stem: score_photo(stem, found, views.get(stem), known, cameras, thorough) for stem in known.sizes}
     _add_poses(rows, run, known, cameras)
     judges = Judges() if judges is None else judges

@@ -41,6 +41,8 @@ poses of legs are tried)."""
 Representation = Literal["parts", "triplane", "spherical"]
 RuleName = Literal["dass", "sds", "sdi", "ism", "csd", "nfsd", "bridge", "vsd", "rectified_flow"]
 """Files of `priors.distillation`."""
+DEFAULT_RULE: RuleName = "dass"
+"""Where a diffusion prior is used and no rule is named."""
 
 
 @takes_strings
@@ -53,7 +55,7 @@ class FitConfig:
     out: Path
     """Run folder to be written; never inside the folder of photos."""
     category: str | None = None
-    """What the subject is, in a word (fox); only priors that read text use it."""
+    """What the subject is, in a word (fox): for a diffusion prior, without which there is nothing that reads it."""
     preset: Preset = "quick"
     """How much work: quick is minutes on two CPU cores, full is longer and finer, artic3d the published schedule."""
     template: TemplateChoice = "auto"
@@ -71,17 +73,20 @@ class FitConfig:
     diffusion: str = "auto"
     """Prior that judges novel views: auto, none, embedded, a local folder, or a model id that the hub's cache holds;
     auto is none in preset quick, and else a large model where there is a GPU and one is at hand, or the embedded."""
-    rule: RuleName = "dass"
-    """How the diffusion prior's judgement becomes a pull on pictures."""
+    rule: RuleName | None = None
+    """How the diffusion prior's judgement becomes a pull on pictures; dass by default. nfsd and bridge need a model
+    that reads any words, rectified_flow a flow-matching one."""
     clean_up: bool = False
     """Have the diffusion prior paint what photos hide of the subject, behind things and beyond the frame, and listen to
-    that with reserve."""
+    that with reserve. Masks come out more complete; with the embedded prior fits come out worse (see README)."""
     tiny_autoencoder: str | None = None
     """Folder or id of a tiny autoencoder (TAESD) for the diffusion prior, in place of its own: less time and memory."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:N or mps; auto takes a GPU where there is one."""
     seed: int = 0
-    """Same seed, machine and thread count: the same result, bit for bit."""
+    """Any but 0 moves first guesses of cameras a little and draws the order of photos in mini-batches, so that several
+    seeds show the spread of results; all decide what priors are asked. The same seed, machine and thread count give the
+    same result, bit for bit."""
     effort: float = 1.0
     """Multiplies every stage's iterations; 0.1 gives a rough preview."""
     batch: int = 32
@@ -100,7 +105,8 @@ class FitConfig:
     def __post_init__(self) -> None:
         for name, options in _choices().items():
             if getattr(self, name) not in options:
-                raise InputError(f"--{name} is {getattr(self, name)!r}; it must be one of {', '.join(options)}")
+                words = ", ".join(option for option in options if option is not None)
+                raise InputError(f"--{name} is {getattr(self, name)!r}; it must be one of {words}")
         for name in self.without:
             if name not in get_args(Switch):
                 raise InputError(f"--without names {name!r}; it may name {', '.join(get_args(Switch))}")
@@ -172,7 +178,10 @@ class FitConfig:
     def differences(self, other: FitConfig) -> list[str]:
         """Options that decide the result and differ, in words. Where the folder of photos lies does not count, nor do
         order and repetition of names."""
-        ours, theirs = self.to_json()["options"], other.to_json()["options"]
+        # Runs of earlier versions note the default rule.
+        ours, theirs = (
+            dataclasses.replace(one, rule=one.rule or DEFAULT_RULE).to_json()["options"] for one in (self, other)
+        )
         names = [name for name in ours if name != "photos" and _same_names(ours[name]) != _same_names(theirs[name])]
         return [f"--{name} {_words(ours[name])} (the run has {_words(theirs[name])})" for name in names]
 
@@ -190,9 +199,15 @@ def check_supported(config: FitConfig) -> None:
             raise InputError(f"not implemented yet: --{option} {value}; use {instead}")
 
 
-def _choices() -> dict[str, tuple[str, ...]]:
-    hints = get_type_hints(FitConfig)
-    return {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
+def _choices() -> dict[str, tuple[str | None, ...]]:
+    """What options that are one of several words may be; None where they may be left open."""
+    found: dict[str, tuple[str | None, ...]] = {}
+    for name, hint in get_type_hints(FitConfig).items():
+        may_be_open = type(None) in get_args(hint)
+        for kind in get_args(hint) if may_be_open else (hint,):
+            if get_origin(kind) is Literal:
+                found[name] = (*get_args(kind), None) if may_be_open else get_args(kind)
+    return found
 
 
 def _same_names(value: Any) -> Any:

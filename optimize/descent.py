@@ -19,6 +19,7 @@ from ..representations.surfaces.part_surface import PartSurfaces
 from ..representations.surfaces.united_surface import UnitedSurface
 from ..scenes.hypotheses.selection import OUTLIER, least_by_photo, robust_weight, times_usual
 from ..scenes.scene import Scene
+from .draws import Draws
 from .hypotheses.color_consistency import (
     SampledColors,
     color_confidence,
@@ -30,7 +31,7 @@ from .hypotheses.first_azimuths import first_azimuths
 from .losses.loss_term import Term
 from .objective import Losses, Objective
 from .observe.observations import Observations, View
-from .schedule.mini_batch import step_rows, turn
+from .schedule.mini_batch import step_rows
 from .schedule.parameter_groups import parameter_groups
 from .schedule.stage import LIMB_SWAPS, Stage, Weights
 from .texture.novel_views import NovelViews
@@ -74,9 +75,10 @@ class Descent:
         without: Collection[str] = (),
         batch: int | None = None,
         novel: NovelViews | None = None,
+        generator: torch.Generator | None = None,
     ) -> None:
         """`batch`: most photos that one step looks at; all by default. `novel`: what a diffusion prior says.
-
+        `generator`: moves first hypotheses and draws the order of photos, see `Draws`.
         `without`: "outliers" where photos that nothing explains are to have as much say as any in what all share,
         "gaits" where joint limits alone are to say which poses are usual; other names are passed over.
         """
@@ -84,7 +86,7 @@ class Descent:
         self.observations = observations
         self.stages = tuple(stages)
         self._outliers = "outliers" not in without
-        self._batch = len(observations) if batch is None else batch
+        self._draws = Draws(len(observations), batch, generator)
         self.objective = Objective(observations, terms, gaits="gaits" not in without, novel=novel)
         self.progress = Progress()
         self.scores: Tensor | None = None
@@ -152,10 +154,10 @@ class Descent:
             view = self.observations.at(stage.size)
             maps = self.observations.canonical
             views = maps.view if maps is not None and self.led else None
-            count = stage.kept_hypotheses
+            count, starts = stage.kept_hypotheses, self._draws.starts()
             azimuth_deg = None if views is None else first_azimuths(views, count)
             mesh = scene.surface.shared()
-            scene.hypotheses = hypotheses.all_round(mesh, view.intrinsics, view.boxes, count, azimuth_deg)
+            scene.hypotheses = hypotheses.all_round(mesh, view.intrinsics, view.boxes, count, azimuth_deg, starts)
         else:
             if self.scores is None:
                 self.score()
@@ -308,9 +310,8 @@ class Descent:
                 self.score()
             assert self.scores is not None
             self.responsibility = self.scene.hypotheses.responsibilities(self.judge())
-            self.robust_weight = robust_weight(self.scene.hypotheses.photo, self.scores)
-            if not self._outliers:
-                self.robust_weight = torch.ones_like(self.robust_weight)
+            weight = robust_weight(self.scene.hypotheses.photo, self.scores)
+            self.robust_weight = weight if self._outliers else torch.ones_like(weight)
         # One photo has no other to expect colours from.
         if stage.weights.texture > 0 and iteration % EXPECTED_COLORS_INTERVAL == 0 and len(self.observations) > 1:
             self.update_expected_colors()
@@ -321,7 +322,7 @@ class Descent:
             self.objective.renew(scene, view, self.responsibility, self._weights_of(stage), done, own_shape=own_shape)
         self.optimizer.zero_grad(set_to_none=True)
         hypotheses, photo_count = self.scene.hypotheses, len(self.observations)
-        photos = turn(photo_count, self._batch, self.progress.step).to(hypotheses.photo.device)
+        photos = self._draws.turn(self.progress.step).to(hypotheses.photo.device)
         rows = photos[hypotheses.photo]
         losses = self._look(None if bool(rows.all()) else rows.nonzero()[:, 0])
         losses, shared, logged = losses.per_hypothesis, losses.shared, losses.logged
@@ -385,10 +386,12 @@ class Descent:
             "led": self.led,
             "rival": self.rival,
             "objective": self.objective.state(),
+            "draws": self._draws.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes back to what `state` returned."""
+        """Goes back to what `state` returned. Raises InputError for one in which nothing was drawn, unlike here."""
+        self._draws.restore(state.get("draws"))
         self.progress = Progress(**state["progress"])
         self.scene.restore(state["scene"])
         self.attach()

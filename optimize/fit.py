@@ -18,15 +18,17 @@ from ..scenes.hypotheses.free_cameras import FreeCameras, FreeLens
 from ..scenes.hypotheses.hypotheses import Hypotheses
 from ..scenes.photos.collection import Collection, load_collection
 from ..scenes.scene import Scene
-from .config import FitConfig, check_supported
+from .config import FitConfig
 from .descent import Descent
 from .device import choose_device
-from .observe.clean_up import CleanUp
+from .draws import generator_of
+from .idle_option import refuse_idle_options
+from .observe.clean_up import CleanUp, CleanUpConfig
 from .observe.estimated_masks import check_mask_source, mask_source, with_masks, write_masks
 from .observe.observations import Observations
 from .observe.semantic_prior import SemanticPrior, doubt, load_semantic_prior
 from .output import write_outputs
-from .plan import schedule
+from .plan import check_options, schedule
 from .run.checkpoint import StageStep, load_checkpoint, save_checkpoint
 from .run.metrics_log import MetricsLog
 from .run.open_run import RunFolder, changed_versions, check_out, open_run
@@ -57,7 +59,7 @@ def fit(config: FitConfig) -> RunResult:
     Raises InputError where photos or options cannot be used; nothing has been written then but `config.json`.
     Raises FloatingPointError, naming the step and the term, if a loss is no longer finite.
     """
-    check_supported(config)
+    check_options(config)
     check_out(config)
     check_mask_source(config)
     device = choose_device(config.device)
@@ -65,6 +67,7 @@ def fit(config: FitConfig) -> RunResult:
     diffusion = source.load(config, device)
     collection = load_collection(config.photos, mask_source(config), config.cameras, show_progress=True)
     prior = load_semantic_prior(config, device)
+    refuse_idle_options(config, collection, prior)
     collection, estimated = with_masks(collection, config, prior)
     observations = observed(collection, config, prior, device)
     lines, unseen, novel, clean = list[str](), None, None, None
@@ -73,8 +76,8 @@ def fit(config: FitConfig) -> RunResult:
         novel = unseen.novel_views()
         lines.append(f"diffusion prior: {source.line}; {words}")
         if config.clean_up:
-            negatives = unseen.rule.negatives
-            clean = CleanUp.done(observations, diffusion, unseen.subject, prior, negatives, config.seed)
+            asked = CleanUpConfig(guidance=unseen.rule.guidance, negatives=unseen.rule.negatives)
+            clean = CleanUp.done(observations, diffusion, unseen.subject, prior, asked, config.seed)
             lines.append(clean.line)
     observations.features = prior.feature_maps(observations)
     published = config.preset == "artic3d"
@@ -93,7 +96,10 @@ def fit(config: FitConfig) -> RunResult:
         write_masks(collection, estimated, run.masks)
         if clean is not None:
             clean.write(run)
-        descent = Descent(scene, observations, stages, without=config.without, batch=config.batch, novel=novel)
+        generator = generator_of(config.seed)
+        descent = Descent(
+            scene, observations, stages, without=config.without, batch=config.batch, novel=novel, generator=generator
+        )
         checkpoint = load_checkpoint(run.checkpoints, device=device) if config.resume else None
         if checkpoint is not None:
             descent.restore(checkpoint.state)

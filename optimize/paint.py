@@ -31,7 +31,8 @@ from .texture.unseen_sides import UnseenSides
 def paint(config: PaintConfig) -> dict[str, Any]:
     """Writes the run `config.out` with everything that a fit's has, but for logs of its stages; returns its scores.
 
-    Raises InputError where the run is not finished, its photos are gone, or the prior is not on this machine.
+    Raises InputError where the run is not finished, its photos are gone, the prior is not on this machine, or it cannot
+    serve the rule.
     """
     told = read_config(config.run_folder)
     finished = RunFolder(config.run_folder)
@@ -40,20 +41,23 @@ def paint(config: PaintConfig) -> dict[str, Any]:
     if not told.photos.is_dir():
         raise InputError(f"{finished.root} was fitted to {told.photos}, which is gone; put it back")
     device = choose_device(config.device)
-    checkpoint = load_checkpoint(finished.checkpoints, device=device)
-    if checkpoint is None:
-        raise InputError(f"{finished.checkpoints} has lost last.safetensors, which holds the scene; fit it anew")
     asked = replace(
         told,
         out=config.out,
         diffusion=config.diffusion,
+        # That of another model has other latents.
+        tiny_autoencoder=told.tiny_autoencoder if config.diffusion == told.diffusion else None,
         rule=config.rule,
         category=config.category or told.category,
         device=config.device,
         overwrite=config.overwrite,
     )
     check_out(asked)
-    source = diffusion_source(asked, device)
+    # What the run was told before is none of this command's options.
+    source = diffusion_source(replace(asked, category=config.category, clean_up=False), device)
+    checkpoint = load_checkpoint(finished.checkpoints, device=device)
+    if checkpoint is None:
+        raise InputError(f"{finished.checkpoints} has lost last.safetensors, which holds the scene; fit it anew")
     diffusion = source.load(asked, device)
     collection = load_run_photos(told, told.photos)
     prior = load_semantic_prior(told, device)
@@ -61,11 +65,11 @@ def paint(config: PaintConfig) -> dict[str, Any]:
     templates, _ = starting_templates(told, observations, prior)
     scene = first_scene(templates, observations)
     scene.restore(checkpoint.state["scene"])
-    unseen = None
+    unseen, seed = None, config.seed or 0
     if diffusion is not None:
-        unseen, words = UnseenSides.of(diffusion, asked, source, observations, prior.canonical, config.seed)
+        unseen, words = UnseenSides.of(diffusion, asked, source, observations, prior.canonical, seed)
         print(f"diffusion prior: {source.line}; {words}", file=sys.stderr)
-    about = {"painted": {"run": Path(os.path.relpath(config.run_folder, config.out)).as_posix(), "seed": config.seed}}
+    about = {"painted": {"run": Path(os.path.relpath(config.run_folder, config.out)).as_posix(), "seed": seed}}
     with open_run(asked, prior.models | source.models, about) as run:
         if finished.masks.is_dir():
             shutil.copytree(finished.masks, run.masks)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from ..representations.body.template import BUILDS
 from ..scenes.photos.collection import Collection, load_collection
-from .config import FitConfig, check_supported
+from .config import FitConfig, Preset, check_supported
 from .device import choose_device
+from .idle_option import refuse_idle_options, refuse_idle_switches
 from .observe.estimated_masks import check_mask_source, mask_estimator, mask_source
 from .observe.semantic_prior import load_semantic_prior
 from .run.open_run import visible_names
 from .schedule.artic3d_preset import artic3d
 from .schedule.stage import Stage, full, grounded, quick, shortened, without
 from .texture.diffusion_source import diffusion_source
+
+
+def check_options(config: FitConfig) -> None:
+    """Raises InputError naming the first option that is not implemented yet, or that changes nothing in this preset."""
+    check_supported(config)
+    refuse_idle_switches(config, _preset(config.preset, ("one build", "another build"), contested=False))
 
 
 def schedule(
@@ -24,13 +31,16 @@ def schedule(
     are tried there.
     """
     check_supported(config)
-    if config.preset == "artic3d":
-        stages = artic3d(builds)
-    else:
-        stages = {"quick": quick, "full": full}[config.preset](builds, contested)
+    stages = _preset(config.preset, builds, contested)
     off = {*config.without, "strides"} if known_cameras else config.without
     stages = without(grounded(stages) if config.ground else stages, off)
     return stages if config.effort == 1 else shortened(stages, config.effort)
+
+
+def _preset(name: Preset, builds: tuple[str, ...], contested: bool) -> tuple[Stage, ...]:
+    if name == "artic3d":
+        return artic3d(builds)
+    return {"quick": quick, "full": full}[name](builds, contested)
 
 
 def plan(config: FitConfig) -> list[str]:
@@ -38,14 +48,16 @@ def plan(config: FitConfig) -> list[str]:
 
     Raises InputError as the fit itself would.
     """
+    check_options(config)
     device = choose_device(config.device)
-    check_supported(config)
     check_mask_source(config)
+    diffusion = diffusion_source(config, device)
     known = config.template not in ("auto", "discover")
     photos = load_collection(config.photos, mask_source(config), config.cameras)
     builds = BUILDS[config.template if known else "quadruped"]  # type: ignore[index]
     stages = schedule(config, builds, known_cameras=photos.known_cameras)
-    prior, diffusion = load_semantic_prior(config, device), diffusion_source(config, device)
+    prior = load_semantic_prior(config, device)
+    refuse_idle_options(config, photos, prior)
     masks = mask_estimator(photos, config, prior)  # refuses what the fit would refuse
     lines = [f"{config.photos}: {_photos(photos)}"]
     lines += [f"  left out: {entry}" for entry in photos.rejected]

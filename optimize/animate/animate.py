@@ -15,16 +15,16 @@ from ...eval.metrics.clip_similarity import orbit_views
 from ...priors.diffusion.guidance import GuidanceConfig
 from ...scenes.error import InputError
 from ...scenes.export.write_subject import export_subject
-from ...scenes.motion.choose_motion import choose_motion
+from ...scenes.motion.choose_motion import choose_motion, require_repeats
 from ...scenes.preview.animation import Animation, AnimationConfig
 from ...scenes.preview.video import write_video
 from ...scenes.subject import Subject, load_subject
 from ..config import FitConfig
 from ..device import choose_device
 from ..run.open_run import RunFolder, read_config
-from ..texture.diffusion_source import SURE, diffusion_source
+from ..texture.diffusion_source import SURE, DiffusionSource, diffusion_source, understood
 from ..texture.unseen_sides import EMBEDDED_GUIDANCE
-from .animate_config import AnimateConfig
+from .animate_config import DEFAULT_SECONDS, AnimateConfig
 from .refine_animation import RefineConfig, RefinedAnimation, baked, refine_animation
 
 ANIMAL = "animal"
@@ -37,20 +37,25 @@ def animate(config: AnimateConfig) -> list[Path]:
     Raises InputError where the run is not finished, the motion is not to be had, or the prior is not on this machine.
     """
     told, run = read_config(config.run_folder), RunFolder(config.run_folder)
-    asked = replace(told, diffusion=config.diffusion, device=config.device, clean_up=False)
-    device = choose_device(config.device)
+    diffusion = config.diffusion or "embedded"
+    # What the run was told about its own prior is none of this command's options.
+    tiny = told.tiny_autoencoder if diffusion == told.diffusion else None
+    how = {"diffusion": diffusion, "category": config.category, "device": config.device or "auto"}
+    asked = replace(told, **how, tiny_autoencoder=tiny, rule=None, clean_up=False)
+    device = choose_device(asked.device)
     source = diffusion_source(asked, device) if config.refine != "none" else None
     subject = load_subject(run.exact_subject)
     clip = choose_motion(subject, config.motion, limit=config.limit, hold_feet=config.hold_feet)
     for note in clip.notes:
         print(f"note: {config.motion}: {note}", file=sys.stderr)
+    require_repeats(clip, config.seconds)
     animation = Animation.of(
         subject.mesh,
         subject.skeleton,
         clip,
         AnimationConfig(
             size=config.size,
-            seconds=config.seconds,
+            seconds=config.seconds or DEFAULT_SECONDS,
             frames_per_second=config.fps,
             skinning=config.skinning,
             turns=config.turns,
@@ -65,12 +70,13 @@ def animate(config: AnimateConfig) -> list[Path]:
             raise InputError(f"{run.root} has a subject without a texture, which --refine is about")
         prior = source.load(asked, device)
         assert prior is not None
-        how = RefineConfig(kind=config.refine, negatives=not source.embedded)
+        rules = RefineConfig(kind=config.refine, negatives=not source.embedded)
         if source.embedded:
-            how = replace(how, guidance=GuidanceConfig(scale=EMBEDDED_GUIDANCE))
-        word, why = _subject_words(config, told, subject)
+            rules = replace(rules, guidance=GuidanceConfig(scale=EMBEDDED_GUIDANCE))
+        word, why = _subject_words(config, told, source, subject)
         print(f"diffusion prior: {source.line}; a subject called {word!r}, {why}", file=sys.stderr)
-        refined = refine_animation(animation, texture, prior, word, how, torch.Generator().manual_seed(config.seed))
+        generator = torch.Generator().manual_seed(config.seed or 0)
+        refined = refine_animation(animation, texture, prior, word, rules, generator)
         if config.bake:
             texture = baked(animation, texture, refined)
             subject = replace(subject, texture=(texture * 255).round().to(torch.uint8))
@@ -83,10 +89,13 @@ def animate(config: AnimateConfig) -> list[Path]:
     return [model, video]
 
 
-def _subject_words(config: AnimateConfig, told: FitConfig, subject: Subject) -> tuple[str, str]:
+def _subject_words(
+    config: AnimateConfig, told: FitConfig, source: DiffusionSource, subject: Subject
+) -> tuple[str, str]:
     """What the subject is called when a prior is asked about it, and who says so."""
-    if config.category or told.category:
-        return config.category or told.category or ANIMAL, "as --category says"
+    said = config.category or told.category
+    if said and understood(said, source):
+        return said, "as --category says"
     assert subject.texture is not None
     views = orbit_views(subject.mesh.vertices, subject.mesh, subject.texture.float() / 255)
     name, odds = likeliest_species(load_embedded_judge(), views)

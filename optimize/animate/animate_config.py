@@ -9,6 +9,9 @@ from typing import Literal
 from ...scenes.error import InputError
 from ..path_fields import takes_strings
 
+DEFAULT_SECONDS = 4.0
+"""Time of a video."""
+
 
 @takes_strings
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +33,15 @@ class AnimateConfig:
     """What a diffusion prior does to the frames: nothing, DASS on each by itself, or T-DASS on all together."""
     bake: bool = False
     """Carry what the prior changes back into the texture, so that the GLB has it as well."""
-    diffusion: str = "embedded"
-    """Prior that refines: embedded, a local folder, or a model id that the hub's cache holds."""
+    diffusion: str | None = None
+    """Prior that refines: embedded, a local folder, or a model id that the hub's cache holds; embedded by default."""
     category: str | None = None
     """What the subject is, in a word; by default the run's own, or what the canonical network takes it for."""
     size: int = 512
     """Width and height of the video in pixels."""
-    seconds: float = 4.0
-    """Time of the video, about: a motion that repeats is shown a whole number of times."""
+    seconds: float | None = None
+    """Time of the video, about: a motion that repeats is shown a whole number of times, any other one once. 4 by
+    default."""
     fps: float = 24.0
     """Frames per second."""
     azimuth: float = 60.0
@@ -46,22 +50,26 @@ class AnimateConfig:
     """Of the camera in degrees."""
     turns: int = 0
     """How often the camera goes round."""
-    device: str = "auto"
-    """auto, cpu, cuda or cuda:N; of the prior."""
-    seed: int = 0
-    """Of the noise that the prior is asked with."""
+    device: str | None = None
+    """auto, cpu, cuda or cuda:N; of the prior. auto by default."""
+    seed: int | None = None
+    """Of the noise that the prior is asked with; 0 by default."""
 
     def __post_init__(self) -> None:
-        if not (16 <= self.size <= 4096 and 0 < self.seconds <= 600 and 1 <= self.fps <= 240):
+        seconds = DEFAULT_SECONDS if self.seconds is None else self.seconds
+        if not (16 <= self.size <= 4096 and 0 < seconds <= 600 and 1 <= self.fps <= 240):
             raise InputError(
-                f"--size is {self.size} (16 to 4096), --seconds {self.seconds:g} (above 0, to 600) and --fps "
+                f"--size is {self.size} (16 to 4096), --seconds {seconds:g} (above 0, to 600) and --fps "
                 f"{self.fps:g} (1 to 240)"
             )
         if not (-89 <= self.elevation <= 89 and abs(self.turns) <= 100):
             raise InputError(f"--elevation is {self.elevation:g} (-89 to 89) and --turns {self.turns} (100 at most)")
-        if not 0 <= self.seed < 2**63:
+        if self.seed is not None and not 0 <= self.seed < 2**63:
             raise InputError(f"--seed is {self.seed}; it must lie between 0 and 2^63 - 1")
         if self.bake and self.refine == "none":
             raise InputError("--bake carries back what a prior changes; add --refine tdass")
         if self.refine != "none" and self.diffusion in ("none", "auto"):
             raise InputError(f"--refine {self.refine} needs a prior; name embedded, a folder or an id")
+        for name in ("diffusion", "category", "device", "seed"):
+            if self.refine == "none" and getattr(self, name) is not None:
+                raise InputError(f"--{name} is about a prior that refines, and nothing is refined; add --refine tdass")

@@ -2,13 +2,15 @@
 
 Every fit runs in a process of its own, so that its peak memory is its own. What is done stands in `bench.json` and is
 not done again; what was interrupted goes on where it was, its time then unknown. The zoo's test split is made on the
-spot from its fixed seeds (`scenes.zoo.split`).
+spot from its fixed seeds (`scenes.zoo.split`). Where a collection is fitted with several seeds, the table has means and
+standard deviations (of the sample, over n - 1): a difference within these says nothing.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -56,6 +58,8 @@ class BenchConfig:
     """Presets of `zoetrope fit`."""
     fit_options: tuple[str, ...] = ()
     """Further options of `zoetrope fit`, such as --effort 0.5."""
+    seeds: int = 1
+    """How often each collection is fitted, with seeds 0, 1, ..."""
 
 
 def run_bench(config: BenchConfig, log: Callable[[str], None] = print) -> Path:
@@ -67,13 +71,14 @@ def run_bench(config: BenchConfig, log: Callable[[str], None] = print) -> Path:
     jobs = _jobs(config)
     table = config.out / "bench.json"
     rows = read_table(table, BENCH_FORMAT_VERSION)
-    for number, (name, folder, preset) in enumerate(jobs, start=1):
-        key = " ".join((name, preset, *config.fit_options))
+    for number, (name, folder, preset, seed) in enumerate(jobs, start=1):
+        options = (*config.fit_options, *(("--seed", str(seed)) if seed else ()))
+        key = " ".join((name, preset, *options))
         if "fault" not in rows.get(key, {"fault": ""}):
             continue
         log(f"{number} of {len(jobs)}: {key}")
-        rows[key] = {"collection": name, "preset": preset, "options": list(config.fit_options)}
-        rows[key] |= _fitted(folder, config.out / "runs" / key.replace(" ", "_").replace("/", "_"), preset, config)
+        rows[key] = {"collection": name, "preset": preset, "options": list(config.fit_options), "seed": seed}
+        rows[key] |= _fitted(folder, config.out / "runs" / key.replace(" ", "_").replace("/", "_"), preset, options)
         with atomic_write(table) as temporary:
             content = {"format_version": BENCH_FORMAT_VERSION, "rows": rows}
             temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
@@ -83,29 +88,43 @@ def run_bench(config: BenchConfig, log: Callable[[str], None] = print) -> Path:
 
 
 def bench_table(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """The table as lines of Markdown; a figure that was not taken is a dash."""
+    """The table as lines of Markdown, one for the fits of a collection that differ in nothing but the seed: means, and
+    with two of them or more their standard deviations. A figure that was not taken is a dash."""
     lines = [
         "| collection | preset | " + " | ".join(head for _, head in _COLUMNS) + " |",
         "|" + " --- |" * (len(_COLUMNS) + 2),
     ]
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows:
-        cells = [_cell(key, row.get(key)) for key, _ in _COLUMNS]
-        preset = " ".join((row["preset"], *row["options"]))
-        lines.append(f"| {row['collection']} | {preset} | " + " | ".join(cells) + " |")
-    lines += ["", *(f"{row['collection']}: {row['fault']}" for row in rows if "fault" in row)]
+        groups.setdefault((row["collection"], " ".join((row["preset"], *row["options"]))), []).append(row)
+    for (collection, preset), group in groups.items():
+        cells = [_cell(key, [row[key] for row in group if key in row]) for key, _ in _COLUMNS]
+        done = sum("fault" not in row for row in group)
+        how = preset if len(group) == 1 else f"{preset}, {done} seed{'s' * (done != 1)}"
+        lines.append(f"| {collection} | {how} | " + " | ".join(cells) + " |")
+    lines += ["", *(f"{_name(row)}: {row['fault']}" for row in rows if "fault" in row)]
     return lines
 
 
-def _cell(key: str, value: float | None) -> str:
-    if value is None:
+def _name(row: dict[str, Any]) -> str:
+    return f"{row['collection']}, seed {row['seed']}" if row.get("seed") else row["collection"]
+
+
+def _cell(key: str, values: Sequence[float]) -> str:
+    if not values:
         return "-"
     unit = _UNITS.get(key)
-    if unit == "percent":
-        return f"{100 * value:.1f} %"
-    return f"{value:.1f}°" if unit == "degrees" else (f"{value:.4f}" if unit == "ratio" else f"{value:.1f}")
+    factor, form = (100, ".1f") if unit == "percent" else (1, ".4f" if unit == "ratio" else ".1f")
+    text = f"{factor * statistics.fmean(values):{form}}"
+    if len(values) > 1:
+        text += f" ± {factor * statistics.stdev(values):{form}}"
+    return text + {"percent": " %", "degrees": "°"}.get(unit or "", "")
 
 
-def _jobs(config: BenchConfig) -> list[tuple[str, Path, str]]:
+def _jobs(config: BenchConfig) -> list[tuple[str, Path, str, int]]:
+    """Collection, its folder, preset and seed of each fit; all collections have one seed before any has the next."""
+    if config.seeds < 1:
+        raise InputError(f"--seeds is {config.seeds}; each collection is fitted once at least")
     folders: list[tuple[str, Path]] = [(folder.resolve().name, folder) for folder in config.collections]
     for species in config.zoo:
         if species not in (*TEST, *BESIDE):
@@ -120,14 +139,15 @@ def _jobs(config: BenchConfig) -> list[tuple[str, Path, str]]:
             raise InputError(f"two collections are called {name}; rename one of their folders")
         if not folder.is_dir():
             raise InputError(f"--collections names {folder}, which is no folder")
-    return [(name, folder, preset) for preset in config.presets for name, folder in folders]
+    seeds = range(config.seeds)
+    return [(name, folder, preset, seed) for seed in seeds for preset in config.presets for name, folder in folders]
 
 
-def _fitted(folder: Path, run: Path, preset: str, config: BenchConfig) -> dict[str, Any]:
+def _fitted(folder: Path, run: Path, preset: str, options: Sequence[str]) -> dict[str, Any]:
     """Scores, seconds and memory of one fit, or its fault."""
     resumed = (run / "config.json").is_file()
     command = [sys.executable, "-c", "import sys; from zoetrope.cli import main; sys.exit(main())", "fit", str(folder)]
-    command += ["--out", str(run), "--preset", preset, *config.fit_options, *(["--resume"] if resumed else [])]
+    command += ["--out", str(run), "--preset", preset, *options, *(["--resume"] if resumed else [])]
     run.parent.mkdir(parents=True, exist_ok=True)
     log = run.with_suffix(".log")
     with log.open("ab") as file:

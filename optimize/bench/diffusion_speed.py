@@ -21,7 +21,8 @@ from typing import Literal, get_args
 import torch
 
 from ...priors.diffusion.guidance import GuidanceConfig
-from ...priors.diffusion.load import DiffusionConfig, Precision, load_diffusion_prior, model_folder
+from ...priors.diffusion.load import DiffusionConfig, Precision, load_diffusion_prior
+from ...priors.diffusion.model_description import describe_model
 from ...priors.diffusion.prior import DiffusionPrior
 from ...priors.distillation.critic import Critic
 from ...priors.distillation.dass import dass
@@ -97,8 +98,8 @@ def measure_diffusion_speed(config: DiffusionSpeedConfig, cases: tuple[RuleCase,
     """
     if config.model != UNTRAINED_NAME:
         try:
-            model_folder(config.model)
-        except OSError as error:
+            describe_model(config.model)
+        except (OSError, ValueError) as error:
             raise InputError(f"--diffusion: {error}; say {UNTRAINED_NAME} for a model of random weights") from error
     for case in cases:
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:

@@ -27,11 +27,13 @@ from ...scenes.zoo.species import SPECIES, species_key
 from ...scenes.zoo.split import FIRST_TEST_SEED
 from ...scenes.zoo.zoo import is_zoo, write_zoo
 from ..config import FitConfig, RuleName
+from ..device import choose_device
 from ..fit import fit
 from ..paint import paint
 from ..paint_config import PaintConfig
 from ..path_fields import takes_strings
 from ..run.open_run import RunFolder
+from ..texture.diffusion_source import diffusion_source
 from .bench import read_table
 
 PAINTING_BENCH_FORMAT_VERSION = 1
@@ -78,13 +80,15 @@ class PaintingBenchConfig:
 def run_painting_bench(config: PaintingBenchConfig, log: Callable[[str], None] = print) -> Path:
     """Fits, paints and scores whatever is not in the table yet; returns the table's path, `out/paintings.md`.
 
-    Raises InputError where a collection is missing or has no held-out views, and where two have one name.
+    Raises InputError where a collection is missing or has no held-out views, where two have one name, and where the
+    prior cannot serve a rule; then nothing has been fitted.
     """
     folders = [folder.resolve() for folder in config.collections]
     folders += [_behind(species, config.out / "collections") for species in config.zoo]
     names = [folder.name for folder in folders]
     if len(set(names)) < len(names):
         raise InputError(f"two of {', '.join(names)} have one name; rename a folder")
+    _refuse_rules(config)
     for folder in folders:
         if not (folder / "truth" / "novel").is_dir():
             raise InputError(f"{folder} has no held-out views (truth/novel) to score against")
@@ -146,11 +150,21 @@ def _behind(species: str, root: Path) -> Path:
 def _painted(run: Path, folder: Path, out: Path, rule: str, seed: int, config: PaintingBenchConfig) -> dict[str, Any]:
     named = _species(folder)
     if not RunFolder(out).exact_subject.is_file():
-        how: dict[str, Any] = {"diffusion": "none"} if rule == "none" else {"diffusion": config.diffusion, "rule": rule}
-        paint(PaintConfig(run_folder=run, out=out, category=named, seed=seed, videos=False, overwrite=True, **how))
+        how: dict[str, Any] = {"diffusion": "none"}
+        if rule != "none":
+            how = {"diffusion": config.diffusion, "rule": rule, "category": named, "seed": seed}
+        paint(PaintConfig(run_folder=run, out=out, videos=False, overwrite=True, **how))
     judges = load_judges(features="embedded", category=named)
     scores = score_run(out, load_collection(folder), folder, judges=judges)
     return {key: scores[key] for key in ("novel_unseen_share", *(key for key, _, _ in _COLUMNS)) if key in scores}
+
+
+def _refuse_rules(config: PaintingBenchConfig) -> None:
+    """Raises InputError where the prior is not there, or cannot serve one of the rules."""
+    for rule in config.rules:
+        if rule != "none":
+            asked = FitConfig(photos=config.out, out=config.out, diffusion=config.diffusion, rule=rule)
+            diffusion_source(asked, choose_device(asked.device))
 
 
 def _species(folder: Path) -> str | None:

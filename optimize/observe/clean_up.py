@@ -141,7 +141,7 @@ class CleanUp(TensorStructure):
         prior: DiffusionPrior,
         subject: str,
         semantic: SemanticPrior,
-        negatives: bool = True,
+        config: CleanUpConfig | None = None,
         seed: int = 0,
     ) -> CleanUp:
         """Cleans up, and has the semantic prior look at the photos again. Raises ValueError where that prior has no
@@ -155,7 +155,7 @@ class CleanUp(TensorStructure):
             return interpolate(odds[:, None], pictures.shape[1:3], mode="bilinear")[:, 0]
 
         generator = torch.Generator().manual_seed(seed)
-        chosen = clean_up(observations, prior, subject, foreground, CleanUpConfig(negatives=negatives), generator)
+        chosen = clean_up(observations, prior, subject, foreground, config or CleanUpConfig(), generator)
         if bool(chosen.any()):
             observations.canonical = semantic.canonical_maps(observations)
         line = f"clean-up: {int(chosen.sum())} of {len(chosen)} photos hide something of the subject and were completed"

@@ -79,7 +79,11 @@ def doubt(observations: Observations) -> str:
 
 
 def load_semantic_prior(config: FitConfig, device: torch.device) -> SemanticPrior:
-    """The prior that `--semantic` asks for. Raises InputError for a name that says nothing to timm and a bad file."""
+    """The prior that `--semantic` asks for.
+
+    Raises InputError, in one line, for a network that is named and cannot be had, and for a bad file. Only the one that
+    `auto` looks for may be missing.
+    """
     if config.semantic == "none":
         return SemanticPrior(None, None, "none (--semantic none)")
     if config.trained_prior is not None:
@@ -95,6 +99,8 @@ def load_semantic_prior(config: FitConfig, device: torch.device) -> SemanticPrio
     except ValueError as error:
         raise InputError(str(error)) from error
     except OSError as error:
+        if not large:
+            raise InputError(str(error)) from error
         return replace(alone, line=f"{line} alone: {error}")
     return SemanticPrior(
         canonical, network, f"{line} and features of {network.name}", {**alone.models, "features": network.name}

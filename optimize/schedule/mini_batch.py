@@ -6,20 +6,28 @@ import math
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 
-def turn(photo_count: int, batch: int, step: int) -> Bool[Tensor, " N"]:
-    """Which photos that step looks at: at most `batch`, as many in every step or one fewer.
+def turn(order: Int[Tensor, " N"], batch: int, step: int) -> Bool[Tensor, " N"]:
+    """Which of N photos that step of a round looks at: at most `batch`, as many in every step or one fewer.
 
-    Every photo has its turn once in a round, and each round has another order; the same for the same numbers.
+    Every photo has its turn once in a round of `turns`, in its `order`, a permutation.
     """
-    turns = math.ceil(photo_count / batch)
-    order = torch.randperm(photo_count, generator=torch.Generator().manual_seed(step // turns))
-    chosen = torch.zeros(photo_count, dtype=torch.bool)
-    chosen[torch.tensor_split(order, turns)[step % turns]] = True
+    count = turns(len(order), batch)
+    chosen = torch.zeros(len(order), dtype=torch.bool)
+    chosen[torch.tensor_split(order, count)[step % count]] = True
     return chosen
+
+
+def turns(photo_count: int, batch: int) -> int:
+    """Steps of a round.
+
+    >>> turns(20, 8)
+    3
+    """
+    return math.ceil(photo_count / batch)
 
 
 def step_rows(optimizer: torch.optim.Adam, moving: Sequence[tuple[Tensor, Bool[Tensor, " _"]]]) -> None:

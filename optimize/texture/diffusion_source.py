@@ -3,22 +3,28 @@
 `embedded` is the small model that the package carries, which knows the zoo's species alone; an id or a folder is any
 model that `priors.diffusion.load` reads. `auto` is none in preset quick. In the others it is the large model where
 there is a GPU and the hub's cache on this machine holds it, and else the embedded one. Nothing is downloaded.
+
+Options that the prior has no use for, and rules that need what it lacks, are refused here, before any work.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 import torch
 
 from ...priors.canonical import CanonicalPrior
 from ...priors.diffusion.load import DiffusionConfig, load_diffusion_prior, model_kind
+from ...priors.diffusion.model_description import check_tiny_autoencoder, describe_model
 from ...priors.diffusion.prior import DiffusionPrior
+from ...priors.distillation.requirement import Capability
 from ...priors.embedded import DIFFUSION
 from ...scenes.error import InputError
 from ...scenes.zoo.species import SPECIES, species_key
-from ..config import FitConfig
+from ..config import DEFAULT_RULE, FitConfig, RuleName
 from ..observe.observations import Observations
+from .distillation_rule import REQUIREMENTS, lacks
 
 LARGE = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 SURE = 0.25
@@ -61,12 +67,71 @@ class DiffusionSource:
 
 
 def diffusion_source(config: FitConfig, device: torch.device) -> DiffusionSource:
-    """The model that `--diffusion` asks for. Raises InputError, in one line, where it is not on this machine, or where
-    there is to be none and another option needs one."""
+    """The model that `--diffusion` asks for.
+
+    Raises InputError, in one line, where it is not on this machine, where there is to be none and another option needs
+    one, where it cannot serve the rule, or where it has no use for another option.
+    """
     source = _asked_for(config, device)
-    if source.name is None and config.clean_up:
-        raise InputError(f"--clean-up needs a diffusion prior, and there is {source.line}: give --diffusion embedded")
+    if source.name is None:
+        _refuse_without_prior(config, source)
+        return source
+    check_rule(config.rule or DEFAULT_RULE, source)
+    if config.tiny_autoencoder is not None:
+        try:
+            check_tiny_autoencoder(config.tiny_autoencoder, source.name)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"--tiny-autoencoder {config.tiny_autoencoder}: {error}; name a folder or an id of a TAESD for this "
+                "model, or leave it out"
+            ) from error
+    check_category(config.category, source)
     return source
+
+
+def check_rule(rule: RuleName, source: DiffusionSource) -> None:
+    """Raises InputError where the model cannot serve the rule: it says what is missing, and which rules would do."""
+    if rule not in REQUIREMENTS:
+        return
+    assert source.name is not None
+    try:
+        said = describe_model(source.name)
+    except (OSError, ValueError) as error:
+        raise _refusal("embedded" if source.embedded else source.name, str(error)) from error
+    capability = Capability(said.prediction, free_text=not source.embedded, attention=said.attention)
+    if lacking := lacks(rule, capability):
+        others = ", ".join(other for other in get_args(RuleName) if not lacks(other, capability))
+        raise InputError(
+            f"rule {rule} cannot ask {source.line}: it needs {' and '.join(lacking)}; with it --rule may be {others}"
+        )
+
+
+def check_category(category: str | None, source: DiffusionSource) -> None:
+    """Raises InputError for a word that says nothing to the embedded model."""
+    if category is not None and not understood(category, source):
+        raise InputError(
+            f"--category {category} says nothing to the embedded model, which knows {', '.join(SPECIES)}: name one of "
+            "these, leave it out, or give another --diffusion"
+        )
+
+
+def understood(category: str, source: DiffusionSource) -> bool:
+    """Whether that word says anything to the model."""
+    return not source.embedded or species_key(category) in SPECIES
+
+
+def _refuse_without_prior(config: FitConfig, source: DiffusionSource) -> None:
+    given = {
+        "--clean-up": config.clean_up,
+        f"--rule {config.rule}": config.rule is not None,
+        f"--tiny-autoencoder {config.tiny_autoencoder}": config.tiny_autoencoder is not None,
+        f"--category {config.category}": config.category is not None,
+    }
+    idle = next((option for option, is_given in given.items() if is_given), None)
+    if idle is not None:
+        raise InputError(
+            f"{idle} needs a diffusion prior, and there is {source.line}: give --diffusion embedded, or leave it out"
+        )
 
 
 def _asked_for(config: FitConfig, device: torch.device) -> DiffusionSource:
@@ -106,7 +171,7 @@ def subject_words(
     """
     said = config.category
     unknown = f"{said} says nothing to the embedded model; " if said else ""
-    if said and not (source.embedded and species_key(said) not in SPECIES):
+    if said and understood(said, source):
         return said, f"a subject called {said!r}, as --category says"
     if observations.canonical is not None and canonical is not None:
         odds = observations.canonical.species.mean(0)

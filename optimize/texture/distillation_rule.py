@@ -17,24 +17,36 @@ from torch.nn.functional import interpolate
 from ...priors.diffusion.guidance import GuidanceConfig
 from ...priors.diffusion.noise_level import NoiseLevel
 from ...priors.diffusion.prior import DiffusionPrior
+from ...priors.distillation.bridge import REQUIREMENT as BRIDGE_REQUIREMENT
 from ...priors.distillation.bridge import SOURCE, bridge
 from ...priors.distillation.critic import Critic
 from ...priors.distillation.csd import csd
 from ...priors.distillation.dass import dass, free_cells
+from ...priors.distillation.flow_distillation import REQUIREMENT as FLOW_REQUIREMENT
 from ...priors.distillation.flow_distillation import flow_distillation
 from ...priors.distillation.ism import ism
+from ...priors.distillation.nfsd import REQUIREMENT as NFSD_REQUIREMENT
 from ...priors.distillation.nfsd import nfsd
 from ...priors.distillation.noise_range import NoiseRange
 from ...priors.distillation.pixel_clip import clipped
+from ...priors.distillation.requirement import Capability, Requirement
 from ...priors.distillation.sdi import sdi
 from ...priors.distillation.sds import sds
 from ...priors.distillation.target import Target
+from ...priors.distillation.vsd import REQUIREMENT as VSD_REQUIREMENT
 from ...priors.distillation.vsd import Student, vsd
 from ...priors.prompts import ViewPrompts, view_weights
 from ...representations.tensor_structure import TensorStructure
-from ..config import RuleName
+from ..config import DEFAULT_RULE, RuleName
 from .exploration import Exploration
 
+REQUIREMENTS: dict[RuleName, Requirement] = {
+    "nfsd": NFSD_REQUIREMENT,
+    "bridge": BRIDGE_REQUIREMENT,
+    "vsd": VSD_REQUIREMENT,
+    "rectified_flow": FLOW_REQUIREMENT,
+}
+"""Of those rules that need anything which a prior may lack."""
 _INVERSION_STEPS = 6
 
 
@@ -42,7 +54,7 @@ _INVERSION_STEPS = 6
 class RuleConfig:
     """Which rule, and how it asks."""
 
-    name: RuleName = "dass"
+    name: RuleName = DEFAULT_RULE
     guidance: GuidanceConfig = field(default_factory=lambda: GuidanceConfig(scale=7.5))
     noise: NoiseRange = field(default_factory=lambda: NoiseRange(first=0.4, last=0.15, kind="falling"))
     walk: int = 3
@@ -51,6 +63,11 @@ class RuleConfig:
     """Whether prompts say what is not to be seen."""
     clip: float | None = None
     """Longest gradient of a pixel that comes back through the encoder; None leaves it as it is."""
+
+
+def lacks(rule: RuleName, capability: Capability) -> tuple[str, ...]:
+    """What the rule needs of a prior and this one has not, in words; () where it can work."""
+    return REQUIREMENTS.get(rule, Requirement()).lacking(capability)
 
 
 class Pull(TensorStructure):
@@ -76,6 +93,9 @@ class DistillationRule:
     """One rule with one subject's prompts; asks the prior with a generator of its own."""
 
     def __init__(self, prior: DiffusionPrior, category: str, config: RuleConfig, seed: int = 0) -> None:
+        """Raises ValueError, in one line, where the prior lacks something that the rule needs."""
+        if lacking := lacks(config.name, Capability(prior.schedule.kind, config.negatives)):
+            raise ValueError(f"rule {config.name} cannot ask {prior.name}: it needs {' and '.join(lacking)}")
         self._prior, self._config = prior, config
         prompts = ViewPrompts.of(category)
         self._positive, self._empty = prior.embed(prompts.positive), prior.embed([""])

@@ -21,7 +21,7 @@ from ...representations.body.skeleton import Skeleton
 from ...representations.geometry.mesh import SkinnedMesh
 from ...scenes.atomic import atomic_write
 from ...scenes.photos.resample import to_bytes
-from ..config import FitConfig
+from ..config import DEFAULT_RULE, FitConfig
 from ..observe.observations import Observations
 from ..run.metrics_log import MetricsLog
 from ..run.open_run import RunFolder
@@ -63,7 +63,7 @@ class UnseenSides:
         """With the subject's name, and a line on who says it."""
         subject, words = subject_words(config, source, observations, canonical)
         # The embedded model's text has a few words, and none for what is not to be seen.
-        rule = RuleConfig(name=config.rule, negatives=not source.embedded)
+        rule = RuleConfig(name=config.rule or DEFAULT_RULE, negatives=not source.embedded)
         if source.embedded:
             rule = replace(rule, guidance=GuidanceConfig(scale=EMBEDDED_GUIDANCE))
         return UnseenSides(prior, subject, rule, seed=seed), words

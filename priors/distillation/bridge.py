@@ -14,8 +14,10 @@ from torch import Tensor
 from ..diffusion.conditions import Conditions
 from ..diffusion.noise_level import NoiseLevel
 from .critic import Critic
+from .requirement import Requirement
 from .target import Target, by_gradient
 
+REQUIREMENT = Requirement(free_text=True)
 SOURCE = "oversaturated, smooth, pixelated, cartoon, foggy, hazy, blurry, bad structure, noisy, malformed"
 """To be added to the prompt; the authors' words."""
 

@@ -15,7 +15,10 @@ from torch import Tensor
 
 from ..diffusion.noise_level import NoiseLevel
 from .critic import Critic
+from .requirement import Requirement
 from .target import Target
+
+REQUIREMENT = Requirement(prediction="flow")
 
 
 def flow_distillation(

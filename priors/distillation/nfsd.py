@@ -14,8 +14,10 @@ from torch import Tensor
 
 from ..diffusion.noise_level import NoiseLevel
 from .critic import Critic
+from .requirement import Requirement
 from .target import Target, by_gradient
 
+REQUIREMENT = Requirement(negative_prompt=True)
 _LITTLE = 0.2
 """Place in the schedule below which there is little noise."""
 

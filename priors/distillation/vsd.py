@@ -18,7 +18,10 @@ from ..diffusion.noise_level import NoiseLevel
 from ..diffusion.prior import DiffusionPrior
 from .critic import Critic
 from .low_rank import LowRank
+from .requirement import Requirement
 from .target import Target, by_gradient
+
+REQUIREMENT = Requirement(attention=True)
 
 
 class Student:

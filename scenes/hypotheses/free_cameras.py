@@ -14,12 +14,14 @@ from ...representations.body.skeleton import Skeleton, mirrored_pose
 from ...representations.camera import Intrinsics, OrbitCamera, project, to_pixels
 from ...representations.geometry.mesh import SkinnedMesh
 from ...representations.tensor_structure import TensorStructure
-from .hypotheses import ColorEvidence, Hypotheses, LimbPair
+from .hypotheses import AZIMUTH_JITTER, ColorEvidence, Hypotheses, LimbPair, either_way
 from .selection import best_of_photo, responsibilities
 
 USUAL_ELEVATION_DEG = 12.0
 """Photos of animals are mostly taken from slightly above."""
 _ELEVATION_SPREAD_DEG = 12.0
+_ELEVATION_JITTER_DEG = 2.0
+"""Largest change of a first elevation that a seed makes."""
 _ROLL_SPREAD_DEG = 5.0
 _LENS_SPREAD = 0.3
 """Standard deviation of the logarithm of a focal length about its first guess."""
@@ -119,6 +121,7 @@ class FreeCameras(Hypotheses):
         boxes: Float[Tensor, "N 4"],
         count: int,
         azimuth_deg: Float[Tensor, "N {count}"] | None = None,
+        generator: torch.Generator | None = None,
     ) -> FreeCameras:
         """`count` azimuths for each of N photos, evenly spaced unless given, at the usual elevation, unposed.
 
@@ -131,13 +134,18 @@ class FreeCameras(Hypotheses):
             azimuth = (torch.arange(count, device=boxes.device) * (360 / count)).repeat(photo_count)
         else:
             azimuth = azimuth_deg.reshape(-1)
+        elevation = torch.full_like(azimuth, USUAL_ELEVATION_DEG)
+        if generator is not None:
+            spread = AZIMUTH_JITTER * (360 / count)
+            azimuth = (azimuth + spread * either_way(generator, len(photo)).to(azimuth)) % 360
+            elevation = elevation + _ELEVATION_JITTER_DEG * either_way(generator, len(photo)).to(azimuth)
         lens = intrinsics.select(photo)
         box = boxes[photo]
         size = torch.stack([box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]], dim=1)
         centre = torch.stack([box[:, 0] + box[:, 2], box[:, 1] + box[:, 3]], dim=1) / 2
         camera = OrbitCamera(
             azimuth_deg=azimuth,
-            elevation_deg=torch.full_like(azimuth, USUAL_ELEVATION_DEG),
+            elevation_deg=elevation,
             roll_deg=torch.zeros_like(azimuth),
             distance=lens.fx / size.amax(1),
             offset=torch.zeros(len(photo), 2, device=boxes.device),

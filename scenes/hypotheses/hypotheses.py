@@ -23,6 +23,9 @@ from ...representations.rotation import quaternion_from_vector
 
 LimbPair = Literal["front", "hind"]
 
+AZIMUTH_JITTER = 0.1
+"""Largest change of a first azimuth, in parts of the distance between neighbours on the circle."""
+
 
 @runtime_checkable
 class ColorEvidence(Protocol):
@@ -103,11 +106,13 @@ class Hypotheses(nn.Module, ABC):
         boxes: Float[Tensor, "N 4"],
         count: int,
         azimuth_deg: Float[Tensor, "N {count}"] | None = None,
+        generator: torch.Generator | None = None,
     ) -> Hypotheses:
         """`count` unposed hypotheses of each photo from all round the subject, whatever these ones are.
 
         The projected mesh fills the masks' boxes (left, top, right, bottom in crop pixels). `azimuth_deg`: where free
-        cameras start, evenly spaced unless given.
+        cameras start, evenly spaced unless given. `generator`: moves each hypothesis a little, on the CPU. A fit should
+        not hang on that, and how far results differ from seed to seed says what a difference between two fits means.
         """
 
     @abstractmethod
@@ -159,3 +164,8 @@ class Hypotheses(nn.Module, ABC):
     def to_world(self, points: Float[Tensor, "B V 3"]) -> Float[Tensor, "B V 3"]:
         """Body points in the given world, on the CPU; as they are where none is given."""
         return points.cpu()
+
+
+def either_way(generator: torch.Generator, *shape: int) -> Tensor:
+    """A tensor of that shape, evenly distributed from -1 to 1, on the CPU."""
+    return 2 * torch.rand(shape, generator=generator) - 1

@@ -28,7 +28,7 @@ from ...representations.camera import Intrinsics, RigidCamera, project, to_pixel
 from ...representations.geometry.mesh import SkinnedMesh
 from ...representations.rotation import matrix_from_quaternion, quaternion_from_vector
 from ...representations.tensor_structure import TensorStructure
-from .hypotheses import ColorEvidence, Hypotheses, LimbPair
+from .hypotheses import AZIMUTH_JITTER, ColorEvidence, Hypotheses, LimbPair, either_way
 from .selection import best_of_photo, responsibilities
 
 _ROUNDS = 12
@@ -204,6 +204,7 @@ class KnownCameras(Hypotheses):
         boxes: Float[Tensor, "N 4"],
         count: int,
         azimuth_deg: Float[Tensor, "N {count}"] | None = None,
+        generator: torch.Generator | None = None,
     ) -> KnownCameras:
         """`count` evenly spaced headings, unposed and upright; each with all N photos, grouped by world.
 
@@ -219,6 +220,9 @@ class KnownCameras(Hypotheses):
         middle = torch.stack([box[:, 0] + box[:, 2], box[:, 1] + box[:, 3]], dim=1) / 2
         given = self.given
         headings = torch.arange(count, device=boxes.device) * (2 * math.pi / count)
+        if generator is not None:
+            turn_deg = AZIMUTH_JITTER * (360 / count) * either_way(generator, count).to(boxes)
+            headings = headings + torch.deg2rad(turn_deg)
         worlds = Worlds.facing(headings, self.pose.shape[1])
         vertices = mesh.vertices.detach().expand(len(photo), -1, 3)
         # Where the picture plane's axes point; shifts along them move the body in the pictures.

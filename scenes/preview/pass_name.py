@@ -3,3 +3,5 @@
 from typing import Literal
 
 Pass = Literal["color", "clay", "normals", "parts", "correspondence", "wireframe", "skeleton"]
+LIT: tuple[Pass, ...] = ("color", "clay", "wireframe", "skeleton")
+"""Those in which the studio's light shows; colours of the others mean something else."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from zoetrope.optimize.descent import Descent
+from zoetrope.optimize.draws import generator_of
 from zoetrope.optimize.losses.loss_term import RenderedStep
 from zoetrope.optimize.observe.observations import Observations
 from zoetrope.optimize.run.checkpoint import StageStep, load_checkpoint, save_checkpoint
@@ -18,6 +20,7 @@ from zoetrope.representations.body.template import template
 from zoetrope.representations.camera import OrbitCamera
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
 from zoetrope.representations.surfaces.united_surface import UnitedSurface
+from zoetrope.scenes.error import InputError
 from zoetrope.scenes.hypotheses.free_cameras import FreeCameras
 from zoetrope.scenes.photos.collection import load_collection
 from zoetrope.scenes.scene import Scene
@@ -101,6 +104,59 @@ def test_any_step_goes_on_to_the_bit(observations: Observations, stages: tuple[S
         ):
             assert name == other
             assert torch.equal(ours, theirs), f"{name} differs when resumed after step {step}"
+
+
+def test_the_seed_decides_where_accounts_begin_and_nothing_else_does(observations: Observations) -> None:
+    def starts(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+        descent = Descent(first_scene(4), observations, STAGES, generator=generator_of(seed))
+        descent.prepare()
+        hypotheses = descent.scene.hypotheses
+        assert isinstance(hypotheses, FreeCameras)
+        camera = hypotheses.camera()
+        return camera.azimuth_deg.detach().reshape(4, 5), camera.elevation_deg.detach()
+
+    planned = torch.arange(5.0) * 72
+    torch.testing.assert_close(starts(0)[0], planned.expand(4, -1), atol=1e-3, rtol=0)
+    torch.testing.assert_close(starts(0)[1], torch.full((20,), 12.0))
+    assert all(torch.equal(one, other) for one, other in zip(starts(1), starts(1), strict=True))
+    assert not any(torch.equal(one, other) for one, other in zip(starts(1), starts(2), strict=True))
+    # A tenth of the way to the next one at most, so that all of the circle is looked at, whatever the seed.
+    for seed in (1, 2):
+        azimuth, elevation = starts(seed)
+        off = (azimuth - planned + 180) % 360 - 180
+        assert 0.5 < float(off.abs().max()) <= 7.2 + 1e-3
+        assert len(off.unique()) == 20, "each photo has its own"
+        assert 0.2 < float((elevation - 12).abs().max()) <= 2.0 + 1e-4
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_builds_compete_from_the_same_accounts(
+    observations: Observations, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    starts: list[Tensor] = []
+    all_round = FreeCameras.all_round
+
+    def recorded(*given: Any) -> FreeCameras:
+        found = all_round(*given)
+        starts.append(found.camera().azimuth_deg.detach().clone())
+        return found
+
+    monkeypatch.setattr(FreeCameras, "all_round", recorded)
+    told(Descent(first_scene(4), observations, CONTEST, generator=generator_of(seed)))
+    assert len(starts) == 2
+    assert torch.equal(starts[0], starts[1])
+
+
+def test_a_checkpoint_from_before_there_was_a_seed_goes_on_with_seed_0_alone(observations: Observations) -> None:
+    descent = begun(observations, STAGES)
+    next(descent.steps())
+    state = descent.state()
+    del state["draws"]
+    again = begun(observations, STAGES)
+    again.restore(state)
+    assert dict(next(again.steps()).losses) == dict(next(descent.steps()).losses)
+    with pytest.raises(InputError, match="in which --seed changed nothing"):
+        Descent(first_scene(4), observations, STAGES, generator=generator_of(1)).restore(state)
 
 
 def test_the_build_with_the_least_loss_goes_on(observations: Observations, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,8 +108,9 @@ def test_what_a_prior_changes_is_baked_where_asked(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     model = str(small_diffusion("sd_v"))
-    settings = {"run_folder": run, "size": 48, "fps": 6, "seconds": 1, "device": "cpu"}
+    settings = {"run_folder": run, "size": 48, "fps": 6, "seconds": 1}
     plain, _ = animate(AnimateConfig(motion="walk", **settings))
+    settings["device"] = "cpu"
     before = texture_of(plain)
     refined, video = animate(AnimateConfig(motion="walk", refine="tdass", diffusion=model, **settings))
     assert torch.equal(texture_of(refined), before)

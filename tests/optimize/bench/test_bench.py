@@ -1,6 +1,7 @@
 """The bench: a table of what was fitted, once; faults stand in it and stop nothing."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,35 @@ def test_every_test_collection_has_a_seed_of_its_own_that_no_training_uses() -> 
     seeds = [seed_of(species) for species in (*TEST, *BESIDE)]
     assert len(set(seeds)) == len(seeds) == 12
     assert min(seeds) >= FIRST_TEST_SEED
+
+
+def test_seeds_are_fitted_one_after_another_and_told_as_mean_and_spread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("fox", "cow"):
+        (tmp_path / name).mkdir()
+    asked: list[tuple[str, tuple[str, ...]]] = []
+
+    def fitted(folder: Path, run: Path, preset: str, options: tuple[str, ...]) -> dict[str, float | str]:
+        asked.append((run.name, options))
+        if (folder.name, options[-2:]) == ("cow", ("--seed", "2")):
+            return {"fault": "exit code 1: no luck"}
+        return {"pck": 0.80 + 0.02 * len([one for one, _ in asked if one.startswith(folder.name)]), "chamfer": 0.01}
+
+    monkeypatch.setattr("zoetrope.optimize.bench.bench._fitted", fitted)
+    folders, more = (tmp_path / "fox", tmp_path / "cow"), ("--effort", "0.5")
+    config = BenchConfig(tmp_path / "bench", folders, zoo=(), fit_options=more)
+    run_bench(config, lambda _: None)
+    assert asked == [(f"{name}_quick_--effort_0.5", more) for name in ("fox", "cow")]
+    # What is there of the first seed is not fitted again.
+    asked.clear()
+    table = run_bench(replace(config, seeds=3), lambda _: None)
+    assert [options for _, options in asked] == [(*more, "--seed", str(seed)) for seed in (1, 1, 2, 2)]
+    assert len({run for run, _ in asked}) == 4
+    fox, cow, _, fault = table.read_text().splitlines()[2:]
+    assert fox.startswith("| fox | quick --effort 0.5, 3 seeds | 82.7 ± 1.2 % | - |")
+    assert "| 0.0100 ± 0.0000 |" in fox
+    assert cow.startswith("| cow | quick --effort 0.5, 2 seeds | 82.0 ± 0.0 % | - |")
+    assert fault == "cow, seed 2: exit code 1: no luck"
+    with pytest.raises(InputError, match="--seeds is 0"):
+        run_bench(replace(config, seeds=0), lambda _: None)

@@ -54,7 +54,9 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
 def test_every_rule_paints_one_fit_with_every_seed_and_only_once(tmp_path: Path, recorded: Recorded) -> None:
     config = PaintingBenchConfig(tmp_path, zoo=("penguin",), rules=("none", "dass"), seeds=2)
     table = run_painting_bench(config, lambda _: None)
-    paintings = [f"paint penguin_behind {rest} penguin" for rest in ("none 0", "dass 0", "dass 1")]
+    # What paints nothing is asked with no words and no seed.
+    told = ("none None None", "dass 0 penguin", "dass 1 penguin")
+    paintings = [f"paint penguin_behind {rest}" for rest in told]
     assert recorded.calls == ["fit penguin_behind", *paintings]
     # The photos are from behind, of an individual that nothing is trained on.
     folder = tmp_path / "collections" / "penguin_behind"
@@ -84,6 +86,11 @@ def test_what_cannot_be_scored_is_refused_before_anything_is_fitted(
         run_painting_bench(PaintingBenchConfig(tmp_path, (bare,), zoo=()))
     with pytest.raises(InputError, match="have one name"):
         run_painting_bench(PaintingBenchConfig(tmp_path, (good_photos, good_photos), zoo=()))
+    for rule, words in (("nfsd", "a negative prompt"), ("rectified_flow", "a flow-matching model")):
+        with pytest.raises(InputError, match=words):
+            run_painting_bench(PaintingBenchConfig(tmp_path, zoo=("penguin",), rules=("none", "dass", rule)))
+    with pytest.raises(InputError, match="--diffusion nobody/has-this"):
+        run_painting_bench(PaintingBenchConfig(tmp_path, zoo=("penguin",), diffusion="nobody/has-this"))
     assert recorded.calls == []
 
 

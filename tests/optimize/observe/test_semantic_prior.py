@@ -12,7 +12,7 @@ from zoetrope.optimize.observe.observations import Observations
 from zoetrope.optimize.observe.semantic_prior import doubt, load_semantic_prior
 from zoetrope.optimize.pretrain.canonical import layout, meaning
 from zoetrope.optimize.start.starting_template import starting_templates
-from zoetrope.priors.canonical import save_canonical
+from zoetrope.priors.canonical import CanonicalPrior, save_canonical
 from zoetrope.priors.canonical_network import CanonicalNetwork
 from zoetrope.priors.embedded import CANONICAL
 from zoetrope.representations.body.template import BUILDS
@@ -72,16 +72,35 @@ def test_none_is_none(good_photos: Path) -> None:
     )
 
 
-def test_a_network_that_is_not_there_leaves_the_embedded_one_and_says_so(good_photos: Path, tmp_path: Path) -> None:
-    missing = f"timm:{tmp_path}/none.safetensors"
-    with pytest.raises(InputError, match="--semantic timm:"):
-        load_semantic_prior(_config(good_photos, semantic=missing), CPU)
-    away = f"timm:mobilenetv2_100@{tmp_path}/none.safetensors"
-    prior = load_semantic_prior(_config(good_photos, semantic=away), CPU)
+@pytest.mark.parametrize(
+    "name", ["timm:{tmp}/none.safetensors", "timm:mobilenetv2_100@{tmp}/none.safetensors", "{tmp}/none.safetensors"]
+)
+def test_a_network_that_is_named_and_not_there_is_refused(name: str, good_photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--semantic ") as caught:
+        load_semantic_prior(_config(good_photos, semantic=name.format(tmp=tmp_path)), CPU)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_of_the_hub_that_is_not_in_its_cache_is_refused_offline(
+    good_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    name = "timm:vit_small_patch14_dinov2.lvd142m"
+    with pytest.raises(InputError, match="are not in the local cache, and downloads are off"):
+        load_semantic_prior(_config(good_photos, semantic=name, offline=True), CPU)
+
+
+def test_the_large_network_that_nobody_named_may_be_missing(good_photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str, *, offline: bool, device: object) -> None:
+        assert offline, "nothing is downloaded unasked"
+        raise OSError("the weights are not in the local cache")
+
+    load, where = CanonicalPrior.load, torch.device("cuda")
+    monkeypatch.setattr("zoetrope.optimize.observe.semantic_prior.load_semantic", missing)
+    monkeypatch.setattr(CanonicalPrior, "load", lambda path, version, device: load(path, version, CPU))
+    prior = load_semantic_prior(_config(good_photos), where)
     assert prior.models == {"canonical": "embedded"}
-    assert "embedded canonical network alone: --semantic timm:mobilenetv2_100@" in prior.line
-    assert "is no mobilenetv2_100 in timm's layout" in prior.line
-    assert "\n" not in prior.line
+    assert "alone: the weights are not in the local cache" in prior.line
 
 
 def test_a_network_of_ones_own(good_photos: Path, small_vit: Path, tmp_path: Path) -> None:

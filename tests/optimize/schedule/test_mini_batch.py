@@ -8,12 +8,14 @@ import pytest
 import torch
 
 from zoetrope.optimize.descent import Descent
+from zoetrope.optimize.draws import Draws, generator_of
 from zoetrope.optimize.fit import first_scene
 from zoetrope.optimize.observe.observations import Observations
 from zoetrope.optimize.run.checkpoint import StageStep, load_checkpoint, save_checkpoint
-from zoetrope.optimize.schedule.mini_batch import step_rows, turn
+from zoetrope.optimize.schedule.mini_batch import step_rows, turn, turns
 from zoetrope.optimize.schedule.stage import Free, Stage, Weights
 from zoetrope.representations.body.template import template
+from zoetrope.scenes.error import InputError
 from zoetrope.scenes.photos.collection import load_collection
 
 BODY: frozenset[Free] = frozenset({"camera", "pose", "rest_pose", "length"})
@@ -29,23 +31,58 @@ def observations(good_photos: Path) -> Observations:
     return Observations(load_collection(good_photos))
 
 
-def begun(observations: Observations, batch: int | None) -> Descent:
-    return Descent(first_scene([template("quadruped")], observations), observations, STAGES, batch=batch)
+def begun(observations: Observations, batch: int | None, seed: int = 0) -> Descent:
+    scene = first_scene([template("quadruped")], observations)
+    return Descent(scene, observations, STAGES, batch=batch, generator=generator_of(seed))
 
 
-@pytest.mark.parametrize(("count", "batch", "turns"), [(20, 10, 2), (7, 3, 3), (5, 5, 1), (3, 8, 1), (4, 1, 4)])
-def test_every_photo_has_its_turn_once_a_round(count: int, batch: int, turns: int) -> None:
-    rounds = []
-    for start in range(0, 4 * turns, turns):
-        chosen = torch.stack([turn(count, batch, step) for step in range(start, start + turns)])
+@pytest.mark.parametrize(("count", "batch", "steps"), [(20, 10, 2), (7, 3, 3), (5, 5, 1), (3, 8, 1), (4, 1, 4)])
+def test_every_photo_has_its_turn_once_a_round(count: int, batch: int, steps: int) -> None:
+    assert turns(count, batch) == steps
+    order = torch.arange(count).flip(0)
+    assert bool(turn(order, batch, 0)[order[: count // steps]].all()), "the first in the order come first"
+
+    def rounds(seed: int) -> list[torch.Tensor]:
+        draws = Draws(count, batch, generator_of(seed))
+        return list(torch.stack([draws.turn(step) for step in range(4 * steps)]).split(steps))
+
+    for chosen in (*rounds(0), *rounds(1)):
         assert chosen.sum(0).tolist() == [1] * count
         sizes = chosen.sum(1)
         assert int(sizes.max()) <= batch
         assert int(sizes.max() - sizes.min()) <= 1
-        assert torch.equal(chosen[0], turn(count, batch, start)), "the same step has the same photos"
-        rounds.append(chosen)
-    if turns > 1:
-        assert not all(torch.equal(rounds[0], other) for other in rounds[1:]), "rounds have different orders"
+    for seed in (0, 1):
+        assert torch.equal(torch.cat(rounds(seed)), torch.cat(rounds(seed)))
+        if steps > 1:
+            first, *others = rounds(seed)
+            assert not all(torch.equal(first, other) for other in others), "rounds have different orders"
+    if steps > 1:
+        assert not torch.equal(torch.cat(rounds(0)), torch.cat(rounds(1))), "the seed decides them"
+
+
+def test_draws_go_on_where_they_were() -> None:
+    draws = Draws(7, 3, generator_of(5))
+    for step in range(5):
+        draws.turn(step)
+    again = Draws(7, 3, generator_of(9))
+    again.restore(draws.state())
+    for step in range(5, 20):
+        assert torch.equal(again.turn(step), draws.turn(step))
+    ours, theirs = again.starts(), draws.starts()
+    assert ours is not None
+    assert theirs is not None
+    assert torch.equal(torch.rand(3, generator=ours), torch.rand(3, generator=theirs))
+    with pytest.raises(InputError, match="in which --seed changed nothing"):
+        again.restore(None)
+
+
+def test_seed_0_draws_nothing_and_needs_no_state() -> None:
+    assert generator_of(0) is None
+    plain, again = Draws(7, 3), Draws(7, 3)
+    assert plain.starts() is plain.state() is None
+    expected = [plain.turn(step) for step in range(9)]
+    again.restore(None)
+    assert all(torch.equal(again.turn(step), expected[step]) for step in (4, 5, 8)), "in the middle of a round"
 
 
 def test_rows_without_a_turn_neither_move_nor_forget() -> None:
@@ -106,15 +143,17 @@ def test_a_part_is_seen_as_in_the_whole(good_photos: Path, turnaround: Callable[
     assert not any(bool(found[name][still].any()) for name in own)
 
 
-def test_photos_without_a_turn_stay_where_they_are(observations: Observations) -> None:
-    descent, moved = begun(observations, 3), torch.zeros(4, dtype=torch.int64)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_photos_without_a_turn_stay_where_they_are(observations: Observations, seed: int) -> None:
+    descent, moved = begun(observations, 3, seed), torch.zeros(4, dtype=torch.int64)
+    draws = Draws(4, 3, generator_of(seed))
     stage, before = -1, {}
     for place in descent.steps():
         hypotheses = descent.scene.hypotheses
         own = {name: getattr(hypotheses, name).detach().clone() for name in hypotheses.per_hypothesis}
         own["instance"] = descent.scene.surface.instance_coefficients.detach().clone()
+        mine = draws.turn(place.step - 1)
         if place.stage == stage and place.iteration > 1:
-            mine = turn(4, 3, place.step - 1)
             for name, value in own.items():
                 rows = mine if name == "instance" else mine[hypotheses.photo]
                 assert torch.equal(value[~rows], before[name][~rows]), name
@@ -125,17 +164,18 @@ def test_photos_without_a_turn_stay_where_they_are(observations: Observations) -
     assert int(moved.min()) > 0
 
 
-def test_any_step_goes_on_to_the_bit(observations: Observations, tmp_path: Path) -> None:
-    whole, losses = begun(observations, 3), []
+@pytest.mark.parametrize("seed", [0, 1])
+def test_any_step_goes_on_to_the_bit(observations: Observations, tmp_path: Path, seed: int) -> None:
+    whole, losses = begun(observations, 3, seed), []
     for place in whole.steps():
         losses.append(dict(place.losses))
         here = StageStep(whole.stage.name, place.iteration, place.step)
         save_checkpoint(tmp_path, whole.state(), here, name=str(place.step))
-    assert losses != [dict(place.losses) for place in begun(observations, None).steps()]
+    assert losses != [dict(place.losses) for place in begun(observations, None, seed).steps()]
     for step in (1, 3, 6):
         checkpoint = load_checkpoint(tmp_path, name=str(step))
         assert checkpoint is not None
-        again = begun(observations, 3)
+        again = begun(observations, 3, seed)
         again.restore(checkpoint.state)
         assert [dict(place.losses) for place in again.steps()] == losses[step:], f"differs after step {step}"
 
