@@ -17,24 +17,20 @@ from torch.nn.functional import interpolate
 from ...priors.diffusion.guidance import GuidanceConfig
 from ...priors.diffusion.noise_level import NoiseLevel
 from ...priors.diffusion.prior import DiffusionPrior
-from ...priors.distillation.bridge import REQUIREMENT as BRIDGE_REQUIREMENT
-from ...priors.distillation.bridge import SOURCE, bridge
+from ...priors.distillation.bridge import BRIDGE_REQUIREMENT, SOURCE, bridge
 from ...priors.distillation.critic import Critic
 from ...priors.distillation.csd import csd
 from ...priors.distillation.dass import dass, free_cells
-from ...priors.distillation.flow_distillation import REQUIREMENT as FLOW_REQUIREMENT
-from ...priors.distillation.flow_distillation import flow_distillation
+from ...priors.distillation.flow_distillation import FLOW_REQUIREMENT, flow_distillation
 from ...priors.distillation.ism import ism
-from ...priors.distillation.nfsd import REQUIREMENT as NFSD_REQUIREMENT
-from ...priors.distillation.nfsd import nfsd
+from ...priors.distillation.nfsd import NFSD_REQUIREMENT, nfsd
 from ...priors.distillation.noise_range import NoiseRange
 from ...priors.distillation.pixel_clip import clipped
 from ...priors.distillation.requirement import Capability, Requirement
 from ...priors.distillation.sdi import sdi
 from ...priors.distillation.sds import sds
 from ...priors.distillation.target import Target
-from ...priors.distillation.vsd import REQUIREMENT as VSD_REQUIREMENT
-from ...priors.distillation.vsd import Student, vsd
+from ...priors.distillation.vsd import VSD_REQUIREMENT, Student, vsd
 from ...priors.prompts import ViewPrompts, view_weights
 from ...representations.tensor_structure import TensorStructure
 from ..config import DEFAULT_RULE, RuleName

@@ -17,7 +17,7 @@ from .critic import Critic
 from .requirement import Requirement
 from .target import Target, by_gradient
 
-REQUIREMENT = Requirement(free_text=True)
+BRIDGE_REQUIREMENT = Requirement(free_text=True)
 SOURCE = "oversaturated, smooth, pixelated, cartoon, foggy, hazy, blurry, bad structure, noisy, malformed"
 """To be added to the prompt; the authors' words."""
 

@@ -18,7 +18,7 @@ from .critic import Critic
 from .requirement import Requirement
 from .target import Target
 
-REQUIREMENT = Requirement(prediction="flow")
+FLOW_REQUIREMENT = Requirement(prediction="flow")
 
 
 def flow_distillation(

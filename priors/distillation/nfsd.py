@@ -17,7 +17,7 @@ from .critic import Critic
 from .requirement import Requirement
 from .target import Target, by_gradient
 
-REQUIREMENT = Requirement(negative_prompt=True)
+NFSD_REQUIREMENT = Requirement(negative_prompt=True)
 _LITTLE = 0.2
 """Place in the schedule below which there is little noise."""
 

@@ -21,7 +21,7 @@ from .low_rank import LowRank
 from .requirement import Requirement
 from .target import Target, by_gradient
 
-REQUIREMENT = Requirement(attention=True)
+VSD_REQUIREMENT = Requirement(attention=True)
 
 
 class Student:

@@ -159,7 +159,7 @@ def test_the_embedded_network_judges_from_the_command_line(portraits, capsys):
     assert "all around, taken for its species" in shown
     before = scores["by_photo"]["2"]["feature_distance(canonical)"]
     portraits.wear("2", 255 - pixels(portraits, 2))
-    assert main(["eval", str(portraits.run), "--features", "embedded", "--category", "chimera"]) == 0
+    assert main(["eval", str(portraits.run), "--features", "embedded"]) == 0
     scores = json.loads((portraits.run / "scores.json").read_text())
     assert scores["by_photo"]["2"]["feature_distance(canonical)"] > before
     assert "species_odds" not in scores
