@@ -12,7 +12,6 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from ..scenes.error import InputError
 from .schedule.mini_batch import turn, turns
 
 
@@ -54,11 +53,8 @@ class Draws:
         return {"generator": self._generator.clone_state(), "first": self.starts(), "order": self._order}
 
     def restore(self, state: dict[str, Any] | None) -> None:
-        """Goes back to what `state` returned. Raises InputError where that is of a fit that drew nothing, unlike this
-        one: of a version in which seeds changed nothing."""
-        if self._generator is None:
-            return
+        """Goes back to what `state` returned."""
         if state is None:
-            raise InputError("the checkpoint is of a version of zoetrope in which --seed changed nothing; start anew")
+            return
         self._generator, self._first = (state[name].clone_state() for name in ("generator", "first"))
         self._order = state["order"].cpu()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,12 @@ from ..eval.run_score import score_run
 from ..representations.body.template import Template
 from ..representations.camera import OrbitCamera
 from ..representations.surfaces.part_surface import PartSurfaces
+from ..representations.surfaces.surface import Surface
 from ..scenes.hypotheses.free_cameras import FreeCameras, FreeLens
 from ..scenes.hypotheses.hypotheses import Hypotheses
 from ..scenes.photos.collection import Collection, load_collection
 from ..scenes.scene import Scene
-from .config import FitConfig
+from .config import FitConfig, Representation
 from .descent import Descent
 from .device import choose_device
 from .draws import generator_of
@@ -39,6 +40,8 @@ from .start.starting_template import starting_templates
 from .texture.diffusion_source import diffusion_source
 from .texture.unseen_sides import UnseenSides
 
+SURFACES: dict[Representation, Callable[[Template, int], Surface]] = {"parts": PartSurfaces}
+"""Surfaces of a template and so many photos, by the representation that options name."""
 CHECKPOINT_INTERVAL = 25
 """Steps between checkpoints; a stage's last step has one as well."""
 
@@ -91,7 +94,7 @@ def fit(config: FitConfig) -> RunResult:
         origin = f"{origin}; it {why}, so a fit without it is tried as well"
     builds = tuple(one.build for one in templates)
     stages = schedule(config, builds, contested=bool(why), known_cameras=collection.known_cameras)
-    scene = first_scene(templates, observations)
+    scene = first_scene(templates, observations, config.representation)
     with open_run(config, prior.models | source.models) as run:
         write_masks(collection, estimated, run.masks)
         if clean is not None:
@@ -130,7 +133,9 @@ def observed(collection: Collection, config: FitConfig, prior: SemanticPrior, de
     return observations
 
 
-def first_scene(templates: Sequence[Template], observations: Observations) -> Scene:
+def first_scene(
+    templates: Sequence[Template], observations: Observations, representation: Representation = "parts"
+) -> Scene:
     """The body to start from, unposed, before known cameras, or before any where the first stage is to propose them.
 
     It is the first of the templates; the scene may try the others.
@@ -147,18 +152,18 @@ def first_scene(templates: Sequence[Template], observations: Observations) -> Sc
         unknown = torch.tensor([float(not known) for known in observations.focal_known])
         lens = FreeLens(unknown, torch.zeros(()))
         hypotheses = FreeCameras(torch.arange(count), camera, len(start.skeleton), lens=lens)
-    return Scene(PartSurfaces(start, count), hypotheses, templates).to(observations.device)
+    return Scene(SURFACES[representation](start, count), hypotheses, templates).to(observations.device)
 
 
 def _descend(descent: Descent, run: RunFolder, progress: FitProgress, log: MetricsLog) -> None:
-    shown, verdict = None, descent.verdict
+    shown, verdict = None, descent.tournament.verdict
     for place in descent.steps():
         stage = descent.stages[place.stage]
         if shown != place.stage:
             progress.start(stage.name, place.iteration - 1)
             shown = place.stage
-        if descent.verdict != verdict:
-            verdict = descent.verdict
+        if descent.tournament.verdict != verdict:
+            verdict = descent.tournament.verdict
             progress.write(verdict)
         log.log(place.step, stage.name, place.iteration, place.losses)
         progress.advance({name: place.losses[name] for name in ("loss", "iou")})

@@ -25,7 +25,6 @@ from ..representations.rendering.shading import linear_from_srgb
 from ..representations.rendering.topology import Topology
 from ..representations.rendering.vertex_sampling import fold_mirror_images, sample_at_vertices
 from ..representations.rotation import multiply, quaternion_from_vector
-from ..representations.surfaces.united_surface import UnitedSurface
 from ..scenes.atomic import atomic_write
 from ..scenes.export.gltf_export import write_glb
 from ..scenes.export.write_subject import write_turntables
@@ -73,7 +72,7 @@ def write_outputs(
     """
     notes: list[str] = []
     surface = scene.surface
-    if not isinstance(surface, UnitedSurface):
+    if not surface.united:
         raise ValueError("the parts are not united yet: outputs need the one watertight mesh")
     with torch.no_grad():
         scene.normalise()

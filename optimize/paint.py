@@ -63,7 +63,7 @@ def paint(config: PaintConfig) -> dict[str, Any]:
     prior = load_semantic_prior(told, device)
     observations = observed(collection, told, prior, device)
     templates, _ = starting_templates(told, observations, prior)
-    scene = first_scene(templates, observations)
+    scene = first_scene(templates, observations, told.representation)
     scene.restore(checkpoint.state["scene"])
     unseen, seed = None, config.seed or 0
     if diffusion is not None:

@@ -14,26 +14,22 @@ from ..representations.body.skeleton import Skeleton, forward_kinematics, mirror
 from ..representations.body.skinning import skin
 from ..representations.body.template import Template
 from ..representations.geometry.mesh import SkinnedMesh
-from ..representations.surfaces.part_surface import PartSurfaces
-from ..representations.surfaces.united_surface import UnitedSurface
+from ..representations.surfaces.surface import Surface
 from .hypotheses.hypotheses import Hypotheses
 
 
 class Scene(nn.Module):
     """What a fit fits. `hypotheses` may hold several hypotheses of one photo while a fit is still in doubt."""
 
-    def __init__(
-        self, surface: PartSurfaces | UnitedSurface, hypotheses: Hypotheses, templates: Sequence[Template] = ()
-    ) -> None:
+    def __init__(self, surface: Surface, hypotheses: Hypotheses, templates: Sequence[Template] = ()) -> None:
         """`templates`: others that the subject may be tried in, see `begin`."""
         super().__init__()
+        self.surface: Surface
         self.surface = surface
         self.hypotheses = hypotheses
-        self._templates = {one.build: one for one in templates}
-        self._build: str | None = None
-        if isinstance(surface, PartSurfaces):
-            self._build = surface.template.build
-            self._templates[self._build] = surface.template
+        start = surface.template
+        self._templates = {one.build: one for one in (*templates, start) if one is not None}
+        self._build = None if start is None else start.build
         self.rest_pose: nn.Parameter
         """Rotation vectors that all photos share, on top of the template's rest pose; see `shared_pose`."""
         self._stand(surface.skeleton())
@@ -79,15 +75,13 @@ class Scene(nn.Module):
 
         Cameras follow, so that every picture stays what it was. The shared offsets become part of the mesh.
         """
-        if not isinstance(self.surface, UnitedSurface):
-            raise ValueError("only a united subject is normalised: the parts' joints are tied to their template")
         scale, centre = self.surface.normalise()
         self.hypotheses.follow(scale, centre)
 
     def state(self) -> dict[str, Any]:
         """All tensors of the scene, and whether its parts are united."""
         return {
-            "united": isinstance(self.surface, UnitedSurface),
+            "united": self.surface.united,
             "build": self._build,
             "surface": self.surface.state_dict(),
             "hypotheses": self.hypotheses.state_dict(),
@@ -96,10 +90,10 @@ class Scene(nn.Module):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Takes over what `state` returned; the scene must have been made with the same templates and photos."""
-        if state["build"] is not None and isinstance(self.surface, PartSurfaces):
+        if state["build"] is not None and not self.surface.united:
             self.begin(state["build"])
         if state["united"]:
-            self.surface = UnitedSurface(self.surface.skeleton(), state["surface"])
+            self.surface = self.surface.unified_from(state["surface"])
         else:
             self.surface.load_state_dict(state["surface"])
         self.hypotheses = self.hypotheses.restored(state["hypotheses"])
@@ -111,16 +105,13 @@ class Scene(nn.Module):
 
         Raises ValueError if the parts have been united, or if no template of the scene has that build.
         """
-        parts = self.surface
-        if not isinstance(parts, PartSurfaces):
+        if self.surface.united:
             raise ValueError(f"build {build!r} cannot be begun: the parts have been united, and there is no way back")
         if build not in self._templates:
             raise ValueError(f"build is {build!r}; the scene has templates of {', '.join(self._templates)}")
         start = self._templates[build]
-        fresh = PartSurfaces(start, parts.instance_coefficients.shape[0], level=parts.level, degree=parts.degree)
-        fresh.cutoff = parts.cutoff
         self._build = build
-        self.surface = fresh.to(self.hypotheses.photo.device)
+        self.surface = self.surface.begun(start)
         self.hypotheses = self.hypotheses.unposed(len(start.skeleton))
         self._stand(start.skeleton)
 

@@ -66,7 +66,7 @@ def _kernels(descent: Descent) -> Callable[[], None]:
         rest.grad = transforms.grad = None
         vertices = skin(rest, mesh.weights, transforms)
         terms = objective.evidence(
-            scene, mesh, vertices, transforms, view, stage.weights, descent.expected_colors
+            scene, mesh, vertices, transforms, view, stage.weights, descent.expectation.expected_colors
         ).terms
         bodies = collision_loss(mesh, skeleton, transforms)
         torch.stack([*terms.values(), bodies]).sum().backward()

@@ -22,7 +22,7 @@ from ...scenes.atomic import atomic_write
 from ...scenes.error import InputError
 from ...scenes.json_file import parse_json, read_json
 
-CHECKPOINT_FORMAT_VERSION = 3
+CHECKPOINT_FORMAT_VERSION = 4
 """Of the tree in the metadata."""
 
 

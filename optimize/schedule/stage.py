@@ -70,6 +70,10 @@ class Weights:
     radius_step: float = 0.05
     attachment: float = 2.0
     instance: float = 0.05
+    eikonal: float = 0.1
+    """Squared error of the length of a signed distance field's gradient."""
+    smoothness: float = 0.01
+    """Squared Laplacian of a signed distance field, in grid spacings."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,8 @@ class LearningRates:
     attachment: float = 0.003
     deformation: float = 0.01
     instance: float = 0.01
+    distance_field: float = 0.001
+    """Signed distances (rest frame units)."""
 
 
 @dataclass(frozen=True)

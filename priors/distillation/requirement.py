@@ -1,8 +1,8 @@
 """What a distillation rule needs of a diffusion prior beyond what every prior has, and what of it one prior lacks.
 
 Every prior encodes pictures with a gradient, decodes latents, and predicts a prompt and with the empty one,
-whatever it predicts. Rules that ask for more state that in their file (`vsd.VSD_REQUIREMENT`), so that they can be refused
-before anything is loaded or fitted.
+whatever it predicts. Rules that ask for more state that in their file (`vsd.VSD_REQUIREMENT`), so that they can be
+refused before anything is loaded or fitted.
 """
 
 from __future__ import annotations

@@ -116,13 +116,7 @@ def unite(
         links=links,
         half=symmetric,
     )
-    target = target_faces // 2 if symmetric else target_faces
-    vertices, triangles = remesh(*_extract(joined.grid), joined.grid, target, half=symmetric)
-    mirror = None
-    if symmetric:
-        vertices, triangles, mirror = _mirrored(vertices, triangles)
-    single = vertices.astype(np.float32)
-    _verify(single, triangles)
+    single, triangles, mirror = mesh_grid(joined.grid, target_faces, half=symmetric)
     sources, diffusion = find_sources(single.astype(np.float64), triangles, pieces, reach, mirror=mirror, twins=twins)
     return United(
         **_carried(mesh, torch.from_numpy(single), torch.from_numpy(triangles), piece, sources, diffusion),
@@ -133,6 +127,22 @@ def unite(
         dropped=joined.dropped,
         euler=len(single) - len(triangles) // 2,
     )
+
+
+def mesh_grid(grid: Grid, target_faces: int, *, half: bool = False) -> tuple[_Array, _Array, _Array | None]:
+    """The level set of distances as one closed mesh of even triangles, about `target_faces` of them.
+
+    `half`: the grid holds x >= 0 only, with points on the plane x = 0, and the mesh is mirrored. Returns vertices
+    (V, 3) float32, faces (F, 3) and, for a half, the index of each vertex's mirror image (V,). Raises RuntimeError
+    where the level set is not one body.
+    """
+    vertices, triangles = remesh(*_extract(grid), grid, target_faces // 2 if half else target_faces, half=half)
+    mirror = None
+    if half:
+        vertices, triangles, mirror = _mirrored(vertices, triangles)
+    single = vertices.astype(np.float32)
+    _verify(single, triangles)
+    return single, triangles, mirror
 
 
 def _extract(grid: Grid) -> tuple[_Array, _Array]:

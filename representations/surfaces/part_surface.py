@@ -13,8 +13,9 @@ keep only the harmonics that are symmetric.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import NoReturn
 
 import torch
 from jaxtyping import Float, Int
@@ -195,6 +196,29 @@ class PartSurfaces(nn.Module):
         local = radius[:, None, None] * self._deformation(coefficients)
         world = (local @ bone_frame(bone).transpose(1, 2)).index_select(1, self._owner)
         return (world * self._mirror[:, None]).reshape(len(photos), -1, 3)
+
+    def set_cutoff(self, cutoff: float) -> None:
+        """Changes the highest degree of the harmonics that takes part."""
+        self.cutoff = cutoff
+
+    @property
+    def united(self) -> bool:
+        """False: parts overlap."""
+        return False
+
+    def begun(self, template: Template) -> PartSurfaces:
+        """Untouched parts of the same level and degrees on another template."""
+        fresh = PartSurfaces(template, self.instance_coefficients.shape[0], level=self.level, degree=self.degree)
+        fresh.cutoff = self.cutoff
+        return fresh.to(self.log_length.device)
+
+    def normalise(self) -> NoReturn:
+        """Raises ValueError: the joints are tied to their template until the parts are united."""
+        raise ValueError("only a united subject is normalised: the parts' joints are tied to their template")
+
+    def unified_from(self, state: Mapping[str, Tensor]) -> UnitedSurface:
+        """The united surface on this skeleton whose `state_dict` that is."""
+        return UnitedSurface(self.skeleton(), state)
 
     def unified(self) -> UnitedSurface:
         """The parts as they stand, as one watertight mesh of about `_UNIFIED_FACES` faces."""

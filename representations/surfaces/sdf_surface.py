@@ -3,28 +3,40 @@
 The parameters are the distances at D x H x W grid points. Vertices are their zero crossings on grid edges,
 differentiable in the values; which edges are crossed (the topology) is found by `extract` and stays until it is called
 again. The subject is static: all skin weights lie on joint 0. Each photo may add offsets from a coarse grid of its own.
+
+`SdfSurface.of` makes one of a template: it can be fitted, unified, animated (as a whole) and exported
+like part surfaces.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy import ndimage
+from scipy.spatial import KDTree
 from torch import Tensor, nn
 
+from ..body.skeleton import Skeleton
+from ..body.template import Template
 from ..geometry.marching import crossings, isosurface
 from ..geometry.mesh import SkinnedMesh
-from ..geometry.signed_distance import mesh_distance
+from ..geometry.signed_distance import Grid, mesh_distance
+from ..geometry.unite import mesh_grid, unite
+from .part_surface import PartSurfaces
+from .united_surface import UnitedSurface
 
 Chart = Callable[[Float[Tensor, "V 3"]], tuple[Int[Tensor, " V"], Float[Tensor, "V 3"]]]
 """From rest positions to body parts and reference coordinates."""
 
 _MARGIN = 3
 _OFFSET_POINTS = 6
+_FIRST_RESOLUTION = 72
+_UNIFIED_FACES = 10_000
 
 
 class SdfSurface(nn.Module):
@@ -44,8 +56,11 @@ class SdfSurface(nn.Module):
         photo_count: int = 0,
         joint_count: int = 1,
         chart: Chart | None = None,
+        template: Template | None = None,
     ) -> None:
         """`values` [z, y, x] are distances at `low + spacing * (x, y, z)`; without `chart` parts and references are 0.
+
+        `template`: whose skeleton it is bound to; its joints count, whatever `joint_count` says.
 
         Raises ValueError for a grid thinner than four points, or without a zero crossing.
         """
@@ -53,8 +68,9 @@ class SdfSurface(nn.Module):
         if min(values.shape) < 4 or spacing <= 0:
             raise ValueError(f"the grid is {tuple(values.shape)} points, {spacing} apart; it needs 4 or more each way")
         self.spacing = float(spacing)
-        self.joint_count = joint_count
+        self.joint_count = joint_count if template is None else len(template.skeleton)
         self.chart = chart
+        self.template = template
         self.values = nn.Parameter(values.detach().clone())
         count = _OFFSET_POINTS
         self.offsets = nn.Parameter(values.new_zeros(photo_count, 3, count, count, count))
@@ -86,18 +102,43 @@ class SdfSurface(nn.Module):
         return SdfSurface(values, -spacing * half, spacing, **options)
 
     @staticmethod
+    def of(template: Template, photo_count: int, *, resolution: int = _FIRST_RESOLUTION) -> SdfSurface:
+        """The template's parts as one body, its grid symmetric about the plane x = 0."""
+        parts = PartSurfaces(template.to("cpu"), 1, level=2)
+        with torch.no_grad():
+            whole = unite(parts.shared(), parts.piece, target_faces=4000, resolution=100, symmetric=True).mesh
+        return SdfSurface.from_mesh(
+            whole.vertices,
+            whole.faces,
+            resolution=resolution,
+            symmetric=True,
+            photo_count=photo_count,
+            chart=_nearest(whole),
+            template=template,
+        ).to(template.radius.device)
+
+    @staticmethod
     def from_mesh(
-        vertices: Float[Tensor, "V 3"], faces: Int[Tensor, "F 3"], *, resolution: int = 64, **options: Any
+        vertices: Float[Tensor, "V 3"],
+        faces: Int[Tensor, "F 3"],
+        *,
+        resolution: int = 64,
+        symmetric: bool = False,
+        **options: Any,
     ) -> SdfSurface:
         """The distances of a closed mesh, `resolution` grid points along its longest side; `options` as the class has.
 
-        Exact within three grid spacings of the mesh, farther away an upper bound that is close to it.
+        Exact within three grid spacings of the mesh, farther away an upper bound that is close to it. `symmetric`: the
+        grid is symmetric about the plane x = 0, on which points lie.
         """
         points = vertices.detach().cpu().double().numpy()
         low, high = points.min(axis=0), points.max(axis=0)
         spacing = float((high - low).max()) / (resolution - 1 - 2 * _MARGIN)
         low = low - _MARGIN * spacing
         width, height, depth = (int(n) for n in np.ceil((high - low) / spacing) + 1 + _MARGIN)
+        if symmetric:
+            half = math.ceil(float(np.abs(points[:, 0]).max()) / spacing) + _MARGIN
+            low[0], width = -half * spacing, 2 * half + 1
         triangles = faces.cpu().numpy().astype(np.int64)
         distance, nearest = mesh_distance(points, triangles, low, spacing, (depth, height, width), 3 * spacing)
         far, index = ndimage.distance_transform_edt(nearest < 0, return_indices=True)  # pyright: ignore
@@ -121,14 +162,7 @@ class SdfSurface(nn.Module):
     def shared(self) -> SkinnedMesh:
         """The rest mesh, differentiable in the values. Vertices whose edge is no longer crossed rest at its end."""
         vertices = crossings(self._closed(), self.edges, self.low, self.spacing)
-        count = vertices.shape[0]
-        weights = vertices.new_zeros(count, self.joint_count)
-        weights[:, 0] = 1
-        if self.chart is None:
-            part, reference = self.edges.new_zeros(count), torch.zeros_like(vertices).detach()
-        else:
-            part, reference = self.chart(vertices.detach())
-        return SkinnedMesh(vertices, self.faces, weights, part, reference)
+        return self._bound(vertices, self.faces)
 
     def instance(self, photos: Int[Tensor, " B"]) -> Float[Tensor, "B V 3"]:
         """Offsets of the photos' own shapes, smooth over the box."""
@@ -175,7 +209,84 @@ class SdfSurface(nn.Module):
 
     def parameter_groups(self) -> dict[str, list[tuple[nn.Parameter, str]]]:
         """Parameters by the kind of variable that a stage may free, each with the name of its learning rate."""
-        return {"deformation": [(self.values, "deformation")], "instance": [(self.offsets, "instance")]}
+        return {"deformation": [(self.values, "distance_field")], "instance": [(self.offsets, "instance")]}
+
+    @property
+    def instance_coefficients(self) -> nn.Parameter:
+        """The photos' offsets."""
+        return self.offsets
+
+    @property
+    def mirror(self) -> Int[Tensor, " V"]:
+        """Each vertex's own index: edges are crossed wherever the surface is, on either side."""
+        return torch.arange(len(self.edges), device=self.edges.device)
+
+    @property
+    def united(self) -> bool:
+        """False: its faces change."""
+        return False
+
+    def skeleton(self) -> Skeleton:
+        """The template's, at rest. Raises ValueError for a surface that was made without one."""
+        if self.template is None:
+            raise ValueError("the surface has no skeleton; make it of a template (SdfSurface.of)")
+        return self.template.skeleton
+
+    def set_level(self, level: int) -> None:
+        """Finds the topology anew; the grid stays as fine as it is."""
+        self.extract()
+
+    def set_cutoff(self, cutoff: float) -> None:
+        """Changes nothing: the grid holds all frequencies that it can."""
+
+    def begun(self, template: Template) -> SdfSurface:
+        """The body of another template, untouched."""
+        return SdfSurface.of(template.to(self.low.device), len(self.offsets))
+
+    def normalise(self) -> NoReturn:
+        """Raises ValueError: the joints are tied to their template until it is unified."""
+        raise ValueError("only a united subject is normalised: the joints are tied to their template")
+
+    def unified_from(self, state: Mapping[str, Tensor]) -> UnitedSurface:
+        """The unified surface on this skeleton whose `state_dict` that is."""
+        return UnitedSurface(self.skeleton(), state)
+
+    def unified(self) -> UnitedSurface:
+        """The surface as it stands, made mirror symmetric, as one mesh of about 10,000 faces; crumbs are left out.
+
+        Raises ValueError for a grid that is not symmetric about the plane x = 0.
+        """
+        half = self.values.shape[2] // 2
+        if self.values.shape[2] % 2 == 0 or abs(float(self.low[0]) + half * self.spacing) > 1e-4 * self.spacing:
+            raise ValueError("the grid is not symmetric about the plane x = 0; make the surface with symmetric=True")
+        with torch.no_grad():
+            closed = self._closed()
+            values = 0.5 * (closed + closed.flip(2))[:, :, half:].double().cpu().numpy()
+            low = self.low.double().cpu().numpy() * [0.0, 1.0, 1.0]
+            values = np.where(_largest(values < 0), values, np.abs(values).clip(1e-3 * self.spacing))
+            vertices, faces, mirror = mesh_grid(Grid(values, low, self.spacing), _UNIFIED_FACES, half=True)
+            assert mirror is not None
+            placed = torch.from_numpy(vertices).to(self.low)
+            mesh = self._bound(placed, torch.from_numpy(faces).to(self.faces))
+            partner = torch.from_numpy(mirror).to(self.faces)
+            return UnitedSurface.begin(mesh, self.skeleton(), partner, len(self.offsets)).to(self.low.device)
+
+    def _bound(self, vertices: Float[Tensor, "V 3"], faces: Int[Tensor, "F 3"]) -> SkinnedMesh:
+        """A mesh of this surface on its skeleton: all of it moves with the root."""
+        count = vertices.shape[0]
+        weights = vertices.new_zeros(count, self.joint_count)
+        weights[:, 0] = 1
+        if self.chart is None:
+            part, reference = faces.new_zeros(count), torch.zeros_like(vertices).detach()
+        else:
+            part, reference = self.chart(vertices.detach())
+        return SkinnedMesh(vertices, faces, weights, part, reference)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> SdfSurface:
+        """What `to` comes down to: the template goes along."""
+        super()._apply(fn, recurse)
+        self.template = None if self.template is None else self.template.map(fn)
+        return self
 
     def _closed(self) -> Float[Tensor, "D H W"]:
         """The values with the box's border kept outside, so that the surface is closed."""
@@ -187,6 +298,24 @@ class SdfSurface(nn.Module):
             if prefix + name in state_dict:
                 setattr(self, name, torch.empty_like(state_dict[prefix + name], device=self.values.device))
         super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+def _largest(inside: Bool[np.ndarray, "D H W"]) -> Bool[np.ndarray, "D H W"]:
+    """The largest connected body of grid points."""
+    label, count = ndimage.label(inside)  # pyright: ignore
+    return label == 1 + int(np.bincount(label.ravel(), minlength=count + 1)[1:].argmax())
+
+
+def _nearest(mesh: SkinnedMesh) -> Chart:
+    """Parts and reference coordinates of the mesh's nearest vertices."""
+    tree = KDTree(mesh.vertices.double().cpu().numpy())
+
+    def chart(points: Float[Tensor, "V 3"]) -> tuple[Int[Tensor, " V"], Float[Tensor, "V 3"]]:
+        index = torch.from_numpy(tree.query(points.double().cpu().numpy())[1])
+        part, reference = mesh.part.cpu()[index], mesh.reference.detach().cpu()[index]
+        return part.to(points.device), reference.to(points)
+
+    return chart
 
 
 def _trilinear(grid: Float[Tensor, "C D H W"], place: Float[Tensor, "M 3"]) -> Float[Tensor, "C M"]:

@@ -11,7 +11,8 @@ where P makes an offset field mirror symmetric. Coefficients are scaled so that 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from scipy.sparse.linalg import eigsh
 from torch import Tensor, nn
 
 from ..body.skeleton import Skeleton
+from ..body.template import Template
 from ..geometry.mesh import SkinnedMesh
 
 _HALF_STEP = 40.0
@@ -44,7 +46,7 @@ class UnitedSurface(nn.Module):
     coefficients: nn.Parameter
     instance_coefficients: nn.Parameter
 
-    def __init__(self, tree: Skeleton, state: dict[str, Tensor]) -> None:
+    def __init__(self, tree: Skeleton, state: Mapping[str, Tensor]) -> None:
         """The surface whose `state_dict` is `state`; `tree` gives the joints' names and parents, not their places."""
         super().__init__()
         self.tree = tree
@@ -74,6 +76,33 @@ class UnitedSurface(nn.Module):
             "instance_coefficients": zeros.expand(photo_count, -1, -1),
         }
         return UnitedSurface(skeleton, state)
+
+    @property
+    def united(self) -> bool:
+        """True: it is one watertight mesh whose faces stay."""
+        return True
+
+    @property
+    def template(self) -> None:
+        """None: there is no way back to a template."""
+
+    def begun(self, template: Template) -> NoReturn:
+        """Raises ValueError: there is no way back to a template."""
+        raise ValueError(f"build {template.build!r} cannot be begun: the parts have been united")
+
+    def unified(self) -> UnitedSurface:
+        """Itself."""
+        return self
+
+    def unified_from(self, state: Mapping[str, Tensor]) -> UnitedSurface:
+        """The surface on this skeleton whose `state_dict` that is."""
+        return UnitedSurface(self.skeleton(), state)
+
+    def set_level(self, level: int) -> None:
+        """Changes nothing: the mesh stays."""
+
+    def set_cutoff(self, cutoff: float) -> None:
+        """Changes nothing: all modes count."""
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> UnitedSurface:
         """What `to` comes down to: the tree goes along."""

@@ -1,6 +1,5 @@
 """Descent: it goes down, moves only what is free, drops the right hypotheses, and goes on from any step to the bit."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from zoetrope.representations.body.template import template
 from zoetrope.representations.camera import OrbitCamera
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
 from zoetrope.representations.surfaces.united_surface import UnitedSurface
-from zoetrope.scenes.error import InputError
 from zoetrope.scenes.hypotheses.free_cameras import FreeCameras
 from zoetrope.scenes.photos.collection import load_collection
 from zoetrope.scenes.scene import Scene
@@ -147,18 +145,6 @@ def test_builds_compete_from_the_same_accounts(
     assert torch.equal(starts[0], starts[1])
 
 
-def test_a_checkpoint_from_before_there_was_a_seed_goes_on_with_seed_0_alone(observations: Observations) -> None:
-    descent = begun(observations, STAGES)
-    next(descent.steps())
-    state = descent.state()
-    del state["draws"]
-    again = begun(observations, STAGES)
-    again.restore(state)
-    assert dict(next(again.steps()).losses) == dict(next(descent.steps()).losses)
-    with pytest.raises(InputError, match="in which --seed changed nothing"):
-        Descent(first_scene(4), observations, STAGES, generator=generator_of(1)).restore(state)
-
-
 def test_the_build_with_the_least_loss_goes_on(observations: Observations, monkeypatch: pytest.MonkeyPatch) -> None:
     descent = begun(observations, CONTEST)
     builds, ends = [], {}
@@ -170,18 +156,14 @@ def test_the_build_with_the_least_loss_goes_on(observations: Observations, monke
             ends[build] = descent.scene.surface.log_length.detach().clone()
     assert builds[:8] == ["standard"] * 4 + ["elephant"] * 4
     assert len(set(builds[8:])) == 1
-    assert not descent.contenders
+    assert not descent.tournament.builds
     # Each starts from the beginning, and what goes on is what came of the winner.
     assert not torch.equal(ends["standard"], ends["elephant"])
     for favourite in ("standard", "elephant"):
         again = begun(observations, CONTEST)
-        put_away = again._put_away
-
-        def loaded(fit: Descent = again, real: Callable[[], None] = put_away, best: str = favourite) -> None:
-            real()
-            fit.contenders[-1]["loss"] = 0.0 if fit.contenders[-1]["scene"]["build"] == best else 1.0
-
-        monkeypatch.setattr(again, "_put_away", loaded)
+        monkeypatch.setattr(
+            again, "_merit", lambda fit=again, best=favourite: float(fit.scene.state()["build"] != best)
+        )
         for place in again.steps():
             if place.step == 9:
                 assert isinstance(again.scene.surface, PartSurfaces)
@@ -206,8 +188,8 @@ def test_stages_keep_as_many_accounts_as_they_say(observations: Observations) ->
     rows = {}
     for place in descent.steps():
         rows[descent.stages[place.stage].name] = descent.scene.hypotheses.photo.tolist()
-        assert descent.responsibility is not None
-        total = torch.zeros(4).index_add(0, descent.scene.hypotheses.photo, descent.responsibility)
+        responsibility = descent.expectation.responsibility
+        total = torch.zeros(4).index_add(0, descent.scene.hypotheses.photo, responsibility)
         torch.testing.assert_close(total, torch.ones(4))
     assert rows["camera"] == [k for k in range(4) for _ in range(5)]
     assert rows["mirror images"] == [k for k in range(4) for _ in range(4)]

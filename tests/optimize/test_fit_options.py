@@ -329,10 +329,10 @@ def _cost(begun: Begun, index: int) -> Losses:
     descent, scene, stage = begun.descent, begun.descent.scene, begun.descent.stages[index]
     descent.progress.stage = index
     descent.score()
-    descent.responsibility = torch.ones(len(scene.hypotheses))
-    descent.objective.renew(
-        scene, descent._view(stage.size), descent.responsibility, stage.weights, 0.0, own_shape=False
-    )
+    responsibility = torch.ones(len(scene.hypotheses))
+    descent.expectation = dataclasses.replace(descent.expectation, responsibility=responsibility)
+    view = descent._view(stage.size)
+    descent.objective.renew(scene, view, responsibility, stage.weights, 0.0, own_shape=False)
     descent.update_expected_colors()
     with torch.no_grad():
         return descent._look(stage=stage)
@@ -395,8 +395,7 @@ def test_misfits_have_their_full_say(begin: Begin) -> None:
     for names in ((), ("outliers",)):
         begun = begin(without=names)
         _after_one_step(begun)
-        assert begun.descent.robust_weight is not None
-        trusts.append(begun.descent.robust_weight)
+        trusts.append(begun.descent.expectation.robust_weight)
     assert float(trusts[0].min()) < 1
     assert trusts[1].tolist() == [1, 1, 1]
 

@@ -71,13 +71,13 @@ def _begun(observations: Observations, stages: tuple[Stage, ...] = STAGES) -> De
 @pytest.mark.parametrize("stages", [STAGES, CONTEST], ids=["led", "contested"])
 def test_any_step_goes_on_to_the_bit(observations: Observations, stages: tuple[Stage, ...], tmp_path: Path) -> None:
     whole, losses = _begun(observations, stages), []
-    for canonical_xyz in whole.steps():
-        losses.append(dict(canonical_xyz.losses))
+    for place in whole.steps():
+        losses.append(dict(place.losses))
         save_checkpoint(
             tmp_path,
             whole.state(),
-            StageStep(whole.stage.name, canonical_xyz.iteration, canonical_xyz.step),
-            name=str(canonical_xyz.step),
+            StageStep(whole.stage.name, place.iteration, place.step),
+            name=str(place.step),
         )
     led = losses if stages is STAGES else losses[:9]
     assert all("canonical" in step and step["canonical"] > 0 for step in led)
@@ -87,9 +87,7 @@ def test_any_step_goes_on_to_the_bit(observations: Observations, stages: tuple[S
         assert checkpoint is not None
         again = _begun(observations, stages)
         again.restore(checkpoint.state)
-        assert [dict(canonical_xyz.losses) for canonical_xyz in again.steps()] == losses[step:], (
-            f"differs when resumed after {step}"
-        )
+        assert [dict(place.losses) for place in again.steps()] == losses[step:], f"differs when resumed after {step}"
         for (name, ours), theirs in zip(
             whole.scene.state_dict().items(), again.scene.state_dict().values(), strict=True
         ):
@@ -101,21 +99,21 @@ def test_maps_are_given_up_only_for_much_better_outlines(
     observations: Observations, share: float, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     descent, given_up = _begun(observations, CONTEST), share < 0.6
-    monkeypatch.setattr(descent, "_outline_loss", lambda: 1.0 if descent.led else share)
+    monkeypatch.setattr(descent, "_outline_loss", lambda: 1.0 if descent.tournament.uses_maps else share)
     said, ends = [], {}
-    for canonical_xyz in descent.steps():
-        said.append({"canonical", "view"} & set(canonical_xyz.losses))
-        if canonical_xyz.step in (9, 18):
-            ends[canonical_xyz.step] = descent.scene.rest_pose.detach().clone()
-        if canonical_xyz.step == 19:
+    for place in descent.steps():
+        said.append({"canonical", "view"} & set(place.losses))
+        if place.step in (9, 18):
+            ends[place.step] = descent.scene.rest_pose.detach().clone()
+        if place.step == 19:
             # What goes on is what came of the one that was chosen.
             moved = {step: float((descent.scene.rest_pose.detach() - end).abs().max()) for step, end in ends.items()}
             assert min(moved, key=lambda step: moved[step]) == (18 if given_up else 9)
     both: set[str] = {"canonical", "view"}
     assert said == [both] * 9 + [set()] * 9 + [set() if given_up else both] * 2
-    assert words in descent.verdict
-    assert descent.verdict.endswith("and goes on" if given_up else "the one with them goes on")
-    assert descent.rival is None
+    assert words in descent.tournament.verdict
+    assert descent.tournament.verdict.endswith("and goes on" if given_up else "the one with them goes on")
+    assert descent.tournament.with_maps is None
 
 
 @pytest.mark.parametrize("off", [("outside",), ("pyramid",), ("outside", "pyramid")])
@@ -123,9 +121,9 @@ def test_the_contest_is_judged_by_the_outline_terms_there_are(observations: Obse
     descent = _begun(observations, without(CONTEST, off))
     for _ in descent.steps():
         pass
-    assert descent.verdict
+    assert descent.tournament.verdict
     if len(off) == 2:
-        assert descent.led, "nothing speaks against the maps"
+        assert descent.tournament.uses_maps, "nothing speaks against the maps"
 
 
 def test_without_maps_a_fit_is_what_it_would_be_alone(observations: Observations, good_photos: Path) -> None:
@@ -133,19 +131,19 @@ def test_without_maps_a_fit_is_what_it_would_be_alone(observations: Observations
     bare.features = observations.features
     # What may be hidden stays so, maps or no maps; here nothing is.
     assert torch.equal(bare.at(32).valid, observations.at(32).valid)
-    alone = [dict(canonical_xyz.losses) for canonical_xyz in _begun(bare, STAGES[:4]).steps()]
-    contested = [dict(canonical_xyz.losses) for canonical_xyz in _begun(observations, CONTEST).steps()]
+    alone = [dict(place.losses) for place in _begun(bare, STAGES[:4]).steps()]
+    contested = [dict(place.losses) for place in _begun(observations, CONTEST).steps()]
     assert contested[9:18] == alone
 
 
 def test_priors_of_no_weight_change_no_bit(observations: Observations, good_photos: Path) -> None:
     silent = tuple(replace(stage, weights=Weights(canonical=0.0, semantic=0.0)) for stage in STAGES)
     bare = Observations(load_collection(good_photos))
-    told = [dict(canonical_xyz.losses) for canonical_xyz in _begun(bare).steps()]
+    told = [dict(place.losses) for place in _begun(bare).steps()]
     # Views come from the maps whatever their weight.
     unseen = Observations(load_collection(good_photos))
     unseen.features = observations.features
-    assert [dict(canonical_xyz.losses) for canonical_xyz in _begun(unseen, silent).steps()] == told
+    assert [dict(place.losses) for place in _begun(unseen, silent).steps()] == told
     assert not {"canonical", "semantic"} & set(told[0])
 
 
