@@ -13,7 +13,7 @@ from ..scenes.error import InputError
 from ..scenes.preview.pass_name import LIT, Pass
 
 if TYPE_CHECKING:
-    from ..optimize.run.open_run import RunFolder
+    from ..scenes.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ class Turntable:
 
     def run(self) -> None:
         self._check()
-        from ..optimize.run.open_run import RunFolder
         from ..scenes.export.write_subject import write_turntables
         from ..scenes.motion.choose_motion import choose_motion, require_repeats
         from ..scenes.preview.animation import AnimationConfig
         from ..scenes.preview.studio_words import studio_in_words
+        from ..scenes.run_folder import RunFolder
         from ..scenes.subject import load_subject
 
         config = AnimationConfig(
@@ -129,8 +129,8 @@ class Export:
     clips beside it as .vrma; obj: mesh and texture; ply: the mesh alone."""
 
     def run(self) -> None:
-        from ..optimize.run.open_run import RunFolder
         from ..scenes.export.write_subject import export_subject
+        from ..scenes.run_folder import RunFolder
         from ..scenes.subject import load_subject
 
         ending = "usdz" if self.format == "usd" else self.format

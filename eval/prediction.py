@@ -17,6 +17,7 @@ from ..scenes.error import InputError
 from ..scenes.json_file import read_json
 from ..scenes.mesh_file import read_ply
 from ..scenes.photos.nerfstudio import CameraFrame, scan_transforms
+from ..scenes.run_folder import RunFolder
 from .metrics.alignment import Mesh
 from .metrics.joints import Joints, read_joints_glb
 
@@ -47,12 +48,12 @@ def load_prediction(run: Path, sizes: Mapping[str, tuple[int, int]]) -> Predicti
     Raises InputError where the run has no cameras' file, where that cannot be read at all, and where the run is one of
     other photos altogether.
     """
-    path = run / "transforms.json"
+    path = RunFolder(run).cameras
     if not path.is_file():
         raise InputError(f"{run} has no transforms.json; it is no finished run: finish it with zoetrope fit --resume")
     cameras, refused = scan_transforms(path, sizes)
-    meshes, faults = read_meshes(run / "posed", sizes)
-    other = sorted(file.name for file in (run / "posed").glob("*.ply"))
+    meshes, faults = read_meshes(RunFolder(run).posed, sizes)
+    other = sorted(file.name for file in (RunFolder(run).posed).glob("*.ply"))
     if other and not meshes and not cameras:
         raise InputError(f"{run} holds {', '.join(other[:3])} and so on, but none of these photos; name its own photos")
     faults |= {stem: refused.get(stem, f"has no camera in {path.name}") for stem in sizes if stem not in cameras}
@@ -93,17 +94,17 @@ def predicted_joints(run: Path, stem: str) -> Joints | None:
     GLBs stand in the subject's own frame; where the cameras were given, `run/transforms.json` says how that lies in
     their world. Raises InputError where the file cannot be read.
     """
-    path = run / "instances" / f"{stem}.glb"
+    path = RunFolder(run).instances / f"{stem}.glb"
     if not path.is_file():
         return None
     joints = read_joints_glb(path)
-    cameras = read_json(run / "transforms.json", dict, expected=f"{path.name} stands in the world of its cameras")
+    cameras = read_json(RunFolder(run).cameras, dict, expected=f"{path.name} stands in the world of its cameras")
     world_from_rest = cameras.get("world_from_rest")
     return joints if world_from_rest is None else joints.moved(np.array(world_from_rest, np.float64))
 
 
 def _rest(run: Path, meshes: Mapping[str, Mesh]) -> Mesh | None:
-    path = run / "rest.ply"
+    path = RunFolder(run).rest
     if not path.is_file():
         return None
     rest = read_mesh_array(path)

@@ -23,6 +23,7 @@ from ..scenes.atomic import atomic_write
 from ..scenes.error import InputError
 from ..scenes.photos.collection import Collection
 from ..scenes.photos.outlier_note import read_outliers
+from ..scenes.run_folder import RunFolder
 from .keypoint_picture import write_keypoint_picture
 from .measure import MEASURES
 from .metrics.alignment import Mesh
@@ -91,7 +92,7 @@ def score_run(
         "collection": photos.name,
         "photos": len(known.sizes),
         "failed_photos": found.faults,
-        "outliers": read_outliers(run / "transforms.json"),
+        "outliers": read_outliers(RunFolder(run).cameras),
         "missing": [*known.missing, *not_drawn],
         **_rest_scores(rest),
         **score_sets(pairs, judges),
@@ -107,14 +108,14 @@ def score_run(
     if truth is not None and thorough.shape:
         scores |= _novel(run, truth, known, views, judges.features, scores["missing"])
     scores["by_photo"] = rows
-    with atomic_write(run / "scores.json") as temporary:
+    with atomic_write(RunFolder(run).scores) as temporary:
         text = json.dumps(scores, indent=1, ensure_ascii=False, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
     return scores
 
 
 def _rest(run: Path) -> Mesh:
-    path = run / "rest.ply"
+    path = RunFolder(run).rest
     if not path.is_file():
         raise InputError(f"{run} has no rest.ply; it is no finished run: finish it with zoetrope fit --resume")
     return read_mesh_array(path)
@@ -232,7 +233,7 @@ def _keypoints(
         rows[stem]["pck_as_target"] = share
     if ours.pooled is None or ours.identity_pooled is None:
         return {}
-    write_keypoint_picture(run / "keypoints.png", photos, transfers, ours)
+    write_keypoint_picture(RunFolder(run).keypoints, photos, transfers, ours)
     return {
         "pck": ours.pooled,
         "pck_interval_95": list(ours.interval) if ours.interval else None,

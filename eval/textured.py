@@ -19,6 +19,7 @@ from ..scenes.error import InputError
 from ..scenes.gltf.file import GltfFile
 from ..scenes.gltf.material import read_materials
 from ..scenes.photos.photo_light_note import read_lights
+from ..scenes.run_folder import RunFolder
 from ..scenes.subject import Subject, load_subject
 from .metrics.alignment import Mesh
 
@@ -37,7 +38,7 @@ class Wardrobe(TensorStructure):
     def of(run: Path) -> Wardrobe:
         """The run's. Raises InputError where it has no exact subject, no texture on it, or no readable cameras."""
         subject = load_textured(run)
-        return Wardrobe(run, subject, Topology.of(subject.mesh.faces), read_lights(run / "transforms.json"))
+        return Wardrobe(run, subject, Topology.of(subject.mesh.faces), read_lights(RunFolder(run).cameras))
 
     def texture(self, stem: str, mesh: Mesh) -> Float[Tensor, "H W 3"]:
         """What `mesh`, the run's in the pose of photo `stem`, wears there; sRGB-encoded.
@@ -48,7 +49,7 @@ class Wardrobe(TensorStructure):
         own = self.subject.mesh
         if len(vertices) != len(own.vertices) or not np.array_equal(faces, own.faces.numpy()):
             raise InputError(f"posed/{stem}.ply has other triangles than the run's subject; run the fit again")
-        path = self.run / "instances" / f"{stem}.glb"
+        path = RunFolder(self.run).instances / f"{stem}.glb"
         picture = read_materials(GltfFile(path))[0].picture
         if picture is None:
             raise InputError(f"{path} has no texture; run the fit again")
@@ -57,7 +58,7 @@ class Wardrobe(TensorStructure):
 
 def load_textured(run: Path) -> Subject:
     """The run's exact subject. Raises InputError where the run has none or it has no texture."""
-    path = run / "checkpoints" / "subject.safetensors"
+    path = RunFolder(run).exact_subject
     subject = load_subject(path)
     if subject.texture is None or subject.mesh.uv is None:
         raise InputError(f"{path} has no texture; run the fit again")

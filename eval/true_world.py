@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..scenes.error import InputError
 from ..scenes.photos.nerfstudio import CameraFrame, read_transforms, scan_transforms
+from ..scenes.run_folder import RunFolder
 from .metrics.alignment import Mesh, Similarity, align_meshes, world_rotation
 from .prediction import read_mesh_array, read_meshes
 from .truth import true_transforms
@@ -49,8 +50,8 @@ def load_true_world(run: Path, collection: Path) -> TrueWorld:
     true_cameras = {camera.stem: camera for camera in read_transforms(path)}
     paths = {stem: collection / "truth" / f"{stem}.ply" for stem in sorted(true_cameras)}
     true = {stem: read_mesh_array(path) for stem, path in paths.items() if path.is_file()}
-    cameras, _ = scan_transforms(run / "transforms.json")
-    predicted, _ = read_meshes(run / "posed", cameras.keys() & true.keys())
+    cameras, _ = scan_transforms(RunFolder(run).cameras)
+    predicted, _ = read_meshes(RunFolder(run).posed, cameras.keys() & true.keys())
     similarity = None
     if predicted:
         rotation = world_rotation({stem: cameras[stem] for stem in predicted}, true_cameras)

@@ -8,10 +8,10 @@ from typing import Any
 from ..eval.run_score import score_run
 from ..scenes.error import InputError
 from ..scenes.photos.collection import load_collection
+from ..scenes.run_folder import visible_names
 from ..scenes.zoo.zoo import is_zoo, write_zoo
 from .config import FitConfig
 from .fit import fit
-from .run.open_run import visible_names
 
 DEMO_SPECIES = "zebra"
 _SIZE = 320

@@ -10,35 +10,30 @@ from typing import Any
 
 import torch
 
-from ..eval.run_score import score_run
 from ..representations.body.template import Template
 from ..representations.camera import OrbitCamera
 from ..representations.surfaces.part_surface import PartSurfaces
 from ..representations.surfaces.surface import Surface
 from ..scenes.hypotheses.free_cameras import FreeCameras, FreeLens
 from ..scenes.hypotheses.hypotheses import Hypotheses
-from ..scenes.photos.collection import Collection, load_collection
+from ..scenes.photos.collection import Collection
+from ..scenes.run_folder import RunFolder
 from ..scenes.scene import Scene
 from .config import FitConfig, Representation
 from .descent import Descent
-from .device import choose_device
 from .draws import generator_of
-from .idle_option import refuse_idle_options
-from .observe.clean_up import CleanUp, CleanUpConfig
-from .observe.estimated_masks import check_mask_source, mask_source, with_masks, write_masks
+from .finish import finish
+from .observe.estimated_masks import write_masks
 from .observe.observations import Observations
-from .observe.semantic_prior import SemanticPrior, doubt, load_semantic_prior
-from .output import write_outputs
+from .observe.semantic_prior import doubt
 from .plan import check_options, schedule
+from .prepare import prepare
 from .run.checkpoint import StageStep, load_checkpoint, save_checkpoint
 from .run.metrics_log import MetricsLog
-from .run.open_run import RunFolder, changed_versions, check_out, open_run
+from .run.open_run import changed_versions, check_out, open_run
 from .run.progress import FitProgress, Work
 from .schedule.stage import Stage
 from .start.known_start import first_known_cameras
-from .start.starting_template import starting_templates
-from .texture.diffusion_source import diffusion_source
-from .texture.unseen_sides import UnseenSides
 
 SURFACES: dict[Representation, Callable[[Template, int], Surface]] = {"parts": PartSurfaces}
 """Surfaces of a template and so many photos, by the representation that options name."""
@@ -64,46 +59,32 @@ def fit(config: FitConfig) -> RunResult:
     """
     check_options(config)
     check_out(config)
-    check_mask_source(config)
-    device = choose_device(config.device)
-    source = diffusion_source(config, device)
-    diffusion = source.load(config, device)
-    collection = load_collection(config.photos, mask_source(config), config.cameras, show_progress=True)
-    prior = load_semantic_prior(config, device)
-    refuse_idle_options(config, collection, prior)
-    collection, estimated = with_masks(collection, config, prior)
-    observations = observed(collection, config, prior, device)
-    lines, unseen, novel, clean = list[str](), None, None, None
-    if diffusion is not None:
-        unseen, words = UnseenSides.of(diffusion, config, source, observations, prior.canonical, config.seed)
-        novel = unseen.novel_views()
-        lines.append(f"diffusion prior: {source.line}; {words}")
-        if config.clean_up:
-            asked = CleanUpConfig(guidance=unseen.rule.guidance, negatives=unseen.rule.negatives)
-            clean = CleanUp.done(observations, diffusion, unseen.subject, prior, asked, config.seed)
-            lines.append(clean.line)
-    observations.features = prior.feature_maps(observations)
+    ready = prepare(config, show_progress=True)
+    observations, collection = ready.observations, ready.collection
     published = config.preset == "artic3d"
-    if published and observations.features is None and observations.canonical is not None:
-        observations.features = observations.canonical.descriptor
-    templates, reason = starting_templates(config, observations, prior)
-    origin = f"semantic prior: {prior.line}"
+    origin = f"semantic prior: {ready.semantic.line}"
     if published:
         origin = f"{origin}; of it features alone"
     if why := "" if published else doubt(observations):
         origin = f"{origin}; it {why}, so a fit without it is tried as well"
-    builds = tuple(one.build for one in templates)
+    builds = tuple(one.build for one in ready.templates)
     stages = schedule(config, builds, contested=bool(why), known_cameras=collection.known_cameras)
-    scene = first_scene(templates, observations, config.representation)
-    with open_run(config, prior.models | source.models) as run:
-        write_masks(collection, estimated, run.masks)
-        if clean is not None:
-            clean.write(run)
-        generator = generator_of(config.seed)
+    scene = first_scene(ready.templates, observations, config.representation)
+    lines = [origin, ready.reason, ready.diffusion_line, None if ready.clean is None else ready.clean.line]
+    with open_run(config, ready.models) as run:
+        write_masks(collection, ready.estimated, run.masks)
+        if ready.clean is not None:
+            ready.clean.write(run)
         descent = Descent(
-            scene, observations, stages, without=config.without, batch=config.batch, novel=novel, generator=generator
+            scene,
+            observations,
+            stages,
+            without=config.without,
+            batch=config.batch,
+            novel=None if ready.unseen is None else ready.unseen.novel_views(),
+            generator=generator_of(config.seed),
         )
-        checkpoint = load_checkpoint(run.checkpoints, device=device) if config.resume else None
+        checkpoint = load_checkpoint(run.checkpoints, device=ready.device) if config.resume else None
         if checkpoint is not None:
             descent.restore(checkpoint.state)
         with (
@@ -111,8 +92,9 @@ def fit(config: FitConfig) -> RunResult:
             MetricsLog(run.root, resume_at=descent.progress.step) as log,
         ):
             resumed_at = descent.progress.step if checkpoint else None
-            for line in (origin, reason, *lines):
-                progress.write(line)
+            for line in lines:
+                if line is not None:
+                    progress.write(line)
             _announce(progress, collection, scene.hypotheses, run, resumed_at)
             _descend(descent, run, progress, log)
         outliers = descent.outliers()
@@ -120,17 +102,8 @@ def fit(config: FitConfig) -> RunResult:
             name = observations.photos[photo].path.name
             words = f"is explained badly, with {times:.1f} times the usual loss, and has had little say in the shape"
             print(f"note: {name} {words}; does it show something else, or is its mask wrong?", file=sys.stderr)
-        for note in write_outputs(run, descent.scene, observations, collection.name, outliers, unseen):
-            print(f"note: {note}", file=sys.stderr)
-        return RunResult(run.root, descent.scene, score_run(run.root, collection))
-
-
-def observed(collection: Collection, config: FitConfig, prior: SemanticPrior, device: torch.device) -> Observations:
-    """The photos as a fit looks at them, with what the canonical network says, if there is one."""
-    observations = Observations(collection, device)
-    observations.occlusion = "occlusion" not in config.without
-    observations.canonical = prior.canonical_maps(observations)
-    return observations
+        scores = finish(run, descent.scene, observations, collection, outliers=outliers, unseen=ready.unseen)
+        return RunResult(run.root, descent.scene, scores)
 
 
 def first_scene(

@@ -11,19 +11,16 @@ from PIL import Image
 from torch import Tensor
 
 from ..eval.metrics.silhouette import mask_iou
-from ..representations.atlas import Atlas, unwrap
 from ..representations.body.skeleton import Skeleton
-from ..representations.camera import Camera, Intrinsics, project
-from ..representations.geometry.mesh import SkinnedMesh, vertex_normals
+from ..representations.camera import Intrinsics, project
+from ..representations.geometry.mesh import SkinnedMesh
 from ..representations.motion.clip import Clip
 from ..representations.motion.flap import flap
 from ..representations.motion.gait import walk
 from ..representations.motion.sway import sway
 from ..representations.rendering.coverage import coverage
 from ..representations.rendering.photo_light import PhotoLight
-from ..representations.rendering.shading import linear_from_srgb
 from ..representations.rendering.topology import Topology
-from ..representations.rendering.vertex_sampling import fold_mirror_images, sample_at_vertices
 from ..representations.rotation import multiply, quaternion_from_vector
 from ..scenes.atomic import atomic_write
 from ..scenes.export.gltf_export import write_glb
@@ -37,86 +34,63 @@ from ..scenes.photos.resample import to_bytes
 from ..scenes.preview.contact_sheet import SheetEntry, novel_camera, write_contact_sheet
 from ..scenes.preview.studio import draw_subject
 from ..scenes.preview.turntable_camera import fitting_distance
+from ..scenes.run_folder import RunFolder
 from ..scenes.scene import Scene
 from ..scenes.subject import Subject, save_subject
-from .observe.observations import Observations, View
-from .run.open_run import RunFolder
-from .texture.backproject import Textures, backproject
-from .texture.lighting import estimate_light
-from .texture.unseen_sides import UnseenSides
+from .observe.observations import Observations
+from .texture.backproject import Textures
+from .texture.texture_scene import TexturedScene
 
-TEXTURE_SIZE = 512
-_PAINTING_SIZE = 384
 _SCORING_SIZE = 256
 _SHEET_SIZE = 176
 _SHEET_FIELD_OF_VIEW_DEG = 30.0
 _LEG_WORDS = ("shoulder", "elbow", "wrist", "paw", "hip", "knee", "hock", "leg", "foot", "arm", "hand", "wing")
 
 
+@torch.no_grad()
 def write_outputs(
     run: RunFolder,
     scene: Scene,
     observations: Observations,
+    textured: TexturedScene,
     name: str,
+    *,
     outliers: Mapping[int, float] | None = None,
-    unseen: UnseenSides | None = None,
     videos: bool = True,
 ) -> list[str]:
     """Writes everything that a run folder holds besides logs, checkpoints and scores; returns what people should know.
 
-    `outliers`: photos that are explained badly, with their times the usual loss, to be noted beside their cameras;
-    `unseen`: what paints the sides that no photo shows, which are continued smoothly by default; `videos`: turntables
-    as well.
-
-    Raises ValueError if the parts are not united yet.
+    `textured`: of this scene; `outliers`: photos that are explained badly, with their times the usual loss, to be noted
+    beside their cameras; `videos`: turntables as well.
     """
     notes: list[str] = []
-    surface = scene.surface
-    if not surface.united:
-        raise ValueError("the parts are not united yet: outputs need the one watertight mesh")
-    with torch.no_grad():
-        scene.normalise()
-        skeleton = surface.skeleton().to("cpu")
-        mesh = surface.shared()
-        posed = scene.posed(mesh)
-        camera = scene.hypotheses.camera()
-        close = observations.at(_PAINTING_SIZE).through(scene.hypotheses)
-        light = _light(mesh, surface.mirror, posed, camera, close)
-        _write_geometry(run, scene, mesh, posed, light, observations, outliers or {})
-        atlas = unwrap(mesh.vertices, mesh.faces, resolution=TEXTURE_SIZE)
-        textures = _paint(mesh, surface.mirror, atlas, posed, camera, light, close)
-        worn = SkinnedMesh(**{**vars(mesh), "uv": atlas.uv, "uv_faces": atlas.uv_faces})
-        if unseen is not None:
-            with torch.enable_grad():
-                textures = unseen.painted(run, worn, surface.skeleton(), scene.rotations(), textures)
-        worn = worn.to("cpu")
-        subject = _subject(worn, skeleton, scene, textures, notes)
-        save_subject(run.exact_subject, subject)
-        rest_pose = quaternion_from_vector(scene.shared_pose()).cpu()
-        write_glb(run.subject, worn, skeleton, texture=subject.texture, clips=subject.clips, pose=rest_pose, name=name)
-        _write_instances(run, scene, worn, skeleton, textures, observations)
-        write_observations(run, observations)
-        if videos:
-            paths = [run.turntable(ending) for ending in (".mp4", ".gif", ".webp")]
-            write_turntables(subject, paths, motion="walk" if _has(subject, "walk") else "interpolate")
-        _write_sheet(run, worn, posed.cpu(), scene.hypotheses, textures.to("cpu"), light.to("cpu"), observations, name)
+    skeleton, mesh = scene.surface.skeleton().to("cpu"), textured.mesh.to("cpu")
+    _write_geometry(run, scene, textured, observations, outliers or {})
+    subject = _subject(mesh, skeleton, scene, textured.textures, notes)
+    save_subject(run.exact_subject, subject)
+    rest_pose = quaternion_from_vector(scene.shared_pose()).cpu()
+    write_glb(run.subject, mesh, skeleton, texture=subject.texture, clips=subject.clips, pose=rest_pose, name=name)
+    _write_instances(run, scene, mesh, skeleton, textured.textures, observations)
+    write_observations(run, observations)
+    if videos:
+        paths = [run.turntable(ending) for ending in (".mp4", ".gif", ".webp")]
+        write_turntables(subject, paths, motion="walk" if _has(subject, "walk") else "interpolate")
+    _write_sheet(run, textured.to("cpu"), scene.hypotheses, observations, name)
     return notes
 
 
 def _write_geometry(
     run: RunFolder,
     scene: Scene,
-    mesh: SkinnedMesh,
-    posed: Float[Tensor, "N V 3"],
-    light: PhotoLight,
+    textured: TexturedScene,
     observations: Observations,
     outliers: Mapping[int, float],
 ) -> None:
     """Cameras, with the light in them and outliers noted, and posed meshes in one world: the given one where cameras
     are known, else the subject's own frame."""
-    hypotheses = scene.hypotheses
+    hypotheses, mesh = scene.hypotheses, textured.mesh
     matrices = hypotheses.camera().world_from_camera().double().cpu().numpy()
-    bodies, world, extra = hypotheses.to_world(posed), hypotheses.world_from_rest(), {}
+    bodies, world, extra = hypotheses.to_world(textured.posed), hypotheses.world_from_rest(), {}
     if world is not None:
         matrices = [photo.camera.camera_to_world for photo in observations.photos if photo.camera is not None]
         extra = {"world_from_rest": world.tolist()}
@@ -126,7 +100,7 @@ def _write_geometry(
         name, size = photo.path.name, (photo.width, photo.height)
         frames.append(CameraFrame(name, matrices[k], fx * zoom, fy * zoom, cx, cy, *size))
         write_ply(run.posed / f"{photo.stem}.ply", bodies[k], mesh.faces)
-    notes = [a | b for a, b in zip(light_notes(light), outlier_notes(len(frames), outliers), strict=True)]
+    notes = [a | b for a, b in zip(light_notes(textured.light), outlier_notes(len(frames), outliers), strict=True)]
     write_transforms(run.cameras, frames, extra, notes)
     write_ply(run.rest, mesh.vertices, mesh.faces)
 
@@ -135,27 +109,6 @@ def _zooms(hypotheses: Hypotheses, count: int) -> list[float]:
     """Focal lengths over their first guesses."""
     one = torch.ones(count, device=hypotheses.photo.device)
     return hypotheses.lens(Intrinsics(one, one, one, one, 1, 1)).fx.tolist()
-
-
-def _light(mesh: SkinnedMesh, mirror: Tensor, posed: Float[Tensor, "N V 3"], camera: Camera, view: View) -> PhotoLight:
-    pixels = linear_from_srgb(view.pixels)
-    samples = sample_at_vertices(posed, mesh.faces, camera, view.intrinsics, pixels, view.shown)
-    rotation = camera.rotation()
-    normals = vertex_normals(posed, mesh.faces) @ rotation.transpose(1, 2)
-    return estimate_light(samples, normals, rotation[:, :, 1], fold_mirror_images(mirror))
-
-
-def _paint(
-    mesh: SkinnedMesh,
-    mirror: Tensor,
-    atlas: Atlas,
-    posed: Float[Tensor, "N V 3"],
-    camera: Camera,
-    light: PhotoLight,
-    view: View,
-) -> Textures:
-    seen = (view.intrinsics, view.pixels, view.shown)
-    return backproject(mesh.faces, mirror, atlas, TEXTURE_SIZE, posed, camera, *seen, light)
 
 
 def _subject(mesh: SkinnedMesh, skeleton: Skeleton, scene: Scene, textures: Textures, notes: list[str]) -> Subject:
@@ -219,15 +172,9 @@ def write_observations(run: RunFolder, observations: Observations) -> None:
 
 
 def _write_sheet(
-    run: RunFolder,
-    mesh: SkinnedMesh,
-    posed: Float[Tensor, "N V 3"],
-    hypotheses: Hypotheses,
-    textures: Textures,
-    light: PhotoLight,
-    observations: Observations,
-    name: str,
+    run: RunFolder, textured: TexturedScene, hypotheses: Hypotheses, observations: Observations, name: str
 ) -> None:
+    mesh, posed, textures, light = textured.mesh, textured.posed, textured.textures, textured.light
     view, small = (observations.at(size).through(hypotheses).to("cpu") for size in (_SCORING_SIZE, _SHEET_SIZE))
     camera, size = hypotheses.camera().orbit().to("cpu"), _SCORING_SIZE
     seen = coverage(project(posed, camera, view.intrinsics), mesh.faces, (size, size))

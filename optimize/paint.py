@@ -13,19 +13,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..eval.run_score import score_run
 from ..scenes.error import InputError
+from ..scenes.run_folder import RunFolder
 from .device import choose_device
-from .fit import first_scene, observed
+from .finish import finish
+from .fit import first_scene
 from .observe.estimated_masks import load_run_photos
-from .observe.semantic_prior import load_semantic_prior
-from .output import write_outputs
 from .paint_config import PaintConfig
+from .prepare import prepare
 from .run.checkpoint import load_checkpoint, save_checkpoint
-from .run.open_run import RunFolder, check_out, open_run, read_config
-from .start.starting_template import starting_templates
+from .run.open_run import check_out, open_run, read_config
 from .texture.diffusion_source import diffusion_source
-from .texture.unseen_sides import UnseenSides
 
 
 def paint(config: PaintConfig) -> dict[str, Any]:
@@ -40,7 +38,6 @@ def paint(config: PaintConfig) -> dict[str, Any]:
         raise InputError(f"{finished.root} is not finished; go on with it: zoetrope fit ... --resume")
     if not told.photos.is_dir():
         raise InputError(f"{finished.root} was fitted to {told.photos}, which is gone; put it back")
-    device = choose_device(config.device)
     asked = replace(
         told,
         out=config.out,
@@ -54,26 +51,24 @@ def paint(config: PaintConfig) -> dict[str, Any]:
     )
     check_out(asked)
     # What the run was told before is none of this command's options.
-    source = diffusion_source(replace(asked, category=config.category, clean_up=False), device)
-    checkpoint = load_checkpoint(finished.checkpoints, device=device)
+    source = diffusion_source(replace(asked, category=config.category, clean_up=False), choose_device(config.device))
+    seed = config.seed or 0
+    ready = prepare(
+        replace(told, clean_up=False),
+        photos=load_run_photos(told, told.photos),
+        painting=replace(asked, seed=seed),
+        source=source,
+    )
+    checkpoint = load_checkpoint(finished.checkpoints, device=ready.device)
     if checkpoint is None:
         raise InputError(f"{finished.checkpoints} has lost last.safetensors, which holds the scene; fit it anew")
-    diffusion = source.load(asked, device)
-    collection = load_run_photos(told, told.photos)
-    prior = load_semantic_prior(told, device)
-    observations = observed(collection, told, prior, device)
-    templates, _ = starting_templates(told, observations, prior)
-    scene = first_scene(templates, observations, told.representation)
+    scene = first_scene(ready.templates, ready.observations, told.representation)
     scene.restore(checkpoint.state["scene"])
-    unseen, seed = None, config.seed or 0
-    if diffusion is not None:
-        unseen, words = UnseenSides.of(diffusion, asked, source, observations, prior.canonical, seed)
-        print(f"diffusion prior: {source.line}; {words}", file=sys.stderr)
+    if ready.diffusion_line is not None:
+        print(ready.diffusion_line, file=sys.stderr)
     about = {"painted": {"run": Path(os.path.relpath(config.run_folder, config.out)).as_posix(), "seed": seed}}
-    with open_run(asked, prior.models | source.models, about) as run:
+    with open_run(asked, ready.models, about) as run:
         if finished.masks.is_dir():
             shutil.copytree(finished.masks, run.masks)
         save_checkpoint(run.checkpoints, checkpoint.state, checkpoint.place)
-        for note in write_outputs(run, scene, observations, collection.name, {}, unseen, config.videos):
-            print(f"note: {note}", file=sys.stderr)
-        return score_run(run.root, collection)
+        return finish(run, scene, ready.observations, ready.collection, unseen=ready.unseen, videos=config.videos)

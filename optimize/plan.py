@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from ..representations.body.template import BUILDS
-from ..scenes.photos.collection import Collection, load_collection
+from ..scenes.photos.collection import Collection
+from ..scenes.run_folder import visible_names
 from .config import FitConfig, Preset, check_supported
-from .device import choose_device
-from .idle_option import refuse_idle_options, refuse_idle_switches
-from .observe.estimated_masks import check_mask_source, mask_estimator, mask_source
-from .observe.semantic_prior import load_semantic_prior
-from .run.open_run import visible_names
+from .idle_option import refuse_idle_switches
+from .observe.estimated_masks import mask_estimator
+from .prepare import prepare
 from .schedule.artic3d_preset import artic3d
 from .schedule.stage import Stage, full, grounded, quick, shortened, without
-from .texture.diffusion_source import diffusion_source
 
 
 def check_options(config: FitConfig) -> None:
@@ -49,15 +47,11 @@ def plan(config: FitConfig) -> list[str]:
     Raises InputError as the fit itself would.
     """
     check_options(config)
-    device = choose_device(config.device)
-    check_mask_source(config)
-    diffusion = diffusion_source(config, device)
+    ready = prepare(config)
+    photos, prior = ready.photos, ready.semantic
     known = config.template not in ("auto", "discover")
-    photos = load_collection(config.photos, mask_source(config), config.cameras)
     builds = BUILDS[config.template if known else "quadruped"]  # type: ignore[index]
     stages = schedule(config, builds, known_cameras=photos.known_cameras)
-    prior = load_semantic_prior(config, device)
-    refuse_idle_options(config, photos, prior)
     masks = mask_estimator(photos, config, prior)  # refuses what the fit would refuse
     lines = [f"{config.photos}: {_photos(photos)}"]
     lines += [f"  left out: {entry}" for entry in photos.rejected]
@@ -68,7 +62,7 @@ def plan(config: FitConfig) -> list[str]:
     start = skeleton.get(config.template, f"template {config.template}")
     lines.append(f"{start}, surface {config.representation}")
     lines.append(f"semantic prior: {prior.line}")
-    lines.append(f"diffusion prior: {diffusion.line}")
+    lines.append(f"diffusion prior: {ready.source.line}")
     if not known:
         lines.append("stages below are those of a quadruped; other plans have fewer builds to try")
     if prior.canonical is not None:
@@ -76,7 +70,7 @@ def plan(config: FitConfig) -> list[str]:
         lines.append("where the canonical network is in doubt, a fit without its maps is tried as well")
     occupied = visible_names(config.out) and not (config.resume or config.overwrite)
     hint = ", which is not empty: add --resume or --overwrite" if occupied else ""
-    lines.append(f"device {device}, seed {config.seed}, into {config.out}{hint}")
+    lines.append(f"device {ready.device}, seed {config.seed}, into {config.out}{hint}")
     if len(photos.photos) > config.batch:
         lines.append(f"each iteration looks at {config.batch} photos at most, in turns")
     width = max(len(stage.name) for stage in stages)

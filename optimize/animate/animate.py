@@ -18,10 +18,11 @@ from ...scenes.export.write_subject import export_subject
 from ...scenes.motion.choose_motion import choose_motion, require_repeats
 from ...scenes.preview.animation import Animation, AnimationConfig
 from ...scenes.preview.video import write_video
+from ...scenes.run_folder import RunFolder
 from ...scenes.subject import Subject, load_subject
 from ..config import FitConfig
 from ..device import choose_device
-from ..run.open_run import RunFolder, read_config
+from ..run.open_run import read_config
 from ..texture.diffusion_source import SURE, DiffusionSource, diffusion_source, understood
 from ..texture.unseen_sides import EMBEDDED_GUIDANCE
 from .animate_config import DEFAULT_SECONDS, AnimateConfig

@@ -23,10 +23,10 @@ from ...scenes.gltf.file import GltfFile
 from ...scenes.gltf.node import read_nodes
 from ...scenes.photos.resample import to_bytes
 from ...scenes.preview.animation import Animation, AnimationConfig
+from ...scenes.run_folder import RunFolder
 from ...scenes.subject import Subject, load_subject
 from ...scenes.transfer import pose_for, with_shape_of, with_texture_of
 from ..path_fields import takes_strings
-from ..run.open_run import RunFolder
 
 _VIEWS, _CELL = 5, 224
 

@@ -23,6 +23,7 @@ from ...scenes.atomic import atomic_write
 from ...scenes.error import InputError
 from ...scenes.json_file import read_json
 from ...scenes.photos.collection import load_collection
+from ...scenes.run_folder import RunFolder
 from ...scenes.zoo.species import SPECIES, species_key
 from ...scenes.zoo.split import FIRST_TEST_SEED
 from ...scenes.zoo.zoo import is_zoo, write_zoo
@@ -32,7 +33,6 @@ from ..fit import fit
 from ..paint import paint
 from ..paint_config import PaintConfig
 from ..path_fields import takes_strings
-from ..run.open_run import RunFolder
 from ..texture.diffusion_source import diffusion_source
 from .bench import read_table
 

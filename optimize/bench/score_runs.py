@@ -11,9 +11,9 @@ from ...eval.picture_score import Judges
 from ...eval.report import comparison, report, short_names
 from ...eval.run_score import score_run
 from ...scenes.error import InputError
+from ...scenes.run_folder import RunFolder
 from ..config import FitConfig
 from ..observe.estimated_masks import load_run_photos
-from ..run.open_run import RunFolder
 
 
 def score_runs(

@@ -25,7 +25,7 @@ from ..config import FitConfig
 from ..descent import EXPECTED_COLORS_INTERVAL, Descent
 from ..fit import first_scene
 from ..losses.collision import collision_loss
-from ..observe.observations import Observations
+from ..observe.observe import observe
 from ..observe.semantic_prior import load_semantic_prior
 from ..schedule.stage import quick
 
@@ -39,9 +39,8 @@ def step_jobs(device: torch.device) -> tuple[Callable[[], object], Callable[[], 
     with tempfile.TemporaryDirectory() as folder:
         photos = Path(folder) / _SPECIES
         write_zoo(_SPECIES, photos, photo_count=_PHOTOS, seed=0, size=_PHOTO_SIZE)
-        observations = Observations(load_collection(photos, "folder"), device)
         config = FitConfig(photos=photos, out=Path(folder) / "run")
-        observations.canonical = load_semantic_prior(config, device).canonical_maps(observations)
+        observations = observe(load_collection(photos, "folder"), load_semantic_prior(config, device), device)
     by_name = {stage.name: stage for stage in quick()}
     circle, stage = by_name["camera"], replace(by_name["refinement"], iterations=_MANY)
     descent = Descent(first_scene((template("quadruped"),), observations), observations, (circle, stage))

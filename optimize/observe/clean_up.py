@@ -12,7 +12,7 @@ Colours that were made up count for nothing: textures and light are taken from w
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ from ...priors.distillation.noise_range import NoiseRange
 from ...representations.tensor_structure import TensorStructure
 from ...scenes.atomic import atomic_write
 from ...scenes.photos.resample import to_bytes
-from ..run.open_run import RunFolder
+from ...scenes.run_folder import RunFolder
 from .observations import Completion, Observations, View
 from .semantic_prior import SemanticPrior
 
@@ -70,9 +70,10 @@ def clean_up(
     foreground: ForegroundFunction,
     config: CleanUpConfig,
     generator: torch.Generator,
-) -> Bool[Tensor, " N"]:
-    """Gives `observations` their completion, where photos hide anything; which of them were cleaned. The canonical maps
-    must be there."""
+) -> tuple[Observations, Bool[Tensor, " N"]]:
+    """The observations with a completion, where photos hide anything, and which of them were cleaned.
+
+    Raises ValueError where there are no canonical maps."""
     maps = observations.canonical
     if maps is None:
         raise ValueError("nothing says what photos hide; clean-up needs the maps of a canonical network")
@@ -82,7 +83,7 @@ def clean_up(
     lost = (hidden * expected).sum((1, 2)) / view.mask.sum((1, 2)).clamp_min(1)
     chosen = lost > _HIDDEN
     if not bool(chosen.any()):
-        return chosen
+        return observations, chosen
     hidden = hidden * chosen[:, None, None]
     pixels, odds, sure = view.pixels.clone(), view.mask.clone(), torch.ones_like(view.mask)
     for index in chosen.nonzero()[:, 0].split(_AT_ONCE):
@@ -97,8 +98,7 @@ def clean_up(
         found = torch.stack([foreground(one) for one in pictures])
         odds[index] = found.mean(0)
         sure[index] = _TRUST * (2 * found.mean(0) - 1).abs()
-    observations.completion = Completion(pixels, odds, sure, hidden)
-    return chosen
+    return replace(observations, completion=Completion(pixels, odds, sure, hidden)), chosen
 
 
 def _started(
@@ -130,7 +130,9 @@ class CleanUp(TensorStructure):
     """What a run's clean-up has come to."""
 
     observations: Observations
+    """What the fit is to look at."""
     before: View
+    """The crops as they were, of `_SHOWN` pixels."""
     chosen: Bool[Tensor, " N"]
     line: str
     """For people."""
@@ -155,9 +157,9 @@ class CleanUp(TensorStructure):
             return interpolate(odds[:, None], pictures.shape[1:3], mode="bilinear")[:, 0]
 
         generator = torch.Generator().manual_seed(seed)
-        chosen = clean_up(observations, prior, subject, foreground, config or CleanUpConfig(), generator)
+        observations, chosen = clean_up(observations, prior, subject, foreground, config or CleanUpConfig(), generator)
         if bool(chosen.any()):
-            observations.canonical = semantic.canonical_maps(observations)
+            observations = replace(observations, canonical=semantic.canonical_maps(observations))
         line = f"clean-up: {int(chosen.sum())} of {len(chosen)} photos hide something of the subject and were completed"
         return CleanUp(observations, before, chosen, line)
 

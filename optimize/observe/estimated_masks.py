@@ -17,8 +17,8 @@ from ...priors.semantic import SemanticNetwork
 from ...scenes.error import InputError, PhotoError, some_of
 from ...scenes.photos.collection import FEWEST_PHOTOS, Collection, MaskSource, Rejected, load_collection
 from ...scenes.photos.photo import Photo, read_mask, require_subject, shrunk, write_mask
+from ...scenes.run_folder import RunFolder
 from ..config import FitConfig
-from ..run.open_run import RunFolder
 from .semantic_prior import SemanticPrior
 
 _ALL = ("estimate", "rembg")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -72,57 +72,75 @@ class View(TensorStructure):
         return replace(self, intrinsics=hypotheses.lens(self.intrinsics))
 
 
+@dataclass(frozen=True, eq=False)
 class Observations:
-    """The usable photos of a collection as square crops, at any size."""
+    """The N usable photos of a collection as square crops, at any size, with what priors say of them.
 
-    def __init__(self, collection: Collection, device: torch.device | str = "cpu") -> None:
-        """Raises InputError if a photo has no mask."""
-        bare = [photo.path.name for photo in collection.photos if photo.mask is None]
+    To know more of the same photos, take another: `replace(observations, features=...)`. Raises InputError if a photo
+    has no mask.
+    """
+
+    collection: Collection
+    device: torch.device | str = "cpu"
+    canonical: CanonicalMaps | None = None
+    """What a canonical network says of the crops, whose sides its maps span; None where there is no such prior."""
+    occlusion: bool = True
+    """Whether what canonical maps take for hidden is unknown in views, or background."""
+    completion: Completion | None = None
+    """What the photos hide, if it has been painted: views show it."""
+    features: Float[Tensor, "N C h h"] | None = None
+    """Feature maps of the crops, of any network; None where there are none."""
+
+    def __post_init__(self) -> None:
+        bare = [photo.path.name for photo in self.collection.photos if photo.mask is None]
         if bare:
             raise InputError(
                 f"{some_of(bare, 3)}: no mask; have them estimated (estimated_masks.with_masks), or give each one as "
-                f"{collection.root.name}/masks/STEM.png (255 = subject) or as its alpha channel"
+                f"{self.collection.root.name}/masks/STEM.png (255 = subject) or as its alpha channel"
             )
-        self.photos: tuple[Photo, ...] = tuple(collection.photos)
-        self.stems: tuple[str, ...] = tuple(photo.stem for photo in self.photos)
-        self.crops: tuple[Crop, ...] = tuple(crop_for_photo(photo, CROP_MARGIN) for photo in self.photos)
-        self.focal_px, self.focal_known = first_focals(self.photos)
-        """Focal lengths in original pixels, and whether they are more than a first guess."""
-        self.device = device
-        self._canonical: CanonicalMaps | None = None
-        self.occlusion = True
-        """Whether what a canonical network takes for hidden is unknown; to be set before `canonical`."""
-        self._completion: Completion | None = None
-        self.features: Float[Tensor, "N C h h"] | None = None
-        """Feature maps of the crops, of any network; None where there are none."""
-        # Few sizes occur in a fit; photos and crops never change.
-        self.at = lru_cache(maxsize=None)(self._at)
 
     def __len__(self) -> int:
         return len(self.photos)
 
     @property
-    def canonical(self) -> CanonicalMaps | None:
-        """What a canonical network says of the crops, whose sides its maps span; None where there is no such prior.
+    def photos(self) -> tuple[Photo, ...]:
+        """The photos as read."""
+        return self.collection.photos
 
-        Once it is set, views know what may be hidden.
-        """
-        return self._canonical
+    @cached_property
+    def stems(self) -> tuple[str, ...]:
+        """Names of the photos' files, without ending."""
+        return tuple(photo.stem for photo in self.photos)
 
-    @canonical.setter
-    def canonical(self, maps: CanonicalMaps | None) -> None:
-        self._canonical = maps
-        self.at.cache_clear()
+    @cached_property
+    def crops(self) -> tuple[Crop, ...]:
+        """Squares round the subjects, in the photos' pixels."""
+        return tuple(crop_for_photo(photo, CROP_MARGIN) for photo in self.photos)
+
+    @cached_property
+    def _focals(self) -> tuple[tuple[float, ...], tuple[bool, ...]]:
+        lengths, known = first_focals(self.photos)
+        return tuple(lengths), tuple(known)
 
     @property
-    def completion(self) -> Completion | None:
-        """What the photos hide, if it has been painted; once it is set, views show it."""
-        return self._completion
+    def focal_px(self) -> tuple[float, ...]:
+        """Focal lengths in original pixels, or a first guess of them."""
+        return self._focals[0]
 
-    @completion.setter
-    def completion(self, completion: Completion | None) -> None:
-        self._completion = completion
-        self.at.cache_clear()
+    @property
+    def focal_known(self) -> tuple[bool, ...]:
+        """Whether they are more than a first guess."""
+        return self._focals[1]
+
+    @cached_property
+    def _views(self) -> dict[int, View]:
+        return {}
+
+    def at(self, size: int) -> View:
+        """All crops at `size` pixels, on the device. Few sizes occur in a fit: they are kept."""
+        if size not in self._views:
+            self._views[size] = self._at(size)
+        return self._views[size]
 
     def lens(self, photo: int) -> tuple[float, float, float, float]:
         """fx, fy, cx, cy in the original photo's pixels: as known, else square pixels and the picture's centre.
@@ -144,11 +162,11 @@ class Observations:
         # A subject thinner than a crop's pixels covers no pixel by half: it is where it covers most.
         subject = mask >= mask.amax((1, 2), keepdim=True).clamp_max(0.5)
         valid = known
-        if self._canonical is not None and self.occlusion:
-            valid = known * (1 - self._hidden(self._canonical.amodal, size) * (1 - mask))
+        if self.canonical is not None and self.occlusion:
+            valid = known * (1 - self._hidden(self.canonical.amodal, size) * (1 - mask))
         shown = mask = mask * known
-        if self._completion is not None:
-            painted, odds, sure, hidden = (_resized(one.cpu(), size) for one in vars(self._completion).values())
+        if self.completion is not None:
+            painted, odds, sure, hidden = (_resized(one.cpu(), size) for one in vars(self.completion).values())
             mask, valid = torch.lerp(mask, odds, hidden), torch.lerp(valid, sure, hidden)
             pixels = torch.lerp(pixels, painted, (hidden * odds)[..., None])
             subject = mask >= mask.amax((1, 2), keepdim=True).clamp_max(0.5)

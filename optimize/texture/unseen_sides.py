@@ -21,10 +21,10 @@ from ...representations.body.skeleton import Skeleton
 from ...representations.geometry.mesh import SkinnedMesh
 from ...scenes.atomic import atomic_write
 from ...scenes.photos.resample import to_bytes
+from ...scenes.run_folder import RunFolder
 from ..config import DEFAULT_RULE, FitConfig
 from ..observe.observations import Observations
 from ..run.metrics_log import MetricsLog
-from ..run.open_run import RunFolder
 from ..run.progress import FitProgress, Work
 from .backproject import Textures
 from .diffusion_source import DiffusionSource, subject_words

@@ -9,7 +9,7 @@ import pytest
 
 from zoetrope.cli import main
 from zoetrope.optimize.config import FitConfig
-from zoetrope.optimize.run.open_run import RunFolder, visible_names
+from zoetrope.scenes.run_folder import RunFolder, visible_names
 
 Make = Callable[..., Path]
 

@@ -26,7 +26,6 @@ from safetensors.torch import load_file
 from zoetrope.cli import main
 from zoetrope.optimize.run.checkpoint import load_checkpoint, read_stages
 from zoetrope.optimize.run.metrics_log import read_metrics
-from zoetrope.optimize.run.open_run import RunFolder, visible_names
 from zoetrope.optimize.texture.distill_texture import DistilConfig
 from zoetrope.optimize.texture.unseen_sides import UnseenSides
 from zoetrope.representations.camera import Intrinsics, OrbitCamera, project
@@ -35,6 +34,7 @@ from zoetrope.scenes.mesh_file import read_ply
 from zoetrope.scenes.photos.collection import load_collection
 from zoetrope.scenes.photos.nerfstudio import read_transforms
 from zoetrope.scenes.preview.animation import AnimationConfig
+from zoetrope.scenes.run_folder import RunFolder, visible_names
 from zoetrope.scenes.subject import load_subject
 
 STEMS = [f"{k:03d}" for k in range(4)]
@@ -327,7 +327,7 @@ def test_known_cameras_stay_as_they_are_and_the_subject_goes_into_their_world(
     # What costs most after the descent: videos, the harmonics of a fine mesh, large textures.
     monkeypatch.setattr("zoetrope.scenes.export.write_subject.AnimationConfig", Thumbnail)
     monkeypatch.setattr("zoetrope.representations.surfaces.part_surface._UNIFIED_FACES", 1500)
-    monkeypatch.setattr("zoetrope.optimize.output.TEXTURE_SIZE", 64)
+    monkeypatch.setattr("zoetrope.optimize.texture.texture_scene.TEXTURE_SIZE", 64)
     # Photos with more than the usual loss are named as outliers.
     monkeypatch.setattr("zoetrope.optimize.descent.OUTLIER", 1.0)
     made = turnaround(azimuths, scale=20.0, yaw_deg=130, shift=(50, 7, -90))

@@ -21,10 +21,10 @@ from zoetrope.optimize.fit import fit
 from zoetrope.optimize.objective import Losses
 from zoetrope.optimize.observe.clean_up import CleanUpConfig
 from zoetrope.optimize.run.checkpoint import StageStep, save_checkpoint
-from zoetrope.optimize.run.open_run import RunFolder
 from zoetrope.representations.surfaces.part_surface import PartSurfaces
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.hypotheses.known_cameras import KnownCameras
+from zoetrope.scenes.run_folder import RunFolder
 from zoetrope.scenes.zoo.zoo import write_zoo
 
 
@@ -191,7 +191,7 @@ class Options:
         options = {"diffusion": self._diffusion, "semantic": "embedded"}
         assert self.begin(**options).descent.observations.completion is None
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("zoetrope.optimize.fit.CleanUpConfig", partial(CleanUpConfig, steps=1, paintings=2))
+            patch.setattr("zoetrope.optimize.prepare.CleanUpConfig", partial(CleanUpConfig, steps=1, paintings=2))
             cleaned = self.begin(**options, clean_up=True)
         assert cleaned.descent.observations.completion is not None
         assert any(cleaned.run.cleaned.iterdir())

@@ -29,6 +29,7 @@ from zoetrope.optimize.run.checkpoint import StageStep, load_checkpoint, save_ch
 from zoetrope.optimize.schedule.artic3d_preset import artic3d
 from zoetrope.optimize.schedule.stage import Stage, full, quick, without
 from zoetrope.optimize.start.starting_template import evidence
+from zoetrope.optimize.texture import texture_scene
 from zoetrope.optimize.texture.distill_texture import DistilConfig
 from zoetrope.optimize.texture.distillation_rule import DistillationRule, RuleConfig
 from zoetrope.optimize.texture.exploration import ExplorationConfig, draw_views, explore
@@ -106,9 +107,9 @@ def observed(folder: Path, device: torch.device) -> Observations:
     observations = Observations(replace(collection, photos=collection.photos[:2]), device)
     prior = load_semantic_prior(FitConfig(photos=folder, out=folder.parent / "out"), device)
     # An embedded network alone: what a cache of the machine holds is no part of this.
-    observations.canonical = replace(prior, network=None).canonical_maps(observations)
+    observations = replace(observations, canonical=replace(prior, network=None).canonical_maps(observations))
     assert observations.canonical is not None
-    observations.features = observations.canonical.descriptor
+    observations = replace(observations, features=observations.canonical.descriptor)
     return observations
 
 
@@ -163,8 +164,10 @@ def hurried() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan, "artic3d", lambda *given: small(artic3d(*given)))
         patch.setattr(UnseenSides, "painted", lambda self, *given: painted(replace(self, distil=rounds), *given))
-        for name, value in {"TEXTURE_SIZE": 48, "_PAINTING_SIZE": 32, "_SCORING_SIZE": 32, "_SHEET_SIZE": 32}.items():
-            patch.setattr(output, name, value)
+        patch.setattr(texture_scene, "TEXTURE_SIZE", 48)
+        patch.setattr(texture_scene, "_PAINTING_SIZE", 32)
+        patch.setattr(output, "_SCORING_SIZE", 32)
+        patch.setattr(output, "_SHEET_SIZE", 32)
         patch.setattr(part_surface, "_UNIFIED_FACES", 600)
         patch.setattr(part_surface, "_UNIFYING_LEVEL", 1)
         patch.setattr("zoetrope.scenes.export.write_subject.AnimationConfig", Thumbnail)
@@ -278,7 +281,7 @@ def test_priors_look_at_photos_there(
     pictures = [one.repeat_interleave(4, 0).repeat_interleave(4, 1) for one in pixels]
     assert len(segment(pictures, semantic.network)) == 4
     observations = observed(photos["free"], gpu)
-    observations.features = semantic.feature_maps(observations)
+    observations = replace(observations, features=semantic.feature_maps(observations))
     assert observations.features is not None
     assert observations.features.device == gpu
     discover(evidence(observations))

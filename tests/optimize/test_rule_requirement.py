@@ -128,8 +128,7 @@ def test_a_fit_is_refused_before_photos_are_read(
     rule: str, good_photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worked: list[str] = []
-    for module in ("fit", "plan"):
-        monkeypatch.setattr(f"zoetrope.optimize.{module}.load_collection", lambda *_, **__: worked.append("photos"))
+    monkeypatch.setattr("zoetrope.optimize.prepare.load_collection", lambda *_, **__: worked.append("photos"))
     told = ["fit", str(good_photos), "--out", str(tmp_path / "run"), "--device", "cpu"]
     for more in ([], ["--plan"], ["--preset", "artic3d"]):
         assert main([*told, "--diffusion", "embedded", "--rule", rule, *more]) == 2

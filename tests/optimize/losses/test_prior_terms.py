@@ -57,8 +57,8 @@ oracle = _load_oracle()
 @pytest.fixture(scope="module")
 def observations(good_photos: Path) -> Observations:
     seen = Observations(load_collection(good_photos))
-    seen.canonical = oracle.Oracle(good_photos, size=48)(seen)
-    seen.features = seen.canonical.descriptor
+    seen = replace(seen, canonical=oracle.Oracle(good_photos, size=48)(seen))
+    seen = replace(seen, features=seen.canonical.descriptor)
     return seen
 
 
@@ -128,7 +128,7 @@ def test_the_contest_is_judged_by_the_outline_terms_there_are(observations: Obse
 
 def test_without_maps_a_fit_is_what_it_would_be_alone(observations: Observations, good_photos: Path) -> None:
     bare = Observations(load_collection(good_photos))
-    bare.features = observations.features
+    bare = replace(bare, features=observations.features)
     # What may be hidden stays so, maps or no maps; here nothing is.
     assert torch.equal(bare.at(32).valid, observations.at(32).valid)
     alone = [dict(place.losses) for place in _begun(bare, STAGES[:4]).steps()]
@@ -142,7 +142,7 @@ def test_priors_of_no_weight_change_no_bit(observations: Observations, good_phot
     told = [dict(place.losses) for place in _begun(bare).steps()]
     # Views come from the maps whatever their weight.
     unseen = Observations(load_collection(good_photos))
-    unseen.features = observations.features
+    unseen = replace(unseen, features=observations.features)
     assert [dict(place.losses) for place in _begun(unseen, silent).steps()] == told
     assert not {"canonical", "semantic"} & set(told[0])
 
@@ -156,8 +156,7 @@ def test_views_start_where_the_maps_say(observations: Observations, good_photos:
 
 
 def test_a_fit_takes_maps_for_its_crops(good_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitting, "write_outputs", lambda *_: {})
-    monkeypatch.setattr(fitting, "score_run", lambda *_: {})
+    monkeypatch.setattr(fitting, "finish", lambda *_, **__: {})
     monkeypatch.setattr(fitting, "schedule", lambda *options, **more: schedule(*options, **more)[:2])
     flaws = oracle.Flaws(noise=0.05, flipped_photos=0.25, garbage=0.15, mirrored_view=0.4)
     config = FitConfig(photos=good_photos, out=tmp_path / "out", effort=0.02, device="cpu", template="quadruped")

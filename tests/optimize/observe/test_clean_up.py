@@ -13,9 +13,9 @@ from zoetrope.optimize.config import FitConfig
 from zoetrope.optimize.observe.clean_up import CleanUp, CleanUpConfig, clean_up
 from zoetrope.optimize.observe.observations import Observations
 from zoetrope.optimize.observe.semantic_prior import SemanticPrior, load_semantic_prior
-from zoetrope.optimize.run.open_run import RunFolder
 from zoetrope.priors.diffusion.prior import DiffusionPrior
 from zoetrope.scenes.photos.collection import load_collection
+from zoetrope.scenes.run_folder import RunFolder
 
 CPU = torch.device("cpu")
 SIZE = 32
@@ -55,7 +55,7 @@ def looked_at(folder: Path, semantic: SemanticPrior) -> Observations:
         columns = (mask[k].amax(0) > 0.5).nonzero()[:, 0]
         rows = (mask[k].amax(1) > 0.5).nonzero()[:, 0]
         amodal[k, rows[len(rows) // 4] : rows[-1], columns[0] : columns[-1]] = 1.0
-    observations.canonical = replace(maps, amodal=amodal)
+    observations = replace(observations, canonical=replace(maps, amodal=amodal))
     return observations
 
 
@@ -75,7 +75,8 @@ def test_hidden_parts_come_back_and_the_rest_stays(
         return odds
 
     config = CleanUpConfig(steps=2)
-    chosen = clean_up(observations, small_prior, "fox", foreground, config, torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    observations, chosen = clean_up(observations, small_prior, "fox", foreground, config, generator)
     assert chosen.tolist() == [True, True, False, False]
     assert len(seen) == config.paintings
     assert float((seen[0] - seen[1]).abs().max()) > 0, "each painting is another"
@@ -106,7 +107,8 @@ def test_the_network_looks_again_and_pictures_are_written(
     assert first is not None
     done = CleanUp.done(observations, small_prior, "fox", semantic)
     assert "2 of 4 photos" in done.line
-    assert observations.canonical is not first
+    assert observations.canonical is first, "what was given stays as it was"
+    assert done.observations.canonical is not first
     done.write(RunFolder(tmp_path))
     names = sorted(path.name for path in (tmp_path / "cleaned").iterdir())
     assert names == ["000.png", "001.png"]
@@ -123,8 +125,9 @@ def test_photos_that_hide_nothing_are_left_alone(
     observations = looked_at(covered, semantic)
     maps = observations.canonical
     assert maps is not None
-    observations.canonical = replace(maps, amodal=torch.zeros_like(maps.amodal))
-    chosen = clean_up(observations, small_prior, "fox", lambda one: one[..., 0], CleanUpConfig(), torch.Generator())
+    observations = replace(observations, canonical=replace(maps, amodal=torch.zeros_like(maps.amodal)))
+    given = small_prior, "fox", lambda one: one[..., 0], CleanUpConfig(), torch.Generator()
+    observations, chosen = clean_up(observations, *given)
     assert not bool(chosen.any())
     assert observations.completion is None
 

@@ -25,9 +25,9 @@ from zoetrope.optimize.observe.observations import Observations
 from zoetrope.optimize.observe.semantic_prior import SemanticPrior, load_semantic_prior
 from zoetrope.optimize.output import write_observations
 from zoetrope.optimize.plan import plan
-from zoetrope.optimize.run.open_run import RunFolder
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.photos.collection import Collection, load_collection
+from zoetrope.scenes.run_folder import RunFolder
 
 NOTHING = SemanticPrior(None, None, "none")
 
@@ -138,8 +138,7 @@ def test_rembg_is_asked_for_before_any_work(config: FitConfig, tmp_path: Path, m
         raise AssertionError("work was begun")
 
     for name in ("load_collection", "load_semantic_prior", "diffusion_source"):
-        monkeypatch.setattr(f"zoetrope.optimize.fit.{name}", unexpected)
-        monkeypatch.setattr(f"zoetrope.optimize.plan.{name}", unexpected)
+        monkeypatch.setattr(f"zoetrope.optimize.prepare.{name}", unexpected)
     asked = replace(config, masks="rembg", offline=True)
     monkeypatch.setitem(sys.modules, "rembg", None)
     for start in (fit, plan):

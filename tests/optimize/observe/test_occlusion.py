@@ -1,5 +1,6 @@
 """What may be hidden is found beside what is seen, and outlines are left alone."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -34,11 +35,11 @@ def test_nothing_is_hidden_without_a_word_for_it(good_photos: Path) -> None:
     )
     assert maps is not None
     maps.amodal.zero_()
-    observations.canonical = maps
+    observations = replace(observations, canonical=maps)
     assert torch.equal(observations.at(64).valid, before.valid)
     # A whole photo that may hide the subject leaves only what the mask shows.
     maps.amodal.fill_(1.0)
-    observations.canonical = maps
+    observations = replace(observations, canonical=maps)
     after = observations.at(64)
     assert float((after.valid * (1 - after.mask)).mean()) < 0.05 < float((before.valid * (1 - before.mask)).mean())
     shown = before.mask > 0.99

@@ -53,7 +53,7 @@ def test_a_network_that_is_not_sure_of_the_subject_is_doubted(good_photos: Path)
         (sure, ""),
         (0.44 * sure, "odds of 44%, at least 60%"),
     ):
-        observations.canonical = replace(maps, part=part)
+        observations = replace(observations, canonical=replace(maps, part=part))
         assert words in doubt(observations)
         assert bool(doubt(observations)) == bool(words)
 
@@ -131,7 +131,7 @@ def test_photos_choose_the_template_and_options_overrule_them(good_photos: Path,
     config = _config(good_photos)
     prior = load_semantic_prior(config, CPU)
     observations = Observations(load_collection(good_photos))
-    observations.canonical = prior.canonical_maps(observations)
+    observations = replace(observations, canonical=prior.canonical_maps(observations))
     assert observations.canonical is not None
     assert prior.canonical is not None
     observations.canonical.plan.fill_(0.02)
@@ -149,7 +149,7 @@ def test_bodies_of_the_likeliest_species_of_the_plan_compete(good_photos: Path) 
     config = _config(good_photos, template="quadruped")
     prior = load_semantic_prior(config, CPU)
     observations = Observations(load_collection(good_photos))
-    observations.canonical = prior.canonical_maps(observations)
+    observations = replace(observations, canonical=prior.canonical_maps(observations))
     assert observations.canonical is not None
     assert prior.canonical is not None
     odds = {"elephant": 0.3, "penguin": 0.4, "deer": 0.2, "horse": 0.16, "cow": 0.14}

@@ -11,13 +11,14 @@ import torch
 
 from zoetrope.cli import main
 from zoetrope.optimize.config import FitConfig
-from zoetrope.optimize.run.open_run import RunFolder, changed_versions, open_run, read_config, visible_names
+from zoetrope.optimize.run.open_run import changed_versions, open_run, read_config
 from zoetrope.representations.atlas import unwrap
 from zoetrope.representations.body.template import template
 from zoetrope.representations.geometry.mesh import SkinnedMesh, icosphere
 from zoetrope.representations.motion.gait import walk
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.export.gltf_export import write_glb
+from zoetrope.scenes.run_folder import RunFolder, visible_names
 from zoetrope.scenes.subject import Subject, save_subject
 
 

@@ -1,6 +1,7 @@
 """Mini-batches: every photo has its turn, what has none stays to the bit, and a part is looked at as in the whole."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,9 @@ def test_a_part_is_seen_as_in_the_whole(good_photos: Path, turnaround: Callable[
     observations = Observations(load_collection(folder))
     if not known:
         # Features of no meaning: any will do to see whether hypotheses are mixed up.
-        observations.features = torch.rand(4, 8, 16, 16, generator=torch.Generator().manual_seed(1))
+        observations = replace(
+            observations, features=torch.rand(4, 8, 16, 16, generator=torch.Generator().manual_seed(1))
+        )
     descent = begun(observations, None)
     for place in descent.steps():
         if place.step == 4:

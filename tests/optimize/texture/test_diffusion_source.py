@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,7 @@ def test_a_missing_model_ends_with_2_before_any_work(
 ) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
     worked: list[str] = []
-    monkeypatch.setattr("zoetrope.optimize.fit.load_collection", lambda *_, **__: worked.append("photos"))
+    monkeypatch.setattr("zoetrope.optimize.prepare.load_collection", lambda *_, **__: worked.append("photos"))
     for more in ([], ["--plan"]):
         out = tmp_path / "run"
         assert main(["fit", str(good_photos), "--out", str(out), "--diffusion", name, "--device", "cpu", *more]) == 2
@@ -132,7 +133,7 @@ def test_a_folder_moves_with_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_the_subject_is_called_by_its_category_or_what_the_network_takes_it_for(good_photos: Path) -> None:
     semantic = load_semantic_prior(_config(good_photos), CPU)
     observations = Observations(load_collection(good_photos))
-    observations.canonical = semantic.canonical_maps(observations)
+    observations = replace(observations, canonical=semantic.canonical_maps(observations))
     other = diffusion_source(_config(diffusion="none"), CPU)
     embedded = DiffusionSource(str(DIFFUSION), "the embedded one")
 
