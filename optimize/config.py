@@ -57,7 +57,7 @@ class FitConfig:
     category: str | None = None
     """What the subject is, in a word (fox): for a diffusion prior, without which there is nothing that reads it."""
     preset: Preset = "quick"
-    """How much work: quick is minutes on two CPU cores, full is longer and finer, artic3d follows ARTIC3D's schedule."""
+    """How much work: quick is minutes on two CPU cores, full is longer and finer, artic3d is close to ARTIC3D."""
     template: TemplateChoice = "auto"
     """Skeleton to start from; auto is the template the photos speak for, discover looks for a skeleton in them."""
     representation: Representation = "parts"
