@@ -65,8 +65,8 @@ class FitConfig:
     init: Path | None = None
     """Mesh file or folder of another system to start from; none by default."""
     masks: str = "auto"
-    """alpha, folder (files in masks/ or beside photos), or auto, which estimates what is not there; estimate and rembg do
-    so for all."""
+    """alpha, folder (files in masks/ or beside photos), or auto, which estimates what is not there; estimate and rembg
+    do so for all."""
     cameras: str = "auto"
     """auto keeps the cameras of a transforms.json beside the photos, estimate ignores it, a FILE names another."""
     semantic: str = "auto"
