@@ -217,7 +217,7 @@ for _ in range(rounds):
     x, y = checkpoint.state["x"], checkpoint.state["y"]
     whole = bool((x == checkpoint.state["n"]).all() and (y == checkpoint.state["n"]).all())
     found.append({"n": checkpoint.state["n"], "step": checkpoint.place.step, "whole": whole, "torn": torn})
-save_checkpoint(folder, {"n": -1}, Place("end", 0, 10**6))
+save_checkpoint(folder, {"n": -1}, StageStep("end", 0, 10**6))
 found.append({"left": [path.name for path in folder.glob(".*")]})
 print(json.dumps(found))
 """
