@@ -1,4 +1,4 @@
-"""How good a fit is, one protocol per file; `run_score` takes all of them, `report` and `compare` say what came out.
+"""How good a fit is, one protocol per file in `metrics/`. `run_score` takes all, `report` and `compare` print it.
 
 In the photos: `silhouette`, `boundary`, `keypoint_transfer`, `side_flip`, `novel_view`. In pictures of the textured
 subject (`redraw`, `novel_picture`, `picture_score`): `image_quality`, and where their networks are at hand `lpips`,

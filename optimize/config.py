@@ -36,7 +36,7 @@ Switch = Literal[
 ]  # fmt: skip
 """What `without` may name: terms of the loss by their weight (see `stage.Weights`), and gaits (motions of the body plan
 say which poses are usual), lens (focal lengths that nobody recorded are fitted), outliers (photos that nothing explains
-have little say), occlusion (what may be hidden is unknown), species (bodies of likely species compete), strides (other
+count little), occlusion (what may be hidden is unknown), species (bodies of likely species compete), strides (other
 poses of legs are tried)."""
 Representation = Literal["parts", "triplane", "spherical"]
 RuleName = Literal["dass", "sds", "sdi", "ism", "csd", "nfsd", "bridge", "vsd", "rectified_flow"]
@@ -57,7 +57,7 @@ class FitConfig:
     category: str | None = None
     """What the subject is, in a word (fox): for a diffusion prior, without which there is nothing that reads it."""
     preset: Preset = "quick"
-    """How much work: quick is minutes on two CPU cores, full is longer and finer, artic3d the published schedule."""
+    """How much work: quick is minutes on two CPU cores, full is longer and finer, artic3d is close to ARTIC3D."""
     template: TemplateChoice = "auto"
     """Skeleton to start from; auto is the template the photos speak for, discover looks for a skeleton in them."""
     representation: Representation = "parts"
@@ -65,7 +65,8 @@ class FitConfig:
     init: Path | None = None
     """Mesh file or folder of another system to start from; none by default."""
     masks: str = "auto"
-    """alpha, folder (masks/STEM.png), or auto, which estimates what is not there; estimate and rembg do so for all."""
+    """alpha, folder (files in masks/ or beside photos), or auto, which estimates what is not there; estimate and rembg
+    do so for all."""
     cameras: str = "auto"
     """auto keeps the cameras of a transforms.json beside the photos, estimate ignores it, a FILE names another."""
     semantic: str = "auto"

@@ -1,8 +1,8 @@
 """What stands before the camera, and what leaves the package.
 
-Photos in: `collection.load_collection`, `photo`, `crop`, `nerfstudio`, `keypoints`. The fitted thing: `scene.Scene`
-with its `hypotheses.FreeCameras`, or `known_placement.KnownCameras` where cameras are known; the finished one:
-`subject.Subject`. Out: `gltf_export`, `usd_export`, `vrm_export`, `mesh_file`, `animation`, `turntable`, `video`,
-`contact_sheet`, `deliver`.
+Photos in: `photos/` (`collection.load_collection`), made-up ones `zoo/` and `photography/`, data sets of the field
+`datasets/`. The fitted thing: `scene.Scene` with its `hypotheses/` (`FreeCameras`, or `KnownCameras` where cameras are
+known); the finished one: `subject.Subject`. Files of others: `gltf/`, `motion/`. Out: `export/`, `mesh_file`; to look
+at: `preview/`.
 Errors whose message is for the user: `error`. This face imports no PyTorch.
 """

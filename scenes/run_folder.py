@@ -13,7 +13,7 @@ _FILES = (
     *("scores.json", "keypoints.png", "comparison.json", "report.html"),
 )
 _EVENTS = re.compile(r"events\.out\.tfevents\..+")
-_FILM = re.compile(r"turntable(_\w+)?\.(mp4|gif|webp|png)")
+_VIDEO = re.compile(r"turntable(_\w+)?\.(mp4|gif|webp|png)")
 _FRAMES = re.compile(r"turntable(_\w+)?")
 """A folder of a video's frames; other files in it are not the run's, see `video.write_frames`."""
 _FRAME = re.compile(r"\d{3,}\.png")
@@ -74,7 +74,7 @@ class RunFolder:
 
     @property
     def export(self) -> Path:
-        """Folder of the subject in other formats, with other motions, or with what other runs have lent it."""
+        """Folder of the subject in other formats, with other motions, or with what other runs have given it."""
         return self.root / "export"
 
     @property
@@ -145,9 +145,9 @@ def _own(path: Path) -> list[Path]:
     unfinished = _UNFINISHED.fullmatch(path.name)
     name = "".join(part or "" for part in unfinished.groups()) if unfinished else path.name
     if path.is_symlink():  # a folder may have been put elsewhere; the link goes, what it names stays
-        return [path] if name in (*_FOLDERS, *_FILES) or _FRAMES.fullmatch(name) or _FILM.fullmatch(name) else []
+        return [path] if name in (*_FOLDERS, *_FILES) or _FRAMES.fullmatch(name) or _VIDEO.fullmatch(name) else []
     if path.is_file():
-        return [path] if name in _FILES or _EVENTS.fullmatch(name) or _FILM.fullmatch(name) else []
+        return [path] if name in _FILES or _EVENTS.fullmatch(name) or _VIDEO.fullmatch(name) else []
     if not _FRAMES.fullmatch(name):
         return [path] if name in _FOLDERS else []
     inside = sorted(path.iterdir())

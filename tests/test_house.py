@@ -20,7 +20,7 @@ else:
 
 ROOT = Path(__file__).resolve().parents[1]
 WEIGHTS = ROOT / "priors" / "weights"
-NOT_PACKAGED = {"tests", "docs", "build", "dist", "runs", "node_modules"}
+NOT_PACKAGED = {"tests", "docs", "tools", "build", "dist", "runs", "node_modules"}
 
 # Who may import whom, from the ground up; a folder may always import itself. "cli" is the door, "" the face.
 FLOORS = {

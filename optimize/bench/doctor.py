@@ -20,7 +20,7 @@ _OPTIONAL = (
 
 def examine() -> list[tuple[str, str, str]]:
     """Rows of (topic, name, finding): versions, processor, memory, devices, rasterizers, optional packages, caches."""
-    return [*_software(), *_processor(), *_devices(), *_rasterizers(), *_optional(), *_films(), *_caches()]
+    return [*_software(), *_processor(), *_devices(), *_rasterizers(), *_optional(), *_videos(), *_caches()]
 
 
 def _software() -> list[tuple[str, str, str]]:
@@ -80,7 +80,7 @@ def _optional() -> list[tuple[str, str, str]]:
     ]
 
 
-def _films() -> list[tuple[str, str, str]]:
+def _videos() -> list[tuple[str, str, str]]:
     import imageio_ffmpeg
 
     try:

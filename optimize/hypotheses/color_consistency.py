@@ -1,4 +1,4 @@
-"""Do all photos agree on the subject's colours? The witness that tells front from rear where outlines cannot.
+"""Do all photos agree on the subject's colours? This tells front from rear where outlines cannot.
 
 Every hypothesis of a photo puts the photo's pixels onto the surface. Put on rightly, the photos agree; a hypothesis
 that takes the rear for the front puts the rump's pixels onto the face, and disagrees with the rest. The shared colours
@@ -121,7 +121,7 @@ def joint_loss(
     Each is measured in units of its typical value for a good hypothesis (the median over photos of the least), since
     how much colours vary differs from subject to subject, or of the photo's own least disagreement where that is more:
     combined = loss / typical + weight * disagreement / max(typical, own least).
-    Credit starts from `loss` alone and hardens over the rounds. Beside canonical maps `weight` is halved, and is less
+    Responsibility starts from `loss` alone and hardens. Beside canonical maps `weight` is halved, and is less
     where other photos explain little of a photo's colours, since every photo shows another individual's coat (see
     `color_confidence`). Not so where colours are `alone` in telling front from rear: while most hypotheses are wrong,
     nothing explains anything.

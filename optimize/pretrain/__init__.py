@@ -1,1 +1,1 @@
-"""Training of the priors that the package carries, on nothing but its own zoo."""
+"""Training of the priors that the package carries, on its own zoo, and on outlines of rigged meshes if given."""

@@ -23,7 +23,7 @@ from ...scenes.error import InputError
 from ...scenes.json_file import parse_json, read_json
 
 CHECKPOINT_FORMAT_VERSION = 4
-"""Of the tree in the metadata."""
+"""Of the tree in the metadata, and of the names in a fit's state: 3 had those of before the renaming."""
 
 
 @dataclass(frozen=True)

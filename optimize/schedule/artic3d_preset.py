@@ -1,4 +1,4 @@
-"""Preset artic3d: the published schedule and weights, on this package's terms, for comparison.
+"""Preset artic3d: the schedule and most weights of ARTIC3D, with the departures listed here, for comparison.
 
 ARTIC3D (Yao et al., NeurIPS 2023, https://chhankyao.github.io/artic3d/) optimises as Hi-LASSIE (Yao et al., CVPR 2023)
 does: Adam over all photos at once, first cameras, then poses, bone by bone, then the parts' base shapes, their

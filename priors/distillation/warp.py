@@ -1,4 +1,4 @@
-"""Frames of a film tied together: what is one point of the subject is to look alike in all of them.
+"""Frames of a video tied together: what is one point of the subject is to look alike in all of them.
 
 Of frames x_f, what they are to stay near y_f, and warps W_k that look frame g_k up where the points of frame f_k are,
 

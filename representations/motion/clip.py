@@ -107,7 +107,7 @@ class Clip(TensorStructure):
         return before, after, (times - keys[before]) / (keys[after] - keys[before])
 
     def frame_times(self, frames_per_second: float) -> Float[Tensor, " N"]:
-        """Evenly spaced times for a film, at least one; a loop leaves out its end, which is its start again."""
+        """Evenly spaced times for a video, at least one; a loop leaves out its end, which is its start again."""
         count = max(1, round(self.duration * frames_per_second) + (0 if self.loop else 1))
         return torch.arange(count, dtype=torch.float32) / frames_per_second
 

@@ -1,4 +1,4 @@
-"""A rigged subject as one GLB file: skin, texture and animation clips, as Blender, three.js and Unity open them.
+"""A rigged subject as one GLB file: skin, texture and animation clips, tried in Blender and three.js.
 
 glTF 2.0 and this package share their axes (+Y up, front +Z, left +X, right-handed) and the origin of texture
 coordinates (top left), so positions, normals and uv go out unchanged. Joints rest unrotated: a joint's node is moved by

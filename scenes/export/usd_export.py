@@ -1,4 +1,4 @@
-"""A rigged subject as USD: UsdSkel skin and clips, and a preview material, as Blender, Omniverse and Apple read them.
+"""A rigged subject as USD: UsdSkel skin and clips, and a preview material, in OpenUSD's own terms.
 
 USD is asked for this package's axes (+Y up, right-handed), so positions and normals go out unchanged; v counts from the
 picture's bottom there. Joints rest unrotated: a rest transform is the offset from the parent, a bind transform the

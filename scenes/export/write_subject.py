@@ -23,7 +23,7 @@ from .gltf_export import write_glb
 from .usd_export import USD_ENDINGS, write_usd
 from .vrm_export import write_vrm, write_vrma
 
-FILM_ENDINGS = (".mp4", ".gif", ".webp", ".png", "")
+VIDEO_ENDINGS = (".mp4", ".gif", ".webp", ".png", "")
 MESH_ENDINGS = (".glb", ".obj", ".ply", *USD_ENDINGS, ".vrm")
 _STRIP = 8
 _WIDEST_FILM = 16383
@@ -91,8 +91,8 @@ def write_turntables(
 def _check_videos(paths: Sequence[Path], config: AnimationConfig, pass_count: int) -> None:
     width = config.size * pass_count
     for path in paths:
-        if path.suffix not in FILM_ENDINGS:
-            known = ", ".join(ending for ending in FILM_ENDINGS if ending)
+        if path.suffix not in VIDEO_ENDINGS:
+            known = ", ".join(ending for ending in VIDEO_ENDINGS if ending)
             raise InputError(f"{path.name}: turntables are written as {known}, or without ending as a folder of frames")
         if path.suffix == ".mp4" and config.studio.background is None:
             raise InputError(f"{path.name}: {NO_TRANSPARENT_MP4}")

@@ -74,7 +74,7 @@ class Animation(TensorStructure):
     def of(mesh: SkinnedMesh, skeleton: Skeleton, clip: Clip | None, config: AnimationConfig) -> Animation:
         """The subject at rest, or moved by a clip; on the CPU."""
         with torch.no_grad():
-            times = film_times(clip, config)
+            times = video_times(clip, config)
             skeleton, maps = skeleton.to("cpu"), posed_maps(skeleton, clip, times)
             vertices = _skinned(mesh, maps, config.skinning)
             bones = torch.stack([posed_joints(maps, ends) for ends in (skeleton.joints, skeleton.tips)], dim=2)
@@ -124,7 +124,7 @@ class Animation(TensorStructure):
         return surface_flow(clips[0], clips[1], self.topology, (size, size))
 
 
-def film_times(clip: Clip | None, config: AnimationConfig) -> Float[Tensor, " F"]:
+def video_times(clip: Clip | None, config: AnimationConfig) -> Float[Tensor, " F"]:
     """Moments of the frames in seconds. A clip that does not repeat is played once, whatever `config.seconds` says."""
     rate, exact = config.frames_per_second, config.frames
     if clip is None or clip.duration == 0:

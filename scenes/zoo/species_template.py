@@ -42,10 +42,10 @@ def species_template(name: str) -> Template:
     centre, scale = (low + high) / 2, 1 / (high - low).max()
     vertices = (vertices - centre) * scale
     skeleton = skeleton.with_rest((skeleton.joints - centre) * scale, (skeleton.tips - centre) * scale)
-    return Template(skeleton, _girths(skeleton, vertices, pieces.mesh.weights), name)
+    return Template(skeleton, _radii(skeleton, vertices, pieces.mesh.weights), name)
 
 
-def _girths(skeleton: Skeleton, vertices: Float[Tensor, "V 3"], weights: Float[Tensor, "V J"]) -> Float[Tensor, "J 4"]:
+def _radii(skeleton: Skeleton, vertices: Float[Tensor, "V 3"], weights: Float[Tensor, "V J"]) -> Float[Tensor, "J 4"]:
     """Radii across and the other way, at the joint and at the tip; alike on both sides."""
     bones = skeleton.tips - skeleton.joints
     lengths, frames, owner = bones.norm(dim=1), bone_frame(bones), weights.argmax(1)

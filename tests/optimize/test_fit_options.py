@@ -390,7 +390,7 @@ def test_what_may_be_hidden_counts_as_background(begin: Begin) -> None:
     assert float(less.sum()) > float(plain.sum())
 
 
-def test_misfits_have_their_full_say(begin: Begin) -> None:
+def test_outliers_count_fully(begin: Begin) -> None:
     trusts = []
     for names in ((), ("outliers",)):
         begun = begin(without=names)

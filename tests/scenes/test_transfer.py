@@ -1,4 +1,4 @@
-"""What subjects lend each other: colours by place on the reference body, poses by joint, shapes smoothly."""
+"""What subjects give each other: colours by place on the reference body, poses by joint, shapes smoothly."""
 
 from dataclasses import replace
 

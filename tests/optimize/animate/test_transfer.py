@@ -1,4 +1,4 @@
-"""Runs that lend each other textures, poses and shapes: what is written, and what is refused."""
+"""Runs that give each other textures, poses and shapes: what is written, and what is refused."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Colours as a witness: what hypotheses put onto the surface, and whether the right hypothesis is believed for it."""
+"""Colours decide between hypotheses: what these put onto the surface, and whether the right one is believed for it."""
 
 import pytest
 import torch
@@ -56,7 +56,7 @@ def test_colours_settle_front_or_rear_where_outlines_do_not() -> None:
     assert (loss.reshape(-1, 2).argmin(1) == 0).tolist() == [True, True, False, True, False, True]
     combined = joint_loss(samples, _fold(), photo, loss, weight=1.0).reshape(-1, 2)
     assert bool((combined[:, 0] < combined[:, 1]).all())
-    # Without the witness it stays as the outlines say.
+    # Without colours it stays as the outlines say.
     quiet = joint_loss(samples, _fold(), photo, loss, weight=0.0).reshape(-1, 2)
     assert torch.equal(quiet.argmin(1), loss.reshape(-1, 2).argmin(1))
 

@@ -206,7 +206,7 @@ def test_the_cutoff_lets_only_lower_bands_through(cutoff: float) -> None:
     assert torch.equal(surface.shared().vertices, before)
 
 
-def test_girth_is_felt_across_the_bone_and_not_along_it() -> None:
+def test_a_radius_is_felt_across_the_bone_and_not_along_it() -> None:
     thin = PartSurfaces(template("quadruped"), 1)
     thick = PartSurfaces(template("quadruped"), 1)
     with torch.no_grad():

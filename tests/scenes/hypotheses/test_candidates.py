@@ -184,7 +184,7 @@ def test_an_account_one_softness_worse_counts_a_part_in_e() -> None:
     assert float(share[2]) == 1
 
 
-def test_misfits_have_little_say_and_good_photos_all_of_it() -> None:
+def test_outliers_count_little_and_good_photos_fully() -> None:
     photo = torch.tensor([0, 0, 1, 1, 2, 3, 4])
     loss = torch.tensor([0.9, 0.02, 0.01, 0.5, 0.02, 0.06, 0.2])
     assert times_usual(photo, loss).tolist() == pytest.approx([1.0, 0.5, 1.0, 3.0, 10.0])

@@ -13,7 +13,7 @@ from zoetrope.scenes.photos.outlier_note import outlier_notes, read_outliers
 FRAMES = [CameraFrame(name, np.eye(4), 100.0, 100.0, 50.0, 50.0, 100, 100) for name in ("a.jpg", "b.png", "c.png")]
 
 
-def test_misfits_come_back_and_only_they(tmp_path: Path) -> None:
+def test_outliers_come_back_and_only_they(tmp_path: Path) -> None:
     path = tmp_path / "transforms.json"
     write_transforms(path, FRAMES, notes=outlier_notes(3, {1: 4.256}))
     assert read_outliers(path) == {"b": 4.26}

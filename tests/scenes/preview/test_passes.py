@@ -38,7 +38,7 @@ def _mesh(vertices, faces, part=None, reference=None):
     return SkinnedMesh(vertices, faces, weights, part, vertices if reference is None else reference)
 
 
-def _footage(mesh, **changes):
+def _animation(mesh, **changes):
     return Animation.of(mesh, _three_bones(), None, replace(ONE, **changes))
 
 
@@ -61,7 +61,7 @@ def _seen_at(animation, points, picture):
 
 
 def test_normals_of_a_ball_are_where_its_surface_faces():
-    animation = _footage(_mesh(*icosphere(4)), start_deg=25.0)
+    animation = _animation(_mesh(*icosphere(4)), start_deg=25.0)
     picture = _draw(animation, "normals")
     distance, lens = float(animation.camera.distance[0]), animation.lens(1, 64)
     rows, columns = torch.meshgrid(torch.arange(64) + 0.5, torch.arange(64) + 0.5, indexing="ij")
@@ -79,7 +79,7 @@ def test_normals_of_a_ball_are_where_its_surface_faces():
 
 def test_a_card_turns_its_normal_to_whoever_sees_it():
     for start in (0.0, 180.0):
-        picture = _draw(_footage(_mesh(*_card()), start_deg=start, elevation_deg=0.0), "normals")
+        picture = _draw(_animation(_mesh(*_card()), start_deg=start, elevation_deg=0.0), "normals")
         torch.testing.assert_close(picture[32, 32], torch.tensor([0.5, 0.5, 1.0]), atol=1e-3, rtol=0)
 
 
@@ -132,7 +132,7 @@ def test_the_same_place_has_the_same_colour_on_different_bodies():
         address = torch.full((2,), part_index(name)), torch.tensor([0.5, 0.75]), torch.zeros(2)
         expected = reference_colours(reference_point(*address))
         for level, stretch in ((3, (1.0, 1.0, 1.0)), (4, (0.5, 1.3, 0.8))):
-            animation = _footage(_charted(level, stretch, name), start_deg=0.0, elevation_deg=5.0)
+            animation = _animation(_charted(level, stretch, name), start_deg=0.0, elevation_deg=5.0)
             picture = _draw(animation, "correspondence")
             places = torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.5, 0.75**0.5]]) * torch.tensor(stretch)
             torch.testing.assert_close(_seen_at(animation, places, picture), expected, atol=0.03, rtol=0)
@@ -145,7 +145,7 @@ def test_places_of_different_parts_are_not_mixed():
     """A triangle between head and ear shows places of the two, none between them."""
     part = torch.tensor([part_index("head")] * 2 + [part_index("left_ear")] * 2)
     places = torch.tensor([[0.0, 0.5, 1.0]] * 2 + [[0.5, 0.9, 0.95]] * 2)
-    animation = _footage(_mesh(*_card(), part, places), start_deg=0.0, elevation_deg=0.0)
+    animation = _animation(_mesh(*_card(), part, places), start_deg=0.0, elevation_deg=0.0)
     for one, colours in (("correspondence", reference_colours(places[1:3])), ("parts", part_colours()[part[1:3]])):
         picture = _draw(animation, one)[12:-12, 12:-12]
         distance = torch.stack([(picture - colour).abs().amax(-1) for colour in colours])
@@ -159,7 +159,7 @@ def test_places_of_different_parts_are_not_mixed():
 def test_lines_of_the_wireframe_are_a_pixel_wide(size, start, supersampling):
     """Along a row a slanting line takes 1 / |x of its normal| pixels."""
     studio = Studio(supersampling=supersampling)
-    animation = _footage(_mesh(*_card()), size=size, start_deg=start, elevation_deg=0.0, studio=studio)
+    animation = _animation(_mesh(*_card()), size=size, start_deg=start, elevation_deg=0.0, studio=studio)
     wired, plain = _draw(animation, "wireframe", "clay").split(size, dim=1)
     clay = linear_from_srgb(torch.tensor(studio.clay))[0]
     share = (1 - linear_from_srgb(wired)[..., 0] / linear_from_srgb(plain)[..., 0]) / (1 - 0.012 / clay)
@@ -175,7 +175,7 @@ def test_lines_of_the_wireframe_are_a_pixel_wide(size, start, supersampling):
 
 
 def test_a_mesh_finer_than_pixels_does_not_drown_in_its_lines():
-    wired, plain = _draw(_footage(_mesh(*icosphere(5)), size=32), "wireframe", "clay").split(32, dim=1)
+    wired, plain = _draw(_animation(_mesh(*icosphere(5)), size=32), "wireframe", "clay").split(32, dim=1)
     share = linear_from_srgb(wired[12:20, 12:20]) / linear_from_srgb(plain[12:20, 12:20])
     assert 0.3 < float(share.mean()) < 0.9
 
@@ -243,7 +243,7 @@ def test_transparent_edges_have_no_fringe():
     red = torch.tensor([0.8, 0.1, 0.1]).expand(4, 4, 3)
     mesh = replace(mesh, uv=torch.full((1, 2), 0.5), uv_faces=torch.zeros_like(mesh.faces))
     studio = Studio(background=None, ambient=1.0, key=0.0)
-    frame = _draw(_footage(mesh, studio=studio), "color", texture=red)
+    frame = _draw(_animation(mesh, studio=studio), "color", texture=red)
     colour, share = frame[..., :3], frame[..., 3]
     edge = (share > 0) & (share < 1)
     assert int(edge.sum()) > 50
@@ -267,7 +267,7 @@ def test_passes_stand_side_by_side(subject):
 
 
 def test_every_pass_is_the_same_on_a_gpu(gpu: torch.device):
-    animation = _footage(_mesh(*icosphere(2)), size=32)
+    animation = _animation(_mesh(*icosphere(2)), size=32)
     for one in PASSES:
         there = _draw(animation.to(gpu), one)
         assert there.device == gpu

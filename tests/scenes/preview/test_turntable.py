@@ -10,7 +10,7 @@ from zoetrope.representations.camera import Intrinsics, project, to_pixels
 from zoetrope.representations.motion.gait import walk
 from zoetrope.scenes.error import InputError
 from zoetrope.scenes.export.write_subject import write_turntables
-from zoetrope.scenes.preview.animation import Animation, AnimationConfig, film_times
+from zoetrope.scenes.preview.animation import Animation, AnimationConfig, video_times
 from zoetrope.scenes.preview.studio import Studio
 from zoetrope.scenes.preview.turntable import render_turntable
 from zoetrope.scenes.preview.turntable_camera import fitting_distance, orbit_cameras
@@ -102,7 +102,7 @@ def test_a_film_of_360_frames_has_no_seam(subject):
     azimuth = animation.camera.azimuth_deg.double()
     steps = torch.remainder(azimuth.roll(-1) - azimuth, 360)
     torch.testing.assert_close(steps, torch.ones_like(steps), atol=1e-4, rtol=0)
-    times = film_times(clip, config).double()
+    times = video_times(clip, config).double()
     step = float(times[1])
     torch.testing.assert_close(times.diff(), torch.full((359,), step, dtype=torch.float64), atol=1e-5, rtol=0)
     repeats = (float(times[-1]) + step) / clip.duration
@@ -121,7 +121,7 @@ def test_an_exact_number_of_frames_is_kept(subject):
         assert len(list(render_turntable(mesh, skeleton, clip=clip, config=config))) == frames
         assert len(list(render_turntable(mesh, skeleton, config=config))) == frames
     once = replace(clip, loop=False)
-    assert film_times(once, replace(QUICK, frames=5))[[0, -1]].tolist() == pytest.approx([0, clip.duration])
+    assert video_times(once, replace(QUICK, frames=5))[[0, -1]].tolist() == pytest.approx([0, clip.duration])
 
 
 def test_bones_move_with_the_skin(subject):
