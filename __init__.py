@@ -22,8 +22,9 @@ Randomness             explicit generators; one seed, machine and thread count g
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from .lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from .optimize.config import FitConfig as FitConfig
@@ -38,18 +39,17 @@ if TYPE_CHECKING:
 
     __version__: str
 
-# Public name -> the module that defines it.
-_FACE = {
-    "Collection": ".scenes.photos.collection",
-    "FitConfig": ".optimize.config",
-    "InputError": ".scenes.error",
-    "RunResult": ".optimize.fit",
-    "Scene": ".scenes.scene",
-    "Subject": ".scenes.subject",
-    "fit": ".optimize.fit",
-    "load_collection": ".scenes.photos.collection",
-    "load_subject": ".scenes.subject",
-}
+_load, _names = lazy_face(
+    __name__,
+    {
+        ".optimize.config": "FitConfig",
+        ".optimize.fit": "RunResult fit",
+        ".scenes.error": "InputError",
+        ".scenes.photos.collection": "Collection load_collection",
+        ".scenes.scene": "Scene",
+        ".scenes.subject": "Subject load_subject",
+    },
+)
 
 __all__ = [
     "Collection",
@@ -70,9 +70,7 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("zoetrope3d")
-    if name in _FACE:
-        return getattr(import_module(_FACE[name], __name__), name)
-    raise AttributeError(f"module 'zoetrope' has no attribute {name!r}")
+    return _load(name)
 
 
 def __dir__() -> list[str]:

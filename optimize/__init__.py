@@ -3,6 +3,17 @@
 `FitConfig` holds the options and `fit.fit` does the work; this face imports no PyTorch.
 """
 
-from .config import FitConfig, check_supported
+from ..lazy_face import lazy_face
 
-__all__ = ["FitConfig", "check_supported"]
+__getattr__, __dir__ = lazy_face(
+    __name__,
+    {
+        ".config": "FitConfig check_supported",
+        ".paint_config": "PaintConfig",
+        ".descent": "Descent Progress",
+        ".objective": "Objective Losses",
+        ".output": "write_outputs",
+        ".fit": "RunResult first_scene",
+        ".prepare": "Prepared",
+    },
+)

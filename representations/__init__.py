@@ -4,3 +4,15 @@ Bodies: `body/` (skeleton, template, chart, skinning), `rotation`, `motion/`. `s
 `surfaces.surface`): `PartSurfaces`, `SdfSurface`, and `UnitedSurface`, which `geometry.unite.unite` makes of
 overlapping parts. Meshes and their textures: `geometry/`, `atlas`. Views: `camera`, `rendering/`.
 """
+
+from ..lazy_face import lazy_face
+
+__getattr__, __dir__ = lazy_face(
+    __name__,
+    {
+        ".camera": "Intrinsics OrbitCamera RigidCamera project to_pixels",
+        ".tensor_structure": "TensorStructure",
+        ".atlas": "Atlas unwrap",
+        ".rotation": "quaternion_from_vector vector_from_quaternion",
+    },
+)

@@ -6,3 +6,16 @@ known); the finished one: `subject.Subject`. Files of others: `gltf/`, `motion/`
 at: `preview/`.
 Errors whose message is for the user: `error`. This face imports no PyTorch.
 """
+
+from ..lazy_face import lazy_face
+
+__getattr__, __dir__ = lazy_face(
+    __name__,
+    {
+        ".scene": "Scene",
+        ".subject": "Subject load_subject save_subject",
+        ".error": "InputError PhotoError",
+        ".run_folder": "RunFolder",
+        ".mesh_file": "read_ply write_ply write_obj",
+    },
+)

@@ -1,6 +1,7 @@
 """The house itself: what is packaged, who may import whom, how big a file may get, how quickly the door opens."""
 
 import ast
+import importlib
 import os
 import re
 import subprocess
@@ -290,6 +291,26 @@ def test_the_face_has_what_it_promises() -> None:
         "except AttributeError as fault: print(fault)"
     )
     assert _python(script) == "module 'zoetrope' has no attribute 'nothing'"
+
+
+_FOLDERS = sorted({path.parent for path in _modules() if len(path.parts) > 1 and path.parts[0] != "cli"})
+
+
+@pytest.mark.parametrize("folder", _FOLDERS, ids=str)
+def test_a_folder_names_its_face(folder: Path) -> None:
+    name = ".".join(folder.parts)
+    face = importlib.import_module(f"zoetrope.{name}")
+    assert len(face.__doc__ or "") > 20
+    if folder.name == "backends":
+        return  # they are called by the name of a backend, see `rasterize`
+    names = [one for one in (getattr(face, "__all__", None) or dir(face)) if not one.startswith("_")]
+    assert 3 <= len(names) <= 25
+    for one in names:
+        assert getattr(face, one).__module__.startswith(f"zoetrope.{name}") if callable(getattr(face, one)) else True
+        hidden = (ROOT / folder / f"{one}.py").exists() and folder.name != "rendering"
+        assert not hidden, f"module {one} of the folder would hide the name"
+    with pytest.raises(AttributeError, match="nothing"):
+        getattr(face, "nothing")  # noqa: B009
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs the times of child processes")
