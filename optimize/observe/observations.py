@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -72,8 +72,7 @@ class View(TensorStructure):
         return replace(self, intrinsics=hypotheses.lens(self.intrinsics))
 
 
-@dataclass(frozen=True, eq=False)
-class Observations:
+class Observations(TensorStructure):
     """The N usable photos of a collection as square crops, at any size, with what priors say of them.
 
     To know more of the same photos, take another: `replace(observations, features=...)`. Raises InputError if a photo
@@ -98,6 +97,10 @@ class Observations:
                 f"{some_of(bare, 3)}: no mask; have them estimated (estimated_masks.with_masks), or give each one as "
                 f"{self.collection.root.name}/masks/STEM.png (255 = subject) or as its alpha channel"
             )
+
+    def to(self, device: torch.device | str) -> Observations:
+        """The same on a device, to which crops come as well."""
+        return replace(self.map(lambda tensor: tensor.to(device)), device=device)
 
     def __len__(self) -> int:
         return len(self.photos)
