@@ -31,6 +31,7 @@ from .metrics.camera_error import CameraScore, camera_errors
 from .metrics.feature_distance import FeatureNetwork, name_of
 from .metrics.keypoint_transfer import Normaliser, TransferPhoto, TransferScore, score_transfers, transfer_keypoints
 from .metrics.pose_error import pose_error
+from .metrics.side_flip import flip_rate
 from .metrics.thickness import thickness
 from .metrics.visibility import ProjectedMesh, view
 from .novel_picture import NovelPictureScore, has_held_out_views, novel_picture_scores
@@ -142,7 +143,7 @@ def _means(rows: _Rows, given: dict[str, Any]) -> dict[str, float]:
             means[measure.name] = float(np.mean(values))
     sides = [row["side_agreement"] for row in rows.values() if "side_agreement" in row]
     if sides:
-        means["flip_rate"] = float(np.mean([agreement < 0.5 for agreement in sides]))
+        means["flip_rate"] = flip_rate(sides)
     return means
 
 
@@ -151,7 +152,7 @@ def _camera_scores(cameras: CameraScore | None) -> dict[str, float]:
         return {}
     return {
         "azimuth_median_deg": float(np.median([error.azimuth_deg for error in cameras.photos.values()])),
-        "azimuth_within_30": cameras.within(30.0),
+        "azimuth_within_30": cameras.within(),
         "world_yaw_deg": cameras.world_yaw_deg,
         "world_tilt_deg": cameras.world_tilt_deg,
     }

@@ -12,6 +12,8 @@ side and one whose legs are taken for each other all lose here, while silhouette
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Int8, Int32, Integer
 
@@ -36,6 +38,15 @@ def side_agreement(
     found, wanted = predicted_side[predicted_face[both]], true_side[true_face[both]]
     sided = (found != 0) & (wanted != 0)
     return float((found[sided] == wanted[sided]).mean()) if sided.any() else None
+
+
+def flip_rate(agreements: Sequence[float]) -> float:
+    """Share of photos whose left and right are taken for each other: fewer than half of the pixels agree.
+
+    >>> flip_rate([0.9, 0.8, 0.1, 0.5])
+    0.25
+    """
+    return float(np.mean([agreement < 0.5 for agreement in agreements]))
 
 
 def face_sides(rest: Mesh) -> Int8[np.ndarray, " F"]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from zoetrope.optimize.descent import Descent
 from zoetrope.optimize.draws import generator_of
 from zoetrope.optimize.losses.loss_term import RenderedStep
-from zoetrope.optimize.observe.observations import Observations
+from zoetrope.optimize.observe.observations import Observations, View
 from zoetrope.optimize.run.checkpoint import StageStep, load_checkpoint, save_checkpoint
 from zoetrope.optimize.schedule.parameter_groups import parameter_groups
 from zoetrope.optimize.schedule.stage import LearningRates, Stage, Weights
@@ -170,6 +170,41 @@ def test_the_build_with_the_least_loss_goes_on(observations: Observations, monke
                 assert again.scene.surface.template.build == favourite
                 moved = (again.scene.surface.log_length.detach() - ends[favourite]).abs().max()
                 assert 0 < float(moved) < 2 * LearningRates().length
+
+
+def test_learning_rates_grow_to_their_full_size(observations: Observations) -> None:
+    stage = Stage("camera", 40, 16, frozenset({"camera"}), kept_hypotheses=2, propose="azimuths", level=1)
+    descent, shares = begun(observations, (stage,)), []
+    for _ in descent.steps():
+        shares.append([group["lr"] / group["base"] for group in descent.optimizer.param_groups])
+    assert all(max(share) == min(share) for share in shares), "all kinds of variables alike"
+    assert shares[0][0] == pytest.approx(1 / 15, rel=0.01)
+    assert shares[4][0] == pytest.approx(5 / 15, rel=0.05)
+    assert max(share[0] for share in shares) > 0.75
+    assert shares[-1][0] == pytest.approx(0.1, abs=0.01)
+
+
+def test_own_shapes_cost_more_where_little_of_the_body_is_known(
+    observations: Observations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    descent = begun(observations, LAST)
+    with torch.no_grad():
+        descent.scene.surface.instance_coefficients.add_(0.01)
+    descent.score()
+    costs = [descent._look().logged["instance"]]
+    at = Observations.at
+    # Nothing is known of the left half of each crop.
+    known = torch.ones(32, 32)
+    known[:, :16] = 0
+
+    def half(seen: Observations, size: int) -> View:
+        view = at(seen, size)
+        mask = torch.nn.functional.interpolate(known[None, None], (size, size))[0, 0]
+        return replace(view, valid=view.valid * mask)
+
+    monkeypatch.setattr(Observations, "at", half)
+    costs.append(descent._look().logged["instance"])
+    assert 0 < 1.5 * costs[0] < costs[1]
 
 
 def test_the_loss_goes_down_and_the_overlap_up(observations: Observations) -> None:
