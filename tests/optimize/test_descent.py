@@ -1,5 +1,6 @@
 """Descent: it goes down, moves only what is free, drops the right hypotheses, and goes on from any step to the bit."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
