@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     __version__: str
 
-_load, _names = lazy_face(
+_load, _ = lazy_face(
     __name__,
     {
         ".optimize.config": "FitConfig",

@@ -48,12 +48,13 @@ def load_prediction(run: Path, sizes: Mapping[str, tuple[int, int]]) -> Predicti
     Raises InputError where the run has no cameras' file, where that cannot be read at all, and where the run is one of
     other photos altogether.
     """
-    path = RunFolder(run).cameras
+    folder = RunFolder(run)
+    path = folder.cameras
     if not path.is_file():
         raise InputError(f"{run} has no transforms.json; it is no finished run: finish it with zoetrope fit --resume")
     cameras, refused = scan_transforms(path, sizes)
-    meshes, faults = read_meshes(RunFolder(run).posed, sizes)
-    other = sorted(file.name for file in (RunFolder(run).posed).glob("*.ply"))
+    meshes, faults = read_meshes(folder.posed, sizes)
+    other = sorted(file.name for file in folder.posed.glob("*.ply"))
     if other and not meshes and not cameras:
         raise InputError(f"{run} holds {', '.join(other[:3])} and so on, but none of these photos; name its own photos")
     faults |= {stem: refused.get(stem, f"has no camera in {path.name}") for stem in sizes if stem not in cameras}

@@ -139,12 +139,13 @@ def prepare(
     Raises InputError for photos, options and networks that cannot be used.
     """
     check_mask_source(config)
-    device = choose_device((painting or config).device)
-    source = diffusion_source(painting or config, device) if source is None else source
+    painting = painting or config
+    device = choose_device(painting.device)
+    source = source or diffusion_source(painting, device)
+    given = photos
     if photos is None:
         photos = load_collection(config.photos, mask_source(config), config.cameras, show_progress=show_progress)
-        semantic = load_semantic_prior(config, device)
+    semantic = load_semantic_prior(config, device)
+    if given is None:  # a finished run's options were looked at when it was fitted
         refuse_idle_options(config, photos, semantic)
-    else:
-        semantic = load_semantic_prior(config, device)
-    return Prepared(config, painting or config, device, photos, semantic, source)
+    return Prepared(config, painting, device, photos, semantic, source)

@@ -13,9 +13,8 @@ keep only the harmonics that are symmetric.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import NoReturn
 
 import torch
 from jaxtyping import Float, Int
@@ -29,6 +28,7 @@ from ..geometry.harmonic import band_degrees, band_window, lateral_parity, spher
 from ..geometry.mesh import SkinnedMesh, icosphere
 from ..geometry.unite import unite
 from .part_atlas import part_atlas
+from .template_surface import TemplateSurface
 from .united_surface import UnitedSurface
 
 _PROFILE_POWER = 2.6
@@ -39,7 +39,7 @@ _UNIFYING_LEVEL = 3
 _UNIFIED_FACES = 10_000
 
 
-class PartSurfaces(nn.Module):
+class PartSurfaces(TemplateSurface):
     """The shape of one kind of animal and of each photo's individual, on a template skeleton of J joints.
 
     Parameters live on the U left and middle bones; `photo_count` individuals add their own coefficients in the bands
@@ -201,24 +201,11 @@ class PartSurfaces(nn.Module):
         """Changes the highest degree of the harmonics that takes part."""
         self.cutoff = cutoff
 
-    @property
-    def united(self) -> bool:
-        """False: parts overlap."""
-        return False
-
     def begun(self, template: Template) -> PartSurfaces:
         """Untouched parts of the same level and degrees on another template."""
         fresh = PartSurfaces(template, self.instance_coefficients.shape[0], level=self.level, degree=self.degree)
         fresh.cutoff = self.cutoff
         return fresh.to(self.log_length.device)
-
-    def normalise(self) -> NoReturn:
-        """Raises ValueError: the joints are tied to their template until the parts are united."""
-        raise ValueError("only a united subject is normalised: the parts' joints are tied to their template")
-
-    def unified_from(self, state: Mapping[str, Tensor]) -> UnitedSurface:
-        """The united surface on this skeleton whose `state_dict` that is."""
-        return UnitedSurface(self.skeleton(), state)
 
     def unified(self) -> UnitedSurface:
         """The parts as they stand, as one watertight mesh of about `_UNIFIED_FACES` faces."""

@@ -11,8 +11,8 @@ like part surfaces.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from ..geometry.mesh import SkinnedMesh
 from ..geometry.signed_distance import Grid, mesh_distance
 from ..geometry.unite import mesh_grid, unite
 from .part_surface import PartSurfaces
+from .template_surface import TemplateSurface
 from .united_surface import UnitedSurface
 
 Chart = Callable[[Float[Tensor, "V 3"]], tuple[Int[Tensor, " V"], Float[Tensor, "V 3"]]]
@@ -39,7 +40,7 @@ _FIRST_RESOLUTION = 72
 _UNIFIED_FACES = 10_000
 
 
-class SdfSurface(nn.Module):
+class SdfSurface(TemplateSurface):
     """The zero level set of a grid of signed distances, negative inside, with offsets for `photo_count` photos."""
 
     low: Tensor
@@ -221,11 +222,6 @@ class SdfSurface(nn.Module):
         """Each vertex's own index: edges are crossed wherever the surface is, on either side."""
         return torch.arange(len(self.edges), device=self.edges.device)
 
-    @property
-    def united(self) -> bool:
-        """False: its faces change."""
-        return False
-
     def skeleton(self) -> Skeleton:
         """The template's, at rest. Raises ValueError for a surface that was made without one."""
         if self.template is None:
@@ -242,14 +238,6 @@ class SdfSurface(nn.Module):
     def begun(self, template: Template) -> SdfSurface:
         """The body of another template, untouched."""
         return SdfSurface.of(template.to(self.low.device), len(self.offsets))
-
-    def normalise(self) -> NoReturn:
-        """Raises ValueError: the joints are tied to their template until it is unified."""
-        raise ValueError("only a united subject is normalised: the joints are tied to their template")
-
-    def unified_from(self, state: Mapping[str, Tensor]) -> UnitedSurface:
-        """The unified surface on this skeleton whose `state_dict` that is."""
-        return UnitedSurface(self.skeleton(), state)
 
     def unified(self) -> UnitedSurface:
         """The surface as it stands, made mirror symmetric, as one mesh of about 10,000 faces; crumbs are left out.

@@ -1,6 +1,6 @@
 """What several tests of fits share: small collections of the package's own making."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,14 @@ import torch
 from PIL import Image
 
 from zoetrope.priors.diffusion.prior import DiffusionPrior
+
+
+@pytest.fixture(scope="module")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a module's tests keep for later lies in a folder of theirs, and nothing of this machine is found there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,8 @@ from zoetrope.scenes.hypotheses.known_cameras import KnownCameras
 from zoetrope.scenes.run_folder import RunFolder
 from zoetrope.scenes.zoo.zoo import write_zoo
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 
 class ReachedError(Exception):
     """The fit has come to its descent."""
@@ -60,13 +62,6 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("noisy") / "photos"
     write_zoo("fox", folder, photo_count=3, size=48, seed=3, noisy=True)
     return folder
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Every rule with every kind of prior: it works for a step, or it is refused before any work, in one line."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -33,12 +33,7 @@ REFUSED: dict[str, set[str]] = {
 }
 """What cannot work: no flow model, or no words for what is not to be seen."""
 
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture(scope="module")
